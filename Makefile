@@ -1,0 +1,52 @@
+# Everything happens in .venv. Any Python >= 3.12 does; name one with `make PYTHON=/path/to/python`.
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+
+# The first of these that really runs and is new enough: a shim can be on PATH and still refuse.
+NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 12))'
+FIND_PYTHON = for p in "$(PYTHON)" "python$$(cat .python-version)" python3.13 python3.12 python3 python; do \
+	[ -n "$$p" ] && "$$p" $(NEW_ENOUGH) >/dev/null 2>&1 && { echo "$$p"; exit 0; }; done; \
+	command -v uv >/dev/null 2>&1 && uv python find '>=3.12' 2>/dev/null
+
+.PHONY: help
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(VENV)/ready: pyproject.toml
+	@python=$$($(FIND_PYTHON)); \
+	if [ -z "$$python" ]; then \
+		echo "mitmail needs Python 3.12 or 3.13: install one (apt install python3.13, brew install python@3.13 or uv python install 3.13), then run make again." >&2; \
+		exit 2; \
+	fi; \
+	"$$python" -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $@
+
+.PHONY: setup
+setup: $(VENV)/ready ## Make .venv with mitmail (editable) and the developer tools.
+
+.PHONY: demo
+demo: $(VENV)/ready ## See it work: the first scenarios against the clients on this machine.
+	@$(BIN)/mitmail demo
+
+.PHONY: test
+test: $(VENV)/ready ## Run the tests.
+	$(BIN)/python -m pytest
+
+.PHONY: check
+check: $(VENV)/ready ## Lint, check formatting, check types (also as Windows and macOS see them).
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/mypy --platform win32
+	$(BIN)/mypy --platform darwin
+
+.PHONY: fix
+fix: $(VENV)/ready ## Format, and repair what ruff can.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: build
+build: $(VENV)/ready ## Build the wheel and the sdist into dist/.
+	$(BIN)/python -m build --no-isolation

@@ -1,0 +1,17 @@
+"""mitmail: badssl.com for mail, with an antivirus in the middle.
+
+Imports point one way; each layer may use those above it::
+
+    shipped, errors
+    pki          keys, DER, certificates, the CA store
+    wire         ClientHello parser, SMTP/IMAP/POP3 dialogue trackers; no I/O
+    scenario     what a scenario file and a vendor profile may say
+    plan         scenario x profile x names x now, resolved
+    engine       TLS legs and the session state machine; no I/O
+    addon        the mitmproxy addon, the only user of mitmproxy
+    mailstore    the embedded mail server, clear text only
+    judge        real mail clients, driven
+    cli          the command line
+"""
+
+__version__ = "0.1.0.dev0"

@@ -1,0 +1,18 @@
+"""The YAML that ships with mitmail: the scenarios and the vendor profiles.
+
+A wheel carries them in ``mitmail/data/``; a checkout keeps them at its top level.
+"""
+
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+
+def _shipped(folder: str) -> Traversable:
+    in_wheel = files("mitmail") / "data" / folder
+    in_checkout = Path(__file__).parents[2] / folder
+    return in_wheel if in_wheel.is_dir() else in_checkout
+
+
+SCENARIOS = _shipped("scenarios")
+CERTS = _shipped("certs")

@@ -1,0 +1,24 @@
+"""The bench that the tests work at: programs, clean environments, free deadlines."""
+
+import os
+import shutil
+
+import pytest
+
+_FOREIGN = ("SSL_", "CURL_", "NODE_", "REQUESTS_", "PIP_CERT", "LD_PRELOAD", "NSS_WRAPPER", "MITMAIL")
+
+
+def need(program: str) -> str:
+    """The path of ``program``; without it the test skips here and fails in CI."""
+    path = shutil.which(program, path=os.environ["PATH"] + os.pathsep + "/usr/sbin")
+    if path is None and os.environ.get("CI"):
+        pytest.fail(f"{program} is missing: .ci/run must install it")
+    if path is None:
+        pytest.skip(f"{program} is not installed")
+    return path
+
+
+def clean_environment(**extra: str) -> dict[str, str]:
+    """This process' environment without what changes a client's verdict."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(_FOREIGN)}
+    return kept | extra
