@@ -1,0 +1,1 @@
+"""Keys, DER, certificates and the store that keeps them."""
