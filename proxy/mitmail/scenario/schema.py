@@ -1,0 +1,50 @@
+"""JSON Schema (2020-12) of the files that people write, for editors and reviewers."""
+
+from typing import Any, Final, Literal
+
+from mitmail.scenario.model import Model, ScenarioFile
+from mitmail.scenario.vendor import VendorFile
+
+type Name = Literal["scenario", "vendor"]
+
+FILES: Final[dict[Name, type[Model]]] = {"scenario": ScenarioFile, "vendor": VendorFile}
+
+
+def schema(name: Name) -> dict[str, Any]:
+    """Return the JSON Schema of a scenario file or of a vendor profile."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:mitmail:schema:{name}:1",
+        **FILES[name].model_json_schema(),
+        "title": f"mitmail {name} file",
+    }
+
+
+def part(whole: dict[str, Any], path: tuple[str | int, ...]) -> dict[str, Any]:
+    """Return the part of a schema that describes the value at ``path``; {} when there is none.
+
+    As in pydantic's places, ``[key]`` at the end of ``path`` means the keys of a mapping.
+    """
+    found = _resolved(whole, whole)
+    for key in path:
+        if isinstance(key, int):
+            fixed = found.get("prefixItems", [])
+            found = fixed[key] if key < len(fixed) else found.get("items", {})
+        elif key == "[key]":
+            found = found.get("propertyNames", {})
+        else:
+            found = found.get("properties", {}).get(key) or found.get("additionalProperties") or {}
+        found = _resolved(whole, found)
+    return found
+
+
+def _resolved(whole: dict[str, Any], found: Any) -> dict[str, Any]:
+    if not isinstance(found, dict):
+        return {}
+    outer = {key: value for key, value in found.items() if key not in ("$ref", "anyOf")}
+    if "$ref" in found:
+        target = whole["$defs"][found["$ref"].removeprefix("#/$defs/")]
+        return {**_resolved(whole, target), **outer}
+    if "anyOf" in found:
+        return {**_resolved(whole, found["anyOf"][0]), **outer}
+    return found
