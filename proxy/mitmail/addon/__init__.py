@@ -1,0 +1,1 @@
+"""The mitmproxy addon: the only package that imports mitmproxy."""

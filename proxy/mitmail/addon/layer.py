@@ -1,0 +1,125 @@
+"""Drives an engine session as a mitmproxy layer: events in, commands out, and nothing else."""
+
+import logging
+from collections import deque
+
+from mitmproxy.connection import Connection
+from mitmproxy.proxy import commands, events
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layer import CommandGenerator, Layer
+from mitmproxy.proxy.layers.tcp import TcpEndHook, TcpErrorHook, TcpMessageHook, TcpStartHook
+
+from mitmail.addon.route import Happening, Route
+from mitmail.addon.transcript import Transcript
+from mitmail.engine.action import (
+    Action,
+    Announce,
+    Close,
+    Connect,
+    Crashed,
+    HalfClose,
+    Said,
+    Send,
+    SetTimer,
+    Waiting,
+    Who,
+)
+from mitmail.engine.session import Session
+
+logger = logging.getLogger(__name__)
+
+
+class Stop(events.Event):
+    """The proxy is shutting down: end the session, with a verdict."""
+
+
+class MailLayer(Layer):
+    """One client's connection to one of our listeners."""
+
+    def __init__(self, context: Context, route: Route, number: int) -> None:
+        super().__init__(context)
+        self.route = route
+        self.number = number
+        self.session = Session(route.spec)
+        self._timers: dict[commands.RequestWakeup, str] = {}
+        self._transcript = Transcript(context, f"mitmail session {number}, {route.key}")
+        self._ended = False
+        context.server.address = route.server
+
+    def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
+        if isinstance(event, events.Start):
+            self._observe("begin")
+            yield _now(TcpStartHook(self._transcript.flow))
+        yield from self._perform(self._feed(event))
+        self._transcript.describe(self.session)
+        if self.session.over and not self._ended:
+            self._ended = True
+            yield from self._end()
+
+    def _feed(self, event: events.Event) -> list[Action]:
+        session = self.session
+        match event:
+            case events.Start():
+                return session.start()
+            case events.DataReceived():
+                return session.data(self._who(event.connection), event.data)
+            case events.ConnectionClosed():
+                return session.eof(self._who(event.connection))
+            case events.OpenConnectionCompleted():
+                return session.connected(event.reply)
+            case events.Wakeup():
+                return session.timer(self._timers.pop(event.command, ""))
+            case Stop():
+                return session.stop()
+        return []
+
+    def _who(self, connection: Connection) -> Who:
+        return "client" if connection == self.context.client else "server"
+
+    def _connection(self, who: Who) -> Connection:
+        return self.context.client if who == "client" else self.context.server
+
+    def _perform(self, actions: list[Action]) -> CommandGenerator[None]:
+        queue = deque(actions)
+        while queue:
+            match queue.popleft():
+                case Send(who, octets):
+                    yield commands.SendData(self._connection(who), octets)
+                case Connect():
+                    yield _now(commands.OpenConnection(self.context.server))
+                case HalfClose(who):
+                    yield commands.CloseTcpConnection(self._connection(who), half_close=True)
+                case Close(who):
+                    yield commands.CloseConnection(self._connection(who))
+                case SetTimer(name, seconds):
+                    wakeup = commands.RequestWakeup(seconds)
+                    self._timers[wakeup] = name
+                    yield wakeup
+                case Said(who, shown):
+                    if self._transcript.add(from_client=who == "client", shown=shown):
+                        yield _now(TcpMessageHook(self._transcript.flow))
+                case Announce():
+                    self._observe("verdict")
+                case Waiting():
+                    self._observe("waiting")
+                case Crashed(traceback):
+                    logger.error("session %d: %s", self.number, traceback)
+
+    def _observe(self, happening: Happening) -> None:
+        if self.route.observe is not None:
+            self.route.observe(happening, self.number, self.session)
+
+    def _end(self) -> CommandGenerator[None]:
+        flow = self._transcript.flow
+        flow.live = False
+        if self.session.verdict is not None:
+            flow.comment += f": {self.session.verdict.verdict} ({self.session.verdict.evidence})"
+        yield _now(TcpErrorHook(flow) if self.session.error else TcpEndHook(flow))
+        self._observe("end")
+
+
+def _now[C: commands.Command](command: C) -> C:
+    # A blocking command pauses the layer: a client that leaves while the upstream is being
+    # dialled would only be noticed afterwards. The answer comes as an event of its own.
+    command.blocking = False
+    return command

@@ -1,0 +1,116 @@
+"""The proxy mode ``mail:KEY@host:port``: a listener whose sessions are our layer's."""
+
+import asyncio
+import socket
+import sys
+
+from mitmproxy import ctx
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.mode_servers import AsyncioServerInstance
+from mitmproxy.proxy.mode_specs import ProxyMode
+from mitmproxy_rs.udp import UdpServer
+from mitmproxy_rs.wireguard import WireGuardServer
+
+from mitmail.addon.layer import MailLayer
+
+LOOPBACK, LOOPBACK6 = "127.0.0.1", "::1"
+ATTEMPTS = 20
+
+
+class PatientReader(asyncio.StreamReader):
+    """A reader that hands out what it has before it tells of a reset.
+
+    asyncio's own drops the octets that lie in it once the connection is reset: a late alert
+    followed by RST would be lost.
+    """
+
+    def set_exception(self, exc: BaseException) -> None:
+        """Turn a broken connection into its end."""
+        if isinstance(exc, OSError):
+            self.feed_eof()
+        else:
+            super().set_exception(exc)  # type: ignore[arg-type] # typeshed says type, asyncio passes an instance
+
+
+class MailMode(ProxyMode):
+    """``mail:KEY``: the route of that key."""
+
+    description = "mitmail"
+    transport_protocol = "tcp"
+
+    def __post_init__(self) -> None:
+        if not self.data:
+            raise ValueError("mail mode needs the key of a route")
+
+
+class MailInstance(AsyncioServerInstance[MailMode]):
+    """The listener of one route; 127.0.0.1 means ::1 too, on the same port."""
+
+    def make_top_layer(self, context: Context) -> MailLayer:
+        """Give a new connection its session."""
+        addon = ctx.master.addons.get("mitmail")
+        route, number = addon.admit(self.mode.data)
+        return MailLayer(context, route, number)
+
+    async def listen(
+        self, host: str, port: int
+    ) -> list[asyncio.Server | UdpServer | WireGuardServer]:
+        """Bind and listen; port 0 lets the kernel choose."""
+        return [await self._serve(sock) for sock in bind(host, port)]
+
+    async def _serve(self, sock: socket.socket) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+
+        def protocol() -> asyncio.StreamReaderProtocol:
+            reader = PatientReader(loop=loop)
+            return asyncio.StreamReaderProtocol(reader, self.handle_stream, loop=loop)
+
+        return await loop.create_server(protocol, sock=sock)
+
+
+def bind(host: str, port: int) -> list[socket.socket]:
+    """Sockets for ``host``; for 127.0.0.1 a second one on ::1 where the machine has IPv6.
+
+    Raises OSError when the port is taken on either.
+    """
+    hosts = [host, LOOPBACK6] if host == LOOPBACK and _has_ipv6() else [host]
+    for attempt in range(ATTEMPTS):
+        sockets: list[socket.socket] = []
+        try:
+            for one in hosts:
+                chosen = sockets[0].getsockname()[1] if sockets else port
+                sockets.append(_bound(one, chosen))
+            return sockets
+        except OSError:
+            for sock in sockets:
+                sock.close()
+            # The kernel's choice for 127.0.0.1 may be somebody else's port on ::1.
+            if port or attempt == ATTEMPTS - 1:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if sys.platform != "win32":  # there it would let two programs share the port
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind((host, port))
+        # Bound is not enough: SO_REUSEADDR lets a second program bind until one listens.
+        sock.listen(128)
+    except OSError:
+        sock.close()
+        raise
+    sock.setblocking(False)
+    return sock
+
+
+def _has_ipv6() -> bool:
+    try:
+        _bound(LOOPBACK6, 0).close()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,24 @@
+"""A route: what one listener of ours is for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from mitmail.engine.session import Session
+from mitmail.engine.spec import SessionSpec
+
+type Happening = Literal["begin", "verdict", "waiting", "end"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Where a session goes, by which orders, and who hears of it.
+
+    ``key`` names it in a proxy mode (``mail:KEY@host:port``); ``observe`` is told of its verdict
+    and of its end, or is ``None`` for a door that only a shield of ours connects to.
+    """
+
+    key: str
+    spec: SessionSpec
+    server: tuple[str, int]
+    observe: Callable[[Happening, int, Session], None] | None = None

@@ -1,0 +1,73 @@
+"""What a session asks its driver to do."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mitmail.engine.verdict import Verdict
+
+type Who = Literal["client", "server"]
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send these octets to one side."""
+
+    who: Who
+    octets: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Open the connection to the server; answer with ``connected``."""
+
+
+@dataclass(frozen=True, slots=True)
+class HalfClose:
+    """Send FIN to one side, and go on reading from it."""
+
+    who: Who
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close the connection to one side; what was sent before still goes out."""
+
+    who: Who
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimer:
+    """Call ``timer(id)`` after so many seconds; a later timer of the same id replaces none."""
+
+    id: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one side said, credentials masked: for logs and flows, never for relaying."""
+
+    who: Who
+    shown: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """The verdict of this session; there is exactly one."""
+
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The client has seen the certificate and says nothing: a dialog may be open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crashed:
+    """The engine itself failed: log this traceback; both sides are being closed."""
+
+    traceback: str
+
+
+type Action = Send | Connect | HalfClose | Close | SetTimer | Said | Announce | Waiting | Crashed

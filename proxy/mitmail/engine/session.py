@@ -1,0 +1,163 @@
+"""One client's connection, from the first octet to the last: events in, actions out."""
+
+import time
+import traceback
+from collections.abc import Callable
+
+from mitmail.engine.action import Action, Connect, Crashed, SetTimer, Waiting, Who
+from mitmail.engine.chronicle import Chronicle
+from mitmail.engine.conversation import Conversation, Presented
+from mitmail.engine.fact import Fact
+from mitmail.engine.spec import SessionSpec, Upstream
+from mitmail.engine.verdict import Verdict
+from mitmail.wire.clienthello import ClientHello
+
+
+class Session:
+    """A session: feed it events, carry out the actions it returns, in their order.
+
+    All its attributes may be read at any time.
+    """
+
+    def __init__(self, spec: SessionSpec, clock: Callable[[], float] = time.monotonic) -> None:
+        self.spec = spec
+        self._clock = clock
+        self._last_heard = clock()
+        self._actions: list[Action] = []
+        self._chronicle = Chronicle(clock, self._actions)
+        self._conversation = Conversation(spec, self._chronicle, self._actions)
+
+    @property
+    def facts(self) -> list[Fact]:
+        """What happened so far, in order."""
+        return self._chronicle.facts
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The verdict, once there is one."""
+        return self._chronicle.verdict
+
+    @property
+    def error(self) -> str | None:
+        """How our own side failed; the outcome is then ``error``, whatever the client did."""
+        return self._conversation.error
+
+    @property
+    def over(self) -> bool:
+        """Whether both sides are closed: nothing more will come of this session."""
+        return self._conversation.over
+
+    @property
+    def hello(self) -> ClientHello | None:
+        """The client's ClientHello."""
+        return self._conversation.hello
+
+    @property
+    def upstream(self) -> Upstream | None:
+        """What the server showed, where the server leg has TLS."""
+        return self._conversation.upstream
+
+    @property
+    def presented(self) -> Presented:
+        """What the client was shown."""
+        return self._conversation.presented
+
+    # -- inputs ---------------------------------------------------------------------------------
+
+    def start(self) -> list[Action]:
+        """The client has connected."""
+        return self._run(self._start)
+
+    def connected(self, error: str | None) -> list[Action]:
+        """The answer to ``Connect``: ``None``, or why it failed."""
+        self._last_heard = self._clock()
+        return self._run(self._conversation.on_connected, error)
+
+    def data(self, who: Who, octets: bytes) -> list[Action]:
+        """Octets came from one side."""
+        self._last_heard = self._clock()
+        conversation = self._conversation
+        return self._run(
+            conversation.on_client if who == "client" else conversation.on_server, octets
+        )
+
+    def eof(self, who: Who) -> list[Action]:
+        """One side will send no more."""
+        conversation = self._conversation
+        return self._run(
+            conversation.on_client_eof if who == "client" else conversation.on_server_eof
+        )
+
+    def timer(self, name: str) -> list[Action]:
+        """A timer that was asked for has run out."""
+        return self._run(self._on_timer, name)
+
+    def stop(self) -> list[Action]:
+        """The driver is shutting down."""
+        return self._run(self._stop)
+
+    def _run[**P](
+        self, step: Callable[P, None], *args: P.args, **kwargs: P.kwargs
+    ) -> list[Action]:
+        if not self.over:
+            try:
+                step(*args, **kwargs)
+            except Exception as error:  # invariant 6: whatever breaks here ends this session only
+                self._actions.append(Crashed(traceback.format_exc()))
+                self._conversation.fail(f"mitmail itself failed: {type(error).__name__}: {error}")
+        actions = self._actions.copy()
+        self._actions.clear()  # the conversation and the chronicle write to this very list
+        return actions
+
+    def _start(self) -> None:
+        self._chronicle.note("connected")
+        self._actions.append(SetTimer("deadline", self.spec.deadline))
+        self._actions.append(SetTimer("connect", self.spec.handshake_deadline))
+        self._actions.append(Connect())
+
+    def _stop(self) -> None:
+        self._chronicle.note("stopped")
+        self._conversation.witness.we_closed = True
+        self._conversation.finish()
+
+    # -- time -----------------------------------------------------------------------------------
+
+    def _on_timer(self, name: str) -> None:
+        conversation = self._conversation
+        late = f"in {self.spec.handshake_deadline:g} s"
+        match name:
+            case "greeting":
+                conversation.release()
+            case "linger":
+                conversation.finish()
+            case "connect" if not conversation.connected:
+                conversation.fail(f"no connection to the mail server {late}")
+            case "upstream" if conversation.state == "upstream":
+                conversation.fail(f"no TLS handshake from the mail server {late}")
+            case "waiting":
+                self._on_waiting()
+            case "deadline":
+                self._on_deadline()
+            case _:
+                pass
+
+    def _on_waiting(self) -> None:
+        if self.verdict is None:
+            self._chronicle.note("waiting", words="a dialog may be open")
+            self._actions.append(Waiting())
+
+    def _on_deadline(self) -> None:
+        silence = self._clock() - self._last_heard
+        if self.verdict is not None:
+            return
+        if silence < self.spec.deadline - 0.001:
+            self._actions.append(SetTimer("deadline", self.spec.deadline - silence))
+            return
+        self._chronicle.note("silence", seconds=round(silence, 1))
+        conversation = self._conversation
+        if conversation.client_is_due():
+            self._chronicle.decide(conversation.witness.silent(self.spec.deadline))
+        else:
+            conversation.error = "the mail server did not answer"
+            words = f"could not judge: {conversation.error}"
+            self._chronicle.decide(Verdict("none", "sure", words))
