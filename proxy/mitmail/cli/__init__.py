@@ -1,0 +1,70 @@
+"""The command line. Each command imports what it needs when it runs: ``--help`` stays quick."""
+
+import os
+import signal
+import sys
+
+import click
+
+from mitmail import __version__
+from mitmail.cli.author import lint_command, schema_command
+from mitmail.cli.browse import list_command, show_command
+from mitmail.cli.ca import ca_group
+from mitmail.cli.demo import demo_command
+from mitmail.cli.serve import addon_command, serve_command
+from mitmail.errors import MitmailError
+
+EXAMPLES = """\b
+mitmail demo                             what the mail clients on this machine do, in a table
+mitmail serve expired                    a mail server whose certificate has expired
+mitmail serve --antivirus norton         a good server, behind a simulated Norton
+mitmail list                             every scenario, one line each
+mitmail show hosting-wildcard            one scenario, explained
+"""
+
+INTERRUPTED = 128 + signal.SIGINT
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "MITMAIL"},
+    help=f"badssl.com for mail, with an antivirus in the middle.\n\n{EXAMPLES}",
+    no_args_is_help=True,
+)
+@click.version_option(__version__, package_name="mitmail")
+def cli() -> None:
+    """Hold the commands together."""
+
+
+for command in (
+    list_command, show_command, serve_command, demo_command, lint_command, schema_command,
+    ca_group, addon_command,
+):  # fmt: skip
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the ``mitmail`` command.
+
+    What a user can fix is one line on standard error and exit code 2 or 3; anything else keeps
+    its traceback.
+    """
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        sys.exit(0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(INTERRUPTED)
+    except MitmailError as error:
+        # Problems of files begin with file:line:col, where editors look for it.
+        in_files = hasattr(error, "errors")
+        click.echo(str(error) if in_files else f"ERROR: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # Somebody said `mitmail list | head`: nothing to add, and nobody to add it for.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    sys.exit(code or 0)

@@ -1,0 +1,47 @@
+"""``mitmail lint`` and ``mitmail schema``: for those who write scenario files."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+
+@click.command("lint")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
+@click.option("--json", "as_json", is_flag=True, help="As one JSON document.")
+def lint_command(paths: Sequence[Path], *, as_json: bool) -> None:
+    """Check scenario files and vendor profiles: every error at once, as file:line:col.
+
+    Without a PATH, everything that ships with mitmail.
+    """
+    from mitmail import shipped
+    from mitmail.errors import MitmailError
+    from mitmail.scenario.lint import lint
+
+    ours = [Path(str(shipped.SCENARIOS)), Path(str(shipped.CERTS / "vendors"))]
+    problems = lint(paths or ours)
+    if as_json:
+        rows = [
+            {"file": p.file, "line": p.line, "column": p.col, "path": p.path, "message": p.message}
+            for p in problems
+        ]
+        click.echo(json.dumps({"schema": 1, "problems": rows}, indent=1))
+        sys.exit(MitmailError.exit_code if problems else 0)
+    for problem in problems:
+        click.echo(str(problem), err=True)
+    if problems:
+        raise MitmailError(f"{len(problems)} to mend")
+    click.echo("Nothing to mend.")
+
+
+@click.command("schema")
+@click.argument("name", type=click.Choice(["scenario", "vendor", "ready", "record", "list"]))
+def schema_command(name: str) -> None:
+    """Print the JSON Schema of a file or of an output."""
+    from mitmail.scenario.schema import schema
+    from mitmail.service.schema import DOCUMENTS
+
+    files = {"scenario": schema("scenario"), "vendor": schema("vendor")}
+    click.echo(json.dumps((files | DOCUMENTS)[name], indent=1))

@@ -1,0 +1,91 @@
+"""``mitmail ca``: the roots that mitmail keeps for you, to look at and to import."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from mitmail.pki.authority import Authority
+    from mitmail.pki.store import Store
+
+
+@click.group("ca")
+def ca_group() -> None:
+    """Show where the kept roots are, and export one for import into a client."""
+
+
+def kept_store() -> "Store":
+    """The store in the user's data folder."""
+    from mitmail.pki.store import Store
+
+    return Store(_folder())
+
+
+def _folder() -> Path:
+    from mitmail.pki.store import data_folder
+
+    return data_folder(os.environ, sys.platform)
+
+
+@ca_group.command("path")
+def path_command() -> None:
+    """Print the folder that holds the roots, their keys and the kept certificates."""
+    click.echo(_folder())
+
+
+@ca_group.command("export")
+@click.argument("name", default="server", metavar="[server|ANTIVIRUS]")
+@click.option(
+    "--format", "form", type=click.Choice(["pem", "der"]), help="Default: der for an antivirus."
+)
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False), metavar="FILE", help="- is stdout."
+)
+def export_command(name: str, form: str | None, output: str | None) -> None:
+    """Write a root certificate, never its key, into the working folder.
+
+    \b
+    mitmail ca export             the root of the simulated mail server
+    mitmail ca export norton      the root of the simulated Norton, as wscert.der
+    """
+    from mitmail.pki.certificate import pem
+
+    chosen = form or ("pem" if name == "server" else "der")
+    certificate = _root(name).certificate
+    octets = pem(certificate) if chosen == "pem" else certificate
+    target = output or _file_name(name, chosen)
+    if target == "-":
+        sys.stdout.buffer.write(octets)
+        return
+    _write(Path(target), octets)
+    click.echo(f"The root of the simulated {name} is in {target}.")
+    click.echo("Import it into the client under test, and remove it when you are done.")
+
+
+def _root(name: str) -> "Authority":
+    from mitmail.plan import server, shield
+    from mitmail.scenario import loader
+
+    store, now = kept_store(), server.utc_now()
+    if name == "server":
+        return server.root(store, now, kind="server", constrained=True)
+    return shield.make(loader.find_vendor(name), store, now).roots["trusted"]
+
+
+def _file_name(name: str, form: str) -> str:
+    # The file that the Gen products leave under ProgramData, and that guides tell users to import.
+    if name == "norton" and form == "der":
+        return "wscert.der"
+    return f"mitmail-{Path(name).stem}-root.{form}"
+
+
+def _write(path: Path, octets: bytes) -> None:
+    from mitmail.errors import MitmailError
+
+    try:
+        path.write_bytes(octets)
+    except OSError as error:
+        raise MitmailError(f"cannot write {path}: {error.strerror}") from None

@@ -1,0 +1,112 @@
+"""``mitmail serve``: a scenario on six ports, until Ctrl-C."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from mitmail.cli.browse import scenarios_option
+
+
+@click.command("serve")
+@click.argument("scenario", default="healthy", metavar="[ID|FILE]")
+@click.option(
+    "--antivirus",
+    default="none",
+    metavar="NAME",
+    help="norton, generic, the file of a profile, or none.",
+)
+@click.option(
+    "--switch",
+    "switches",
+    multiple=True,
+    metavar="NAME",
+    help="A behaviour of the antivirus that is off by default.",
+)
+@click.option("--name", metavar="HOST|IP", help="Play this host name, the customer's own.")
+@click.option(
+    "--upstream",
+    "upstreams",
+    multiple=True,
+    metavar="[ENDPOINT=]HOST[:PORT]",
+    help="Put the antivirus before this real mail server; may be given several times.",
+)
+@click.option(
+    "--upstream-ca",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Trust these roots (PEM) for the upstream, besides the system's.",
+)
+@click.option(
+    "--relay-unverified",
+    is_flag=True,
+    help="Relay to an upstream elsewhere though its certificate failed: passwords are at stake.",
+)
+@click.option(
+    "--listen", metavar="ADDR", help="Listen on this address, for a client on another machine."
+)
+@click.option("--port-offset", default=0, metavar="N", help="Add N to every port.")
+@click.option(
+    "--ready-json",
+    is_flag=True,
+    help="For programs: free ports, throw-away roots, JSON lines on standard output.",
+)
+@click.option(
+    "--ephemeral", is_flag=True, help="Throw-away roots, password and leaf, for a person too."
+)
+@scenarios_option
+def serve_command(
+    scenario: str,
+    antivirus: str,
+    switches: Sequence[str],
+    name: str | None,
+    upstreams: Sequence[str],
+    upstream_ca: Path | None,
+    *,
+    relay_unverified: bool,
+    listen: str | None,
+    port_offset: int,
+    ready_json: bool,
+    ephemeral: bool,
+    folders: Sequence[Path],
+) -> None:
+    """Serve one scenario on six ports and say what each client does with it.
+
+    \b
+    mitmail serve expired
+    mitmail serve --antivirus norton
+    mitmail serve --antivirus norton --upstream imap.example.com
+    mitmail serve expired --name mail.example.com
+    """
+    from mitmail.service import bench
+
+    orders = bench.Orders(
+        scenario=scenario,
+        antivirus=antivirus,
+        switches=frozenset(switches),
+        name=name,
+        upstreams=tuple(upstreams),
+        upstream_ca=upstream_ca,
+        relay_unverified=relay_unverified,
+        listen=listen,
+        port_offset=port_offset,
+        ready_json=ready_json,
+        ephemeral=ephemeral,
+        folders=tuple(folders),
+    )
+    sys.exit(asyncio.run(bench.run(orders)))
+
+
+@click.command("addon")
+def addon_command() -> None:
+    """Print the path of the addon, for mitmdump and mitmweb.
+
+    \b
+    mitmdump -s "$(mitmail addon)" --set mitmail_scenario=expired
+    mitmweb -s "$(mitmail addon)" --set mitmail_antivirus=norton
+    """
+    from importlib.resources import files
+
+    click.echo(files("mitmail.service") / "script.py")

@@ -1,0 +1,75 @@
+"""The outcome of one cell: two witnesses, held against the expectation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from mitmail.engine.session import Session
+from mitmail.engine.verdict import Verdict
+from mitmail.judge.driver import Said
+from mitmail.plan import Expectation
+from mitmail.scenario.vendor import ClientException
+
+type OutcomeWord = Literal["pass", "fail", "warn", "error", "skip", "xfail"]
+
+UNMET: dict[str, OutcomeWord] = {"must": "fail", "should": "warn", "may": "pass"}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """``why`` is one clause for a person."""
+
+    word: OutcomeWord
+    why: str
+
+
+def decide(
+    expected: Expectation,
+    said: Said,
+    sessions: Sequence[Session],
+    exception: ClientException | None = None,
+) -> Outcome:
+    """Compare what the client said, and what we saw, with what a correct client does.
+
+    The two witnesses must agree; where they do not, or one of them could not judge, the outcome
+    is ``error``, never ``pass``.
+    """
+    if not sessions:
+        return Outcome("error", "the client never connected")
+    if failed := next((x.error for x in sessions if x.error), None):
+        return Outcome("error", f"our side failed: {failed}")
+    seen = strongest(sessions)
+    if seen is None or seen.verdict in {"none", "hang"}:
+        return Outcome("error", seen.evidence if seen else "there is no verdict")
+    if said.verdict == "error":
+        return Outcome("error", f"the client failed: {said.text[-200:]}")
+    if said.verdict != seen.verdict:
+        words = f"the client says {said.verdict}, we saw {seen.verdict}: {seen.evidence}"
+        return Outcome("error", words)
+    if exception is not None:
+        return _excepted(exception, said)
+    return _compare(expected, said, seen)
+
+
+def strongest(sessions: Sequence[Session]) -> Verdict | None:
+    """The verdict that counts when a client connected more than once: any accept is an accept."""
+    verdicts = [x.verdict for x in sessions if x.verdict is not None]
+    order = ("accept", "reject", "hang", "none")
+    return min(verdicts, key=lambda x: order.index(x.verdict), default=None)
+
+
+def _excepted(exception: ClientException, said: Said) -> Outcome:
+    if said.verdict == exception.verdict and said.reason in {None, *exception.reasons}:
+        return Outcome("xfail", f"known of this client: {exception.why}")
+    return Outcome("fail", f"expected the known exception ({exception.verdict}); it is gone")
+
+
+def _compare(expected: Expectation, said: Said, seen: Verdict) -> Outcome:
+    if said.verdict != expected.verdict:
+        wanted = " or ".join(sorted(expected.reasons)) or "nothing is wrong"
+        return Outcome(UNMET[expected.level], f"expected {expected.verdict} ({wanted})")
+    named = said.reason or seen.reason
+    if said.verdict == "reject" and named is not None and named not in expected.reasons:
+        wanted = " or ".join(sorted(expected.reasons))
+        return Outcome(UNMET[expected.level], f"refused for {named}, expected {wanted}")
+    return Outcome("pass", "as expected")

@@ -1,0 +1,55 @@
+"""Running a client as a process: a clean environment, a deadline, and nothing left behind."""
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+# What changes a client's verdict behind the caller's back; CI images set several of them.
+FOREIGN = (
+    "SSL_CERT", "CURL_", "NODE_", "REQUESTS_CA", "LD_PRELOAD", "NSS_WRAPPER", "PYTHON", "OPENSSL_",
+    "GNUTLS_", "SSLKEYLOGFILE", "JAVA_TOOL_OPTIONS", "GODEBUG", "HOSTALIASES", "http_proxy",
+    "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a process ended; ``code`` None means that its time was up."""
+
+    code: int | None
+    out: bytes
+    err: bytes
+
+
+def environment(**extra: str) -> dict[str, str]:
+    """This process' environment without what changes a client's verdict, in plain English."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(FOREIGN)}
+    return kept | {"LC_ALL": "C"} | extra
+
+
+async def run(
+    command: Sequence[str],
+    *,
+    give: bytes = b"",
+    seconds: float = 20.0,
+    extra: Mapping[str, str] | None = None,
+) -> Ended:
+    """Run a command with ``give`` on its standard input; killed when its seconds are up."""
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=environment(**(extra or {})),
+    )
+    try:
+        async with asyncio.timeout(seconds):
+            out, err = await process.communicate(give)
+        return Ended(process.returncode, out, err)
+    except TimeoutError:
+        return Ended(None, b"", b"")
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()

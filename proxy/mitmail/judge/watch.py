@@ -1,0 +1,44 @@
+"""Our own witness: the sessions of one endpoint, while a client is being asked."""
+
+import asyncio
+
+from mitmail.addon.route import Happening
+from mitmail.engine.session import Session
+from mitmail.service.record import Served
+
+ARRIVAL = 2.0  # seconds for a connection that the client made to come out of the backlog
+
+
+class Watch:
+    """Hears of an endpoint's sessions; clients are asked one after the other."""
+
+    def __init__(self) -> None:
+        self.sessions: list[Session] = []
+        self._changed = asyncio.Event()
+
+    def observe(self, happening: Happening, served: Served, number: int, session: Session) -> None:
+        """The observer that a service is given."""
+        if happening == "begin":
+            self.sessions.append(session)
+        self._changed.set()
+
+    async def settled(self, seconds: float) -> list[Session]:
+        """The sessions since the last call, each with its verdict or after so many seconds.
+
+        Empty when the client never connected.
+        """
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        while not self._is_settled():
+            self._changed.clear()
+            limit = seconds if self.sessions else ARRIVAL
+            try:
+                async with asyncio.timeout_at(began + limit):
+                    await self._changed.wait()
+            except TimeoutError:
+                break
+        sessions, self.sessions = self.sessions, []
+        return sessions
+
+    def _is_settled(self) -> bool:
+        return bool(self.sessions) and all(x.verdict is not None for x in self.sessions)

@@ -1,0 +1,165 @@
+"""The simulated antivirus' certificates: its roots, and its copies of what it finds upstream."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from mitmail.errors import MitmailError
+from mitmail.pki import extension
+from mitmail.pki.authority import Authority, make_root
+from mitmail.pki.certificate import parse, random_serial
+from mitmail.pki.extension import Extension
+from mitmail.pki.identity import Identity
+from mitmail.pki.key import Key, KeyPool, key_id
+from mitmail.pki.name import distinguished_name
+from mitmail.pki.resign import CopyStyle, copy, guid_serial
+from mitmail.pki.store import Store
+from mitmail.scenario.vendor import RESULTS, Result, RootShape, Signer, Vendor
+
+
+class Seen(Protocol):
+    """What a shield saw upstream: the chain (DER) and the words for what is wrong with it."""
+
+    @property
+    def chain(self) -> tuple[bytes, ...]:
+        """The certificates, leaf first."""
+
+    @property
+    def errors(self) -> tuple[str, ...]:
+        """Reason words; empty means verified."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shield:
+    """One product, with its roots and the behaviours that were switched on.
+
+    ``store`` keeps what belongs to the installation (roots, the shared key), ``copies`` the
+    copied leaves, which are worth no more than the leaf that they copy.
+    """
+
+    vendor: Vendor
+    roots: Mapping[Signer, Authority]
+    switches: frozenset[str]
+    store: Store
+    copies: Store
+
+    def result(self, errors: tuple[str, ...]) -> Result:
+        """The one result that decides, when the server's certificate has several faults."""
+        if not errors:
+            return "valid"
+        found = {error if error in RESULTS else "other" for error in errors}
+        return next(result for result in self.vendor.order if result in found)
+
+    def signer(self, endpoint: str, errors: tuple[str, ...]) -> Signer:
+        """Which root signs what was found on this endpoint."""
+        result = self.result(errors)
+        for name in sorted(self.switches):
+            switch = self.vendor.switches[name]
+            if endpoint in switch.endpoints and result in switch.policy:
+                return switch.policy[result]
+        return self.vendor.policy[result]
+
+    def chooser(self, endpoint: str) -> Callable[[Seen | None, str | None], Identity | None]:
+        """What to present on an endpoint: a copy of the upstream's leaf; nothing without one."""
+
+        def choose(seen: Seen | None, sni: str | None) -> Identity | None:
+            if seen is None or not seen.chain:
+                return None
+            return self._copy(seen.chain[0], self.roots[self.signer(endpoint, seen.errors)])
+
+        return choose
+
+    def _copy(self, upstream: bytes, signer: Authority) -> Identity:
+        style = self.vendor.leaf
+        slot = f"{self.vendor.id}-copy-{_digest(upstream, signer.certificate)}"
+
+        def mint(keys: KeyPool) -> Identity:
+            shared = style.key_shared
+            key = self._shared_key() if shared else keys.get(style.key, slot)
+            made = copy(upstream, signer, key, _style(self.vendor))
+            parts = {"leaf": made, "root": self.roots["trusted"].certificate}
+            return Identity(tuple(parts[part] for part in self.vendor.chain), key)
+
+        return self.copies.identity(slot, mint, lambda kept: True)
+
+    def _shared_key(self) -> Key:
+        return self.store.keys.get(self.vendor.leaf.key, f"{self.vendor.id}-leaf")
+
+
+def make(
+    vendor: Vendor,
+    store: Store,
+    now: datetime,
+    switches: frozenset[str] = frozenset(),
+    copies: Store | None = None,
+) -> Shield:
+    """Set a product up: its roots, and the key of its leaves.
+
+    Raises MitmailError for a switch that the profile does not have.
+    """
+    for name in switches - set(vendor.switches):
+        known = ", ".join(vendor.switches) or "none"
+        raise MitmailError(f"{vendor.id} has no switch {name!r}; it has: {known}")
+    roots = {signer: _root(vendor, signer, store, now) for signer in vendor.roots}
+    shield = Shield(vendor, roots, switches, store, copies or store)
+    if vendor.leaf.key_shared:
+        # Now, and not when the first client waits for it: an RSA key takes up to 250 ms.
+        shield._shared_key()
+    return shield
+
+
+def root_slot(vendor: Vendor, signer: Signer) -> str:
+    """Where a store keeps a root of this product."""
+    return f"{vendor.id}-{signer}-root"
+
+
+def _root(vendor: Vendor, signer: Signer, store: Store, now: datetime) -> Authority:
+    slot = root_slot(vendor, signer)
+    shape = vendor.root_shape
+
+    def mint(keys: KeyPool) -> Authority:
+        key = keys.get(shape.key, slot)
+        return make_root(
+            distinguished_name(vendor.subject(signer)),
+            key,
+            _moment(shape.not_before, now),
+            _moment(shape.not_after, now),
+            extensions=_extensions(shape, key),
+            serial=guid_serial() if shape.serial == "guid" else random_serial(16),
+        )
+
+    return store.authority(slot, mint, lambda kept: parse(kept.certificate).not_after > now)
+
+
+def _moment(when: datetime | timedelta, now: datetime) -> datetime:
+    return when if isinstance(when, datetime) else now + when
+
+
+def _extensions(shape: RootShape, key: Key) -> tuple[Extension, ...]:
+    made = [extension.basic_constraints(True, critical=shape.basic_constraints.critical)]
+    if shape.key_usage is not None:
+        usage = shape.key_usage
+        made.append(extension.key_usage(*usage.usages, critical=usage.critical))
+    if shape.extended_key_usage:
+        made.append(extension.extended_key_usage(*shape.extended_key_usage))
+    if shape.subject_key_identifier:
+        made.append(extension.subject_key_identifier(key_id(key)))
+    if shape.authority_key_identifier:
+        made.append(extension.authority_key_identifier(key_id(key)))
+    return tuple(made)
+
+
+def _style(vendor: Vendor) -> CopyStyle:
+    leaf = vendor.leaf
+    return CopyStyle(
+        serial=leaf.serial,
+        subject_key_identifier=leaf.subject_key_identifier,
+        authority_key_identifier=leaf.authority_key_identifier,
+        drop=frozenset(leaf.drop),
+    )
+
+
+def _digest(*octets: bytes) -> str:
+    return hashlib.sha256(b"".join(octets)).hexdigest()[:24]

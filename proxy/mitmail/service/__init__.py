@@ -1,0 +1,1 @@
+"""A plan being served: the mailstore, doors and shields on their ports, and records of it."""

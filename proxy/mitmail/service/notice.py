@@ -1,0 +1,129 @@
+"""What ``mitmail serve`` tells a person: what to type into the client, and what the client did."""
+
+import sys
+from collections.abc import Mapping
+
+from mitmail.addon.route import Happening
+from mitmail.endpoint import ENDPOINTS, Endpoint
+from mitmail.engine.session import Session
+from mitmail.engine.verdict import Verdict
+from mitmail.plan import Trusted
+from mitmail.service.record import Bench, Served
+
+HOSTS_FILES = {
+    "win32": r"C:\Windows\System32\drivers\etc\hosts (as administrator)",
+    "darwin": "/etc/hosts (with sudo)",
+}
+LINUX_HOSTS = "/etc/hosts (with sudo)"
+BOTH: frozenset[Trusted] = frozenset({"server-root", "antivirus-root"})
+
+
+def welcome(bench: Bench, served: Mapping[str, Served], *, exposed: bool) -> str:
+    """The settings of the account, the roots to import, the hosts line."""
+    first = next(iter(served.values()))
+    lines = [_headline(bench, first), _expectation(bench), ""]
+    if exposed:
+        lines += [
+            f"WARNING: {first.host} is reachable from other machines. Whoever connects can log in",
+            "with the user below, and sees a certificate authority that is not a real one.",
+            "",
+        ]
+    lines += [*_settings(bench, served), "", *_roots(bench), "", *_hosts(bench, first.host)]
+    return "\n".join([*lines, "", "Waiting for the first connection. Ctrl-C stops."])
+
+
+def _headline(bench: Bench, first: Served) -> str:
+    plan = bench.plan
+    shield = f" behind the simulated {plan.shield.vendor.brand}" if plan.shield else ""
+    if bench.upstream is not None:
+        return f"Standing before {bench.upstream.host}{shield.replace(' behind', ' as', 1)}."
+    return f"Serving {plan.scenario.id}{shield}: {plan.scenario.title}."
+
+
+def _expectation(bench: Bench) -> str:
+    if bench.upstream is not None:
+        return "What the client should do depends on the certificate of that server."
+    expected = bench.plan.expect("imaps")
+    reasons = f" ({' or '.join(sorted(expected.reasons))})" if expected.reasons else ""
+    root = "the root below" if bench.plan.shield is None else "the server's root only"
+    return f"A correct client that trusts {root} {expected.level} {expected.verdict}{reasons}."
+
+
+def _settings(bench: Bench, served: Mapping[str, Served]) -> list[str]:
+    rows = [
+        f"  {one.endpoint.protocol.upper():5} {bench.plan.name}  port {one.port:<5}  "
+        f"{one.endpoint.dialog}"
+        for one in served.values()
+    ]
+    if bench.upstream is not None:
+        return ["In the account dialog, with the user and password of that server:", *rows]
+    secret = f"  user {bench.user}   password {bench.password}"
+    return ["In the account dialog:", *rows, secret]
+
+
+def _roots(bench: Bench) -> list[str]:
+    lines = []
+    if bench.upstream is None:
+        lines.append(f"Root to import into the client:  {bench.root_file}")
+    if bench.antivirus_root_file is not None:
+        lines.append(f"The antivirus' own root:         {bench.antivirus_root_file}")
+    if bench.kept_in is None:
+        lines.append("These roots end with this run.")
+    return lines
+
+
+def _hosts(bench: Bench, host: str) -> list[str]:
+    if bench.plan.name == host:
+        return []
+    where = HOSTS_FILES.get(sys.platform, LINUX_HOSTS)
+    return [f"The name must lead here; this line in {where}:", f"  {host} {bench.plan.name}"]
+
+
+def happening(
+    bench: Bench, what: Happening, served: Served, number: int, session: Session
+) -> str | None:
+    """One line for what happened in a session, and one for what to try next."""
+    who = f"{served.endpoint.name:5} session {number}: "
+    if what == "waiting":
+        return f"{who}waiting: the client has the certificate and is silent; a dialog may be open"
+    if what == "verdict" and session.verdict is not None:
+        hint = _hint(bench, served, session)
+        return f"{who}{_words(session.verdict)}" + (f"\n      {hint}" if hint else "")
+    return None
+
+
+def _words(verdict: Verdict) -> str:
+    reason = f" ({verdict.reason})" if verdict.reason else ""
+    certainty = "" if verdict.certainty == "sure" else ", suspected"
+    return f"{verdict.verdict}{reason}{certainty}: {verdict.evidence}"
+
+
+def _hint(bench: Bench, served: Served, session: Session) -> str | None:
+    assert session.verdict is not None
+    seen = {fact.fact for fact in session.facts}
+    if session.error:
+        return "This is no word about the client. Look at the mail server."
+    if "tls-on-starttls-port" in seen:
+        return _other(served.endpoint, "STARTTLS", "SSL/TLS", "implicit")
+    if "not-tls" in seen and served.endpoint.tls == "implicit":
+        return _other(served.endpoint, "SSL/TLS", "STARTTLS", "starttls")
+    if session.verdict.verdict in {"accept", "reject"} and bench.upstream is None:
+        return _compared(bench, served, session.verdict)
+    return None
+
+
+def _other(endpoint: Endpoint, this: str, other: str, mode: str) -> str:
+    twin = next(x for x in ENDPOINTS.values() if x.protocol == endpoint.protocol and x.tls == mode)
+    return f"This port expects {this}: choose {this} in the client, or {other} on {twin.name}."
+
+
+def _compared(bench: Bench, served: Served, verdict: Verdict) -> str:
+    name = served.endpoint.name
+    expected = bench.plan.expect(name)
+    if verdict.verdict == "accept" and expected.verdict == "reject":
+        if bench.plan.shield and bench.plan.expect(name, BOTH).verdict == "accept":
+            return "Right if it knows the antivirus' root; else look for a stored exception."
+        return "A correct client refuses. Look for a stored exception, or checks switched off."
+    if verdict.verdict == "reject" and expected.verdict == "accept":
+        return f"Nothing is wrong with this server. Has the client imported {bench.root_file}?"
+    return "As a correct client does."

@@ -1,0 +1,141 @@
+"""Records: what a session was, as JSON documents (``"schema": 1``)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mitmail.endpoint import Endpoint
+from mitmail.engine.session import Session
+from mitmail.errors import MitmailError
+from mitmail.pki import name
+from mitmail.pki.certificate import parse, sha256
+from mitmail.plan import Plan
+from mitmail.service.upstream import Upstream
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One endpoint of one plan, and where it listens.
+
+    ``scenario`` is None when the mail server behind the shield is not ours.
+    """
+
+    plan: Plan
+    endpoint: Endpoint
+    host: str
+    port: int
+    scenario: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A plan, and what a user needs to know to connect to it.
+
+    ``kept_in`` is the folder that holds the roots and keys, None when they end with the process.
+    """
+
+    plan: Plan
+    upstream: Upstream | None
+    user: str
+    password: str
+    root_file: Path
+    antivirus_root_file: Path | None
+    kept_in: Path | None
+
+
+def ready(bench: Bench, served: Mapping[str, Served]) -> dict[str, object]:
+    """The first line of ``serve --ready-json``: where everything is."""
+    first = next(iter(served.values()))
+    antivirus_root = bench.antivirus_root_file
+    return {
+        "schema": SCHEMA,
+        "ready": True,
+        "scenario": first.scenario,
+        "antivirus": bench.plan.antivirus,
+        "name": bench.plan.name,
+        "user": bench.user,
+        "password": bench.password,
+        "root_file": str(bench.root_file),
+        "antivirus_root_file": str(antivirus_root) if antivirus_root else None,
+        "endpoints": {
+            name: {"host": one.host, "port": one.port, "tls": one.endpoint.tls}
+            for name, one in served.items()
+        },
+    }
+
+
+def verdict(served: Served, number: int, session: Session) -> dict[str, object]:
+    """The record of a verdict."""
+    assert session.verdict is not None
+    found = session.verdict
+    return _head(served, "verdict", number) | {
+        "client": _client(session),
+        "presented": _presented(session),
+        "upstream": _upstream(session),
+        "verdict": found.verdict,
+        "certainty": found.certainty,
+        "reason": found.reason,
+        "alert": found.alert,
+        "evidence": found.evidence,
+        "facts": [fact.record() for fact in session.facts],
+    }
+
+
+def end(served: Served, number: int, session: Session) -> dict[str, object]:
+    """The record of a session's end: every fact, and what failed on our side."""
+    assert session.verdict is not None
+    return _head(served, "end", number) | {
+        "verdict": session.verdict.verdict,
+        "outcome": "error" if session.error else None,
+        "error": session.error,
+        "facts": [fact.record() for fact in session.facts],
+    }
+
+
+def _head(served: Served, kind: str, number: int) -> dict[str, object]:
+    return {
+        "schema": SCHEMA,
+        "record": kind,
+        "session": number,
+        "scenario": served.scenario,
+        "endpoint": served.endpoint.name,
+        "antivirus": served.plan.antivirus,
+    }
+
+
+def _client(session: Session) -> dict[str, object] | None:
+    hello = session.hello
+    if hello is None:
+        return None
+    return {
+        "sni": hello.sni,
+        "offered": list(hello.versions),
+        "fingerprint": hello.fingerprint,
+        "negotiated": session.presented.version,
+    }
+
+
+def _presented(session: Session) -> dict[str, object] | None:
+    identity = session.presented.identity
+    if identity is None:
+        return None
+    return {
+        "leaf_sha256": sha256(identity.chain[0]),
+        "issuer": _issuer(identity.chain[0]),
+        "chain": len(identity.chain),
+    }
+
+
+def _issuer(leaf: bytes) -> str | None:
+    try:
+        return name.text(parse(leaf).issuer)
+    except MitmailError:  # a leaf may be broken on purpose
+        return None
+
+
+def _upstream(session: Session) -> dict[str, object] | None:
+    if session.upstream is None:
+        return None
+    return {"verified": not session.upstream.errors, "errors": list(session.upstream.errors)}

@@ -1,0 +1,144 @@
+"""The JSON Schemas of what mitmail prints for programs (2020-12)."""
+
+from typing import Final
+
+from mitmail.endpoint import ENDPOINTS
+
+type Json = dict[str, object]
+
+_WORD: Final[Json] = {"type": "string"}
+_WORD_OR_NULL: Final[Json] = {"type": ["string", "null"]}
+_INTEGER_OR_NULL: Final[Json] = {"type": ["integer", "null"]}
+_WORDS: Final[Json] = {"type": "array", "items": _WORD}
+_ONE: Final[Json] = {"const": 1}
+_VERDICT: Final[Json] = {"enum": ["accept", "reject", "hang", "none"]}
+_ENDPOINT: Final[Json] = {"enum": list(ENDPOINTS)}
+
+
+def _object(properties: Json, *, nullable: bool = False, more: bool = False) -> Json:
+    return {
+        "type": ["object", "null"] if nullable else "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": more,
+    }
+
+
+_FACTS: Final[Json] = {
+    "type": "array",
+    "items": _object({"ms": {"type": "number", "minimum": 0}, "fact": _WORD}, more=True),
+}
+_HEAD: Final[Json] = {
+    "schema": _ONE,
+    "session": {"type": "integer", "minimum": 1},
+    "scenario": _WORD_OR_NULL,
+    "endpoint": _ENDPOINT,
+    "antivirus": _WORD,
+}
+_VERDICT_RECORD: Final[Json] = _object(
+    _HEAD
+    | {
+        "record": {"const": "verdict"},
+        "client": _object(
+            {
+                "sni": _WORD_OR_NULL,
+                "offered": _WORDS,
+                "fingerprint": _WORD,
+                "negotiated": _WORD_OR_NULL,
+            },
+            nullable=True,
+        ),
+        "presented": _object(
+            {
+                "leaf_sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+                "issuer": _WORD_OR_NULL,
+                "chain": {"type": "integer", "minimum": 1},
+            },
+            nullable=True,
+        ),
+        "upstream": _object({"verified": {"type": "boolean"}, "errors": _WORDS}, nullable=True),
+        "verdict": _VERDICT,
+        "certainty": {"enum": ["sure", "suspected"]},
+        "reason": _WORD_OR_NULL,
+        "alert": _INTEGER_OR_NULL,
+        "evidence": _WORD,
+        "facts": _FACTS,
+    }
+)
+_END_RECORD: Final[Json] = _object(
+    _HEAD
+    | {
+        "record": {"const": "end"},
+        "verdict": _VERDICT,
+        "outcome": {"enum": ["error", None]},
+        "error": _WORD_OR_NULL,
+        "facts": _FACTS,
+    }
+)
+_READY: Final[Json] = _object(
+    {
+        "schema": _ONE,
+        "ready": {"const": True},
+        "scenario": _WORD_OR_NULL,
+        "antivirus": _WORD,
+        "name": _WORD,
+        "user": _WORD,
+        "password": _WORD,
+        "root_file": _WORD,
+        "antivirus_root_file": _WORD_OR_NULL,
+        "endpoints": {
+            "type": "object",
+            "propertyNames": _ENDPOINT,
+            "additionalProperties": _object(
+                {
+                    "host": _WORD,
+                    "port": {"type": "integer", "minimum": 1, "maximum": 65535},
+                    "tls": {"enum": ["implicit", "starttls"]},
+                }
+            ),
+        },
+    }
+)
+_LIST: Final[Json] = _object(
+    {
+        "schema": _ONE,
+        "scenarios": {
+            "type": "array",
+            "items": _object(
+                {
+                    "id": _WORD,
+                    "title": _WORD,
+                    "group": _WORD,
+                    "endpoints": {"type": "array", "items": _ENDPOINT},
+                    "expect": _object(
+                        {
+                            "verdict": {"enum": ["accept", "reject"]},
+                            "reasons": _WORDS,
+                            "level": {"enum": ["must", "should", "may"]},
+                        }
+                    ),
+                }
+            ),
+        },
+    }
+)
+
+
+def _document(name: str, title: str, body: Json) -> Json:
+    head: Json = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:mitmail:schema:{name}-1",
+        "title": title,
+    }
+    return head | body
+
+
+DOCUMENTS: Final[dict[str, Json]] = {
+    "ready": _document("ready", "The first line of mitmail serve --ready-json", _READY),
+    "record": _document(
+        "record",
+        "Each further line of mitmail serve --ready-json",
+        {"oneOf": [_VERDICT_RECORD, _END_RECORD]},
+    ),
+    "list": _document("list", "mitmail list --json", _LIST),
+}
