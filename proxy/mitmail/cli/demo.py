@@ -11,8 +11,8 @@ import click
 if TYPE_CHECKING:
     from mitmail.judge.demo import Cell
 
-ENDPOINT_COUNT = 6
-WIDTHS = (38, 17, 11, 26, 26, 9)
+HEAD = ("scenario", "antivirus", "client", "expected", "client's word", "we saw", "outcome")
+CLIENTS = ("curl", "openssl")
 
 
 @click.command("demo")
@@ -26,12 +26,15 @@ def demo_command(*, verbose: bool) -> None:
     from mitmail.judge import demo, driver
 
     async def run() -> list["Cell"]:
-        clients = await driver.found(("curl", "openssl"))
+        clients = await driver.found(CLIENTS)
         names = ", ".join(f"{x.name} {'.'.join(map(str, x.version))}" for x in clients)
-        click.echo(f"Asking {names}; six endpoints on loopback.\n")
+        click.echo(f"Asking {names}; six endpoints on loopback.")
+        for missing in set(CLIENTS) - {x.name for x in clients}:
+            click.echo(f"Not asking {missing}: it is not installed here.")
         return await demo.run(clients, done=_progress)
 
     cells = asyncio.run(run())
+    click.echo("")
     _print(cells, verbose=verbose)
     sys.exit(_summary(cells))
 
@@ -42,44 +45,62 @@ def _progress(finished: int, total: int) -> None:
 
 
 def _print(cells: Sequence["Cell"], *, verbose: bool) -> None:
-    click.echo(_row("scenario", "antivirus", "client", "expected", "client's word", "outcome"))
-    for (label, antivirus, client), group in groupby(
-        sorted(cells, key=_order), key=lambda x: (x.case.label, x.case.antivirus, x.client)
-    ):
-        rows = list(group)
+    rows: list[tuple[tuple[str, ...], str | None]] = [(HEAD, None)]
+    for _, group in groupby(sorted(cells, key=_order), key=_row_key):
+        alike = list(group)
         # Six endpoints that say the same are one line; where they differ each has its own.
-        together = not verbose and len({_gist(cell) for cell in rows}) == 1
-        for cell in rows[:1] if together else rows:
-            where = label if together else f"{label} {cell.endpoint}"
-            click.echo(_row(where, antivirus, client, *_gist(cell)))
-            if verbose:
-                click.echo(f"    we saw: {cell.evidence}")
-            if cell.outcome.word not in {"pass", "warn"}:
-                click.echo(f"    {cell.outcome.word}: {cell.outcome.why}")
+        together = not verbose and len({_gist(cell) for cell in alike}) == 1
+        for cell in alike[:1] if together else alike:
+            rows.append((_row(cell, endpoint=not together), _remark(cell, verbose=verbose)))
+    widths = [max(len(row[column]) for row, _ in rows) for column in range(len(HEAD))]
+    for row, remark in rows:
+        click.echo("  ".join(f"{x:{w}}" for x, w in zip(row, widths, strict=True)).rstrip())
+        if remark:
+            click.echo(f"    {remark}")
+
+
+def _row_key(cell: "Cell") -> tuple[str, str, str]:
+    return cell.case.label, cell.case.antivirus, cell.client
 
 
 def _order(cell: "Cell") -> tuple[object, ...]:
-    scenario = cell.case.plan.scenario
-    bare = cell.case.plan.shield is not None
-    first = scenario.group != "control"
-    return (first, scenario.group, cell.case.label, bare, cell.case.antivirus, cell.client)
+    """The control first; each scenario bare, then behind an antivirus."""
+    plan = cell.case.plan
+    control_last = plan.scenario.group != "control"
+    return (control_last, plan.scenario.group, cell.case.label, plan.shield is not None,
+            cell.case.antivirus, cell.client)  # fmt: skip
 
 
-def _gist(cell: "Cell") -> tuple[str, str, str]:
+def _row(cell: "Cell", *, endpoint: bool) -> tuple[str, ...]:
+    label, antivirus, client = _row_key(cell)
+    return (f"{label} {cell.endpoint}" if endpoint else label, antivirus, client, *_gist(cell))
+
+
+def _gist(cell: "Cell") -> tuple[str, str, str, str]:
     expected = _words(cell.expected.verdict, sorted(cell.expected.reasons))
     if cell.expected.level != "must":
         expected = f"{cell.expected.level} {expected}"
     named = [cell.said.reason] if cell.said.reason else []
-    return expected, _words(cell.said.verdict, named), cell.outcome.word
+    return expected, _words(cell.said.verdict, named), _seen(cell), cell.outcome.word
 
 
-def _words(verdict: str, reasons: Iterable[str]) -> str:
-    listed = ", ".join(reasons)
+def _seen(cell: "Cell") -> str:
+    if cell.seen is None:
+        return "no session"
+    details = [f"alert {cell.seen.alert}"] if cell.seen.alert is not None else []
+    details += ["suspected"] if cell.seen.certainty == "suspected" else []
+    return _words(cell.seen.verdict, details)
+
+
+def _remark(cell: "Cell", *, verbose: bool) -> str | None:
+    if cell.outcome.word not in {"pass", "warn"}:
+        return f"{cell.outcome.word}: {cell.outcome.why}"
+    return f"we saw: {cell.seen.evidence}" if verbose and cell.seen else None
+
+
+def _words(verdict: str, details: Iterable[str]) -> str:
+    listed = " or ".join(details)
     return f"{verdict} ({listed})" if listed else verdict
-
-
-def _row(*columns: str) -> str:
-    return "  ".join(f"{x:{width}}" for x, width in zip(columns, WIDTHS, strict=True)).rstrip()
 
 
 def _summary(cells: Sequence["Cell"]) -> int:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mitmail.addon.proxy import Proxy
+from mitmail.engine.verdict import Verdict
 from mitmail.judge.driver import Client, Said, Target
 from mitmail.judge.outcome import Outcome, decide, strongest
 from mitmail.judge.watch import Watch
@@ -68,7 +69,7 @@ class Cell:
     client: str
     expected: Expectation
     said: Said
-    evidence: str
+    seen: Verdict | None
     outcome: Outcome
 
 
@@ -151,8 +152,7 @@ class _Job:
         )
         seen = strongest(sessions)
         outcome = decide(expected, said, sessions, known)
-        evidence = seen.evidence if seen else "no session"
-        return Cell(case, name, client.name, expected, said, evidence, outcome)
+        return Cell(case, name, client.name, expected, said, seen, outcome)
 
 
 def _with_controls(cells: list[Cell]) -> list[Cell]:

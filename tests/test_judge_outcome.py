@@ -1,0 +1,75 @@
+"""The outcome of a cell: two witnesses who must agree."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from mitmail.engine.verdict import Verdict
+from mitmail.judge.driver import Said
+from mitmail.judge.outcome import decide
+from mitmail.plan import Expectation
+from mitmail.scenario import loader
+
+REJECT = Expectation("reject", frozenset({"expired"}), "must")
+ACCEPT = Expectation("accept", frozenset(), "must")
+
+
+def session(verdict: str, reason: str | None = None, error: str | None = None) -> Any:
+    """A session as the outcome reads it."""
+    found = Verdict(verdict, "sure", "as seen", reason)  # type: ignore[arg-type] # a word of the tables below
+    return SimpleNamespace(verdict=found, error=error)
+
+
+def said(verdict: str, reason: str | None = None) -> Said:
+    return Said(verdict, reason, 0, "")  # type: ignore[arg-type] # a word of the tables below
+
+
+@pytest.mark.parametrize(
+    ("expected", "word", "sessions", "outcome"),
+    [
+        (ACCEPT, said("accept"), [session("accept")], "pass"),
+        (REJECT, said("reject", "expired"), [session("reject")], "pass"),
+        (REJECT, said("reject"), [session("reject", "expired")], "pass"),
+        (REJECT, said("reject"), [session("reject")], "pass"),
+        # For the wrong reason is not right.
+        (REJECT, said("reject", "name-mismatch"), [session("reject")], "fail"),
+        (REJECT, said("reject"), [session("reject", "unknown-issuer")], "fail"),
+        # Not what it must do.
+        (REJECT, said("accept"), [session("accept")], "fail"),
+        (ACCEPT, said("reject"), [session("reject")], "fail"),
+        # The witnesses disagree.
+        (ACCEPT, said("accept"), [session("reject")], "error"),
+        (REJECT, said("reject"), [session("accept")], "error"),
+        # Nobody saw, or nobody knows.
+        (ACCEPT, said("accept"), [], "error"),
+        (REJECT, said("reject"), [], "error"),
+        (REJECT, said("reject"), [session("none")], "error"),
+        (REJECT, said("reject"), [session("hang")], "error"),
+        (REJECT, said("error"), [session("reject")], "error"),
+        (REJECT, said("reject"), [session("reject", error="down")], "error"),
+        # Several connections: any accept is an accept.
+        (ACCEPT, said("accept"), [session("none"), session("accept")], "pass"),
+        (REJECT, said("reject"), [session("reject"), session("accept")], "error"),
+    ],
+)
+def test_the_outcome(expected: Expectation, word: Said, sessions: list[Any], outcome: str) -> None:
+    assert decide(expected, word, sessions).word == outcome
+
+
+@pytest.mark.parametrize(
+    ("level", "outcome"), [("must", "fail"), ("should", "warn"), ("may", "pass")]
+)
+def test_what_is_not_met_counts_by_its_level(level: str, outcome: str) -> None:
+    expected = Expectation("reject", frozenset({"expired"}), level)  # type: ignore[arg-type] # a word
+
+    assert decide(expected, said("accept"), [session("accept")]).word == outcome
+
+
+def test_a_known_exception_is_expected_to_show() -> None:
+    (known,) = loader.find_vendor("norton").exceptions
+
+    shown = decide(ACCEPT, said("reject", "constraint"), [session("reject")], known)
+    gone = decide(ACCEPT, said("accept"), [session("accept")], known)
+
+    assert (shown.word, gone.word) == ("xfail", "fail")

@@ -1,0 +1,92 @@
+"""What a shield presents for what it finds."""
+
+from dataclasses import dataclass
+
+import pytest
+from cryptography import x509
+
+from mitmail.errors import MitmailError
+from mitmail.pki.store import Store
+from mitmail.plan import Plan, make
+from mitmail.scenario import loader
+
+STORE = Store(None)
+
+
+@dataclass(frozen=True)
+class Found:
+    chain: tuple[bytes, ...]
+    errors: tuple[str, ...] = ()
+
+
+def behind(vendor: str, *switches: str) -> Plan:
+    profile = loader.find_vendor(vendor)
+    return make(loader.find("healthy"), profile, STORE, switches=frozenset(switches))
+
+
+def issuer(plan: Plan, endpoint: str, *errors: str) -> str:
+    """Who signed what is presented on an endpoint when the upstream has these errors."""
+    identity = plan.choose_shield(endpoint)(Found(plan.door.chain, errors), "mail.customer.test")
+    assert identity is not None
+    return x509.load_der_x509_certificate(identity.leaf).issuer.rfc4514_string()
+
+
+@pytest.mark.parametrize(
+    ("errors", "root"),
+    [
+        ((), "Shield Root"),
+        (("name-mismatch",), "Shield Root"),
+        (("unknown-issuer",), "Untrusted Root"),
+        (("self-signed",), "Self-signed Root"),
+        (("expired",), "Untrusted Root"),
+        (("weak",), "Untrusted Root"),
+        (("name-mismatch", "self-signed"), "Self-signed Root"),
+    ],
+)
+def test_norton_signs_by_what_it_finds(errors: tuple[str, ...], root: str) -> None:
+    assert root in issuer(behind("norton"), "imap", *errors)
+
+
+def test_a_good_server_gets_the_trusted_root_on_all_six_endpoints() -> None:
+    plan = behind("norton")
+
+    for endpoint in ("imap", "imaps", "pop3", "pop3s", "smtp", "smtps"):
+        assert "Shield Root (simulated)" in issuer(plan, endpoint)
+
+
+def test_switched_on_implicit_tls_gets_the_untrusted_root() -> None:
+    plan = behind("norton", "untrusted-on-implicit-tls")
+
+    assert "Untrusted Root" in issuer(plan, "imaps")
+    assert "Untrusted Root" not in issuer(plan, "imap")
+
+
+def test_an_unknown_switch_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(MitmailError, match="untrusted-on-implicit-tls"):
+        behind("norton", "no-such-switch")
+
+
+def test_norton_sends_its_trusted_root_whoever_signed() -> None:
+    plan = behind("norton")
+    choose = plan.choose_shield("imaps")
+
+    for errors in ((), ("self-signed",)):
+        identity = choose(Found(plan.door.chain, errors), None)
+        assert identity is not None
+        assert plan.antivirus_root is not None
+        assert identity.chain[1:] == (plan.antivirus_root.certificate,)
+
+
+def test_the_same_upstream_is_presented_the_same_again() -> None:
+    """Clients bind their exceptions to the leaf."""
+    plan = behind("norton")
+    choose = plan.choose_shield("imaps")
+
+    once, again = (choose(Found(plan.door.chain), None) for _ in range(2))
+
+    assert once == again
+
+
+@pytest.mark.parametrize("seen", [None, Found(())])
+def test_without_an_upstream_certificate_there_is_nothing_to_present(seen: Found | None) -> None:
+    assert behind("norton").choose_shield("imaps")(seen, None) is None
