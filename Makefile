@@ -18,7 +18,7 @@ $(VENV)/ready: pyproject.toml
 		echo "mitmail needs Python 3.12 or 3.13: install one (apt install python3.13, brew install python@3.13 or uv python install 3.13), then run make again." >&2; \
 		exit 2; \
 	fi; \
-	"$$python" -m venv --clear $(VENV)
+	"$$python" -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	@$(BIN)/python -m pip install --quiet --editable . --group dev
 	@touch $@

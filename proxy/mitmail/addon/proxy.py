@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -44,9 +45,9 @@ class Proxy:
 
         Its configuration folder is neither read nor written: what does so is left out.
         """
-        for name in ("mitmproxy", "asyncio"):
-            logging.getLogger(name).addHandler(logging.NullHandler())
-            logging.getLogger(name).propagate = False
+        logging.getLogger("mitmproxy").setLevel(logging.ERROR)
+        # It logs a port that is taken, and so would we, with what to do about it.
+        logging.getLogger("mitmproxy.addons.proxyserver").disabled = True
         master = Master(Options(mode=[], tcp_timeout=IDLE_LIMIT))
         addon, started = Mitmail(), _Started()
         master.addons.add(Proxyserver(), addon, started)
@@ -134,4 +135,7 @@ def _refusal(mode: ProxyMode, error: Exception) -> str:
     if isinstance(error, OSError) and "in use" in str(error).lower():
         advice = "stop what uses it, or move all ports with --port-offset 100"
         return f"port {port} on {host} is taken: {advice}"
+    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
+        # mitmproxy wraps the system's words in its own; the number says all.
+        return f"cannot listen on {host} port {port}: {os.strerror(error.errno)}"
     return f"cannot listen on {host} port {port}: {error}"

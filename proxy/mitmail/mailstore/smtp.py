@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+from mitmail.mailstore.connection import IDLE_SECONDS
 from mitmail.mailstore.sasl import LOGIN_TRIES
 from mitmail.mailstore.store import MESSAGE_OCTETS, Store, StoreError
 
@@ -83,6 +84,7 @@ class Submission(SMTP):
             auth_require_tls=False,
             authenticator=self._handler.authenticate,
             loop=asyncio.get_running_loop(),
+            timeout=IDLE_SECONDS,  # aiosmtpd's own 300 s end a session whose user reads a dialog
         )
 
     async def check_auth_needed(self, caller_method: str) -> bool:

@@ -1,6 +1,7 @@
 """``mitmail serve`` for a person at the bench, and for a program: one plan until it is stopped."""
 
 import asyncio
+import ipaddress
 import json
 import os
 import secrets
@@ -26,6 +27,7 @@ from mitmail.pki.store import Store, data_folder
 from mitmail.plan import Names, make
 from mitmail.plan.server import utc_now
 from mitmail.scenario import loader
+from mitmail.scenario.hostname import is_hostname
 from mitmail.service import notice, record, upstream
 from mitmail.service.record import Bench, Served
 from mitmail.service.service import (
@@ -92,11 +94,10 @@ async def open_in(proxy: Proxy, orders: Orders, stack: AsyncExitStack) -> None:
 
 def prepare(orders: Orders, folder: Path) -> Bench:
     """Resolve the orders; ``folder`` takes what need not outlive them. Raises MitmailError."""
+    _check(orders)
     behind = _upstream(orders)
     scenario = loader.find(orders.scenario, orders.folders)
     vendor = None if orders.antivirus == "none" else loader.find_vendor(orders.antivirus)
-    if behind is not None and vendor is None:
-        raise MitmailError("--upstream needs an antivirus to stand before it: --antivirus norton")
     throw_away = orders.ready_json or orders.ephemeral
     kept_in = None if throw_away else data_folder(os.environ, sys.platform)
     store = Store(kept_in)
@@ -129,6 +130,29 @@ def prepare(orders: Orders, folder: Path) -> Bench:
     )
 
 
+def _check(orders: Orders) -> None:
+    if orders.antivirus == "none" and orders.upstreams:
+        raise MitmailError("--upstream needs an antivirus to stand before it: --antivirus norton")
+    if orders.antivirus == "none" and orders.switches:
+        raise MitmailError("--switch is for an antivirus: name one with --antivirus norton")
+    if not orders.upstreams and (orders.upstream_ca or orders.relay_unverified):
+        raise MitmailError("--upstream-ca and --relay-unverified are for --upstream HOST")
+    if orders.name is not None and not is_hostname(orders.name):
+        raise MitmailError(f"--name {orders.name!r}: use a host name or an IP address")
+    if orders.listen is not None and not _is_one_address(orders.listen):
+        # The system's resolver takes 0, 0x0 and * for every address of this machine.
+        raise MitmailError(
+            f"--listen {orders.listen}: name the one IP address that the other machine reaches"
+        )
+
+
+def _is_one_address(text: str) -> bool:
+    try:
+        return not ipaddress.ip_address(text).is_unspecified
+    except ValueError:
+        return False
+
+
 def _root_file(store: Store, slot: str, root: Authority, folder: Path) -> Path:
     if (kept := store.public_file(slot)) is not None:
         return kept
@@ -157,8 +181,6 @@ def _names(orders: Orders, behind: Upstream | None) -> Names | None:
 
 def _place(orders: Orders) -> Place:
     host = orders.listen or LOOPBACK
-    if host in {"0.0.0.0", "::"}:
-        raise MitmailError(f"--listen {host}: name the one address that the other machine reaches")
     if orders.ready_json:
         return Place(host=host)
     ports = {one.name: one.bench_port + orders.port_offset for one in ENDPOINTS.values()}
@@ -171,12 +193,22 @@ def _observer(bench: Bench, *, ready_json: bool) -> Observer:
     def observe(happening: Happening, served: Served, number: int, session: Session) -> None:
         if not ready_json:
             if text := notice.happening(bench, happening, served, number, session):
-                print(text, flush=True)
+                _say(text)
         elif happening in {"verdict", "end"}:
             make_record = record.verdict if happening == "verdict" else record.end
-            print(json.dumps(make_record(served, number, session)), flush=True)
+            _say(json.dumps(make_record(served, number, session)))
 
     return observe
+
+
+def _say(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # `mitmail serve | head`: nobody listens any more. An exception here would leave the
+        # session that is being told of without an end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        signal.raise_signal(signal.SIGTERM)
 
 
 def _announce(orders: Orders, bench: Bench, served: Mapping[str, Served]) -> None:

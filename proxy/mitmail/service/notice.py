@@ -29,7 +29,7 @@ def welcome(bench: Bench, served: Mapping[str, Served], *, exposed: bool) -> str
             "",
         ]
     lines += [*_settings(bench, served), "", *_roots(bench), "", *_hosts(bench, first.host)]
-    return "\n".join([*lines, "", "Waiting for the first connection. Ctrl-C stops."])
+    return "\n".join([*lines, "Waiting for the first connection. Ctrl-C stops."])
 
 
 def _headline(bench: Bench, first: Served) -> str:
@@ -76,7 +76,7 @@ def _hosts(bench: Bench, host: str) -> list[str]:
     if bench.plan.name == host:
         return []
     where = HOSTS_FILES.get(sys.platform, LINUX_HOSTS)
-    return [f"The name must lead here; this line in {where}:", f"  {host} {bench.plan.name}"]
+    return [f"The name must lead here; this line in {where}:", f"  {host} {bench.plan.name}", ""]
 
 
 def happening(
@@ -123,6 +123,8 @@ def _compared(bench: Bench, served: Served, verdict: Verdict) -> str:
     if verdict.verdict == "accept" and expected.verdict == "reject":
         if bench.plan.shield and bench.plan.expect(name, BOTH).verdict == "accept":
             return "Right if it knows the antivirus' root; else look for a stored exception."
+        if expected.level != "must":
+            return f"The rule only says {expected.level}: many clients still accept this."
         return "A correct client refuses. Look for a stored exception, or checks switched off."
     if verdict.verdict == "reject" and expected.verdict == "accept":
         return f"Nothing is wrong with this server. Has the client imported {bench.root_file}?"

@@ -9,6 +9,7 @@ from mitmail import endpoint
 from mitmail.endpoint import ALIASES, ENDPOINTS
 from mitmail.errors import MitmailError
 from mitmail.pki.certificate import from_pem
+from mitmail.scenario.hostname import is_hostname
 
 _SPEC = re.compile(r"(?:(?P<endpoint>[^=]+)=)?(?P<host>\[[^\]]+\]|[^:\[\]]+)(?::(?P<port>\d+))?")
 FORM = "use HOST, HOST:993 or imaps=HOST:PORT"
@@ -45,7 +46,7 @@ def servers(specs: Iterable[str]) -> dict[str, tuple[str, int]]:
 
 def _servers(spec: str) -> dict[str, tuple[str, int]]:
     match = _SPEC.fullmatch(spec)
-    if match is None:
+    if match is None or not is_hostname(match["host"].strip("[]")):
         raise MitmailError(f"--upstream {spec!r}: {FORM}")
     host, port = match["host"].strip("[]"), match["port"]
     if port is not None and not 0 < int(port) < 65536:
@@ -68,3 +69,5 @@ def roots(file: Path | None) -> tuple[bytes, ...]:
         return from_pem(file.read_bytes())
     except OSError as error:
         raise MitmailError(f"cannot read {file}: {error.strerror}") from None
+    except MitmailError as error:
+        raise MitmailError(f"{file}: {error}") from None
