@@ -1,6 +1,7 @@
 """The OpenSSL contexts of the two legs, and the verification of the server's certificate."""
 
 import ipaddress
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import service_identity
@@ -11,33 +12,65 @@ from service_identity.cryptography import (
     verify_certificate_ip_address,
 )
 
-from mitmail.engine.spec import Identity, Trust
-from mitmail.engine.verdict import Validity
+from mitmail.engine.leg import Leg, words
+from mitmail.engine.spec import Identity, Trust, Upstream
 
 # X509_V_ERR_* of OpenSSL's x509_vfy.h, in the words of the reason vocabulary.
 VERIFY_ERRORS = {
-    2: "unknown-issuer", 7: "bad-signature", 9: "not-yet-valid", 10: "expired",
-    13: "malformed", 14: "malformed", 18: "self-signed", 19: "unknown-issuer",
-    20: "unknown-issuer", 21: "unknown-issuer", 22: "limit", 23: "revoked", 24: "constraint",
-    25: "constraint", 26: "usage", 47: "constraint", 48: "constraint", 66: "weak", 67: "weak",
-    68: "weak", 79: "constraint",
+    2: "unknown-issuer", 4: "malformed", 6: "malformed", 7: "bad-signature", 9: "not-yet-valid",
+    10: "expired", 13: "malformed", 14: "malformed", 18: "self-signed", 19: "unknown-issuer",
+    20: "unknown-issuer", 21: "unknown-issuer", 22: "limit", 23: "revoked", 24: "malformed",
+    25: "constraint", 26: "usage", 27: "unknown-issuer", 32: "usage",
+    41: "malformed", 47: "constraint", 48: "constraint", 49: "constraint", 51: "constraint",
+    52: "constraint", 53: "constraint", 66: "weak", 67: "weak", 68: "weak", 76: "malformed",
+    77: "malformed", 79: "constraint",
 }  # fmt: skip
+# What cryptography raises for a certificate that it cannot read, or one of its extensions.
+UNREADABLE = (
+    ValueError, TypeError, x509.InvalidVersion, x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)  # fmt: skip
+SNI_LIMIT = 255  # octets; TLSEXT_MAXLEN_host_name of OpenSSL
+PARTIAL_CHAIN, NO_CHECK_TIME = 0x80000, 0x200000  # X509_V_FLAG_*, which pyOpenSSL does not name
+
+
+class UnpresentableError(Exception):
+    """OpenSSL cannot present this identity as it is."""
 
 
 def server_context(identity: Identity) -> SSL.Context:
     """A context that presents ``identity`` and never resumes: a resumed session shows no
     certificate, and the next case would be judged by the last one's.
+
+    Raises UnpresentableError.
     """
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
-    leaf, *rest = (crypto.load_certificate(crypto.FILETYPE_ASN1, der) for der in identity.chain)
-    context.use_certificate(leaf)
-    for certificate in rest:
-        context.add_extra_chain_cert(certificate)
-    context.use_privatekey(identity.key)
+    try:
+        leaf, *rest = (_exactly(der) for der in identity.chain)
+        context.use_certificate(leaf)
+        for certificate in rest:
+            context.add_extra_chain_cert(certificate)
+        context.use_privatekey(identity.key)
+        context.check_privatekey()  # a key of another type passes until here
+    except (SSL.Error, crypto.Error, *UNREADABLE) as error:
+        raise UnpresentableError(f"the certificate cannot be presented: {words(error)}") from error
     return context
+
+
+def _exactly(der: bytes) -> x509.Certificate:
+    # pyOpenSSL is about to drop its own X509 objects here; cryptography's parser refuses more.
+    certificate = x509.load_der_x509_certificate(der)
+    # OpenSSL repairs octets behind the end and lengths in a long form (measured): the client
+    # would see another certificate than the record says.
+    if (
+        crypto.dump_certificate(crypto.FILETYPE_ASN1, crypto.X509.from_cryptography(certificate))
+        != der
+    ):
+        raise ValueError("OpenSSL would send other octets")
+    return certificate
 
 
 class Verifier:
@@ -47,8 +80,16 @@ class Verifier:
         self._trust = trust
         self._errors: list[str] = []
 
-    def context(self) -> SSL.Context:
-        """A client context that records every error of the chain and refuses none."""
+    def leg(self, sni: str | None) -> Leg:
+        """A leg towards the server that records every error of its chain and refuses none."""
+
+        def prepare(connection: SSL.Connection) -> None:
+            if sni and len(sni) <= SNI_LIMIT:
+                connection.set_tlsext_host_name(sni.encode("ascii", "ignore"))
+
+        return Leg(self._context(), accepting=False, prepare=prepare)
+
+    def _context(self) -> SSL.Context:
         context = SSL.Context(SSL.TLS_CLIENT_METHOD)
         context.set_min_proto_version(SSL.TLS1_2_VERSION)
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
@@ -65,18 +106,23 @@ class Verifier:
         self, connection: SSL.Connection, certificate: crypto.X509, error: int, depth: int, ok: int
     ) -> bool:
         if not ok:
-            self._note(VERIFY_ERRORS.get(error, f"verify-error-{error}"))
+            self._note(_word(error))
         return True
 
     def _note(self, word: str) -> None:
         if word not in self._errors:
             self._errors.append(word)
 
-    def errors(self, leaf: bytes) -> tuple[str, ...]:
-        """What is wrong, the name included (RFC 9525); call it after the handshake."""
-        if not names(leaf, self._trust.name):
+    def found(self, leg: Leg) -> Upstream:
+        """What the server showed and what is wrong with it, its name included (RFC 9525).
+
+        Call it after the handshake.
+        """
+        certificates = leg.connection.get_peer_cert_chain() or []
+        chain = tuple(crypto.dump_certificate(crypto.FILETYPE_ASN1, x) for x in certificates)
+        if not names(chain[0], self._trust.name):
             self._note("name-mismatch")
-        return tuple(self._errors)
+        return Upstream(chain, tuple(self._errors))
 
 
 def names(leaf: bytes, name: str) -> bool:
@@ -86,8 +132,9 @@ def names(leaf: bytes, name: str) -> bool:
         if _is_address(name):
             verify_certificate_ip_address(certificate, name)
         else:
-            verify_certificate_hostname(certificate, name)
-    except (service_identity.VerificationError, service_identity.CertificateError, ValueError):
+            a_labels = name if name.isascii() else name.encode("idna").decode()
+            verify_certificate_hostname(certificate, a_labels)
+    except (service_identity.VerificationError, service_identity.CertificateError, *UNREADABLE):
         return False
     return True
 
@@ -100,10 +147,35 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def validity(der: bytes) -> Validity:
-    """notBefore and notAfter; of a certificate that cannot be read, a span that proves nothing."""
+def faults(chain: Sequence[bytes]) -> frozenset[str]:
+    """What can be seen to be wrong with a chain whatever the client trusts, its name aside.
+
+    Words of the reason vocabulary. A certificate that cannot be read is ``malformed``.
+    """
+    found = {word for der in chain for word in _time_faults(der)}
+    try:
+        leaf, *rest = (crypto.load_certificate(crypto.FILETYPE_ASN1, der) for der in chain)
+        store = crypto.X509Store()
+        store.add_cert(rest[-1] if rest else leaf)
+        store.set_flags(PARTIAL_CHAIN | NO_CHECK_TIME)
+        crypto.X509StoreContext(store, leaf, rest).verify_certificate()
+    except crypto.X509StoreContextError as error:
+        found.add(_word(error.errors[0]))
+    except (crypto.Error, ValueError):
+        found.add("malformed")
+    return frozenset(found)
+
+
+def _time_faults(der: bytes) -> list[str]:
+    now = datetime.now(UTC)
     try:
         certificate = x509.load_der_x509_certificate(der)
-        return certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    except ValueError:
-        return datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+        expired = certificate.not_valid_after_utc < now
+        future = certificate.not_valid_before_utc > now
+    except UNREADABLE:
+        return ["malformed"]
+    return ["expired"] * expired + ["not-yet-valid"] * future
+
+
+def _word(error: int) -> str:
+    return VERIFY_ERRORS.get(error, "policy")

@@ -9,33 +9,19 @@ server can be asked for the name that the client asked for; ``upstream`` is the 
 with the server, because a shield copies what it finds there; ``handshake`` is the client's.
 """
 
-from dataclasses import dataclass
-
-from OpenSSL import SSL, crypto
-
 from mitmail.engine import context, leg
-from mitmail.engine.action import Action, Close, Said, Send, SetTimer, Who
+from mitmail.engine.action import Action, Close, Said, SetTimer, Who
 from mitmail.engine.chronicle import Chronicle
 from mitmail.engine.leg import Leg
+from mitmail.engine.observer import Observer
 from mitmail.engine.outlet import Outlet
-from mitmail.engine.prelude import Dropped, Noted, Offer, Pass, Prelude, Relay, Step, Upgrade
+from mitmail.engine.prelude import Dropped, Flood, Noted, Offer, Pass, Relay, Step, Upgrade
 from mitmail.engine.spec import Identity, SessionSpec, Upstream
-from mitmail.engine.verdict import Verdict, Witness
 from mitmail.wire import Kind, Piece, dialogue
 from mitmail.wire.clienthello import ClientHello, Malformed, NotTls, parse
-from mitmail.wire.dialogue import is_http
 
-HANDSHAKE_RECORD = 0x16
+TLS_HANDSHAKE = b"\x16"  # the type of a handshake record (RFC 8446 section 5.1)
 EARLY_LIMIT = 262_144  # octets kept of a side whose turn has not come; TLS handshakes are smaller
-
-
-@dataclass(slots=True)
-class Presented:
-    """What the client was shown, for the record."""
-
-    identity: Identity | None = None
-    version: str | None = None
-    cipher: str | None = None
 
 
 class Conversation:
@@ -46,25 +32,28 @@ class Conversation:
         self.error: str | None = None
         self.hello: ClientHello | None = None
         self.upstream: Upstream | None = None
-        self.presented = Presented()
         self.over = False
         self.connected = False
         self.state = "clear" if spec.client == "starttls" else "hello"
-        self.witness = Witness(spec.protocol)
+        self.observer = Observer(spec.protocol, chronicle)
         self._chronicle = chronicle
         self._actions = actions
         self._outlet = Outlet(actions)
         self._dialogue = dialogue(spec.protocol)
-        self._prelude: Prelude = (
+        self._prelude: Relay | Offer = (
             Relay() if spec.server == "starttls" else Offer(self._dialogue, spec.protocol)
         )
         self._early: dict[Who, bytes] = {"client": b"", "server": b""}
         self._verifier: context.Verifier | None = None
+        self._identity: Identity | None = None
         self._closed: set[Who] = set()
 
     def release(self) -> None:
         """The greeting has been held long enough."""
-        self._outlet.release()
+        if self._outlet.holding:
+            self._outlet.release()
+            if "server" in self._closed:
+                self._end_client()
 
     # -- ends ------------------------------------------------------------------------------------
 
@@ -72,19 +61,21 @@ class Conversation:
         """Our own side failed: no verdict about the client, and the end."""
         self.error = self.error or error
         self._chronicle.note("error", words=error)
-        self._chronicle.decide(Verdict("none", "sure", f"could not judge: {error}"))
+        self.observer.unjudged(f"could not judge: {error}")
         self.finish()
 
     def finish(self) -> None:
         """End the session: both sides are closed, and there is a verdict."""
         if self.over:
             return
-        self._chronicle.decide(self.witness.closed())
-        self._outlet.release()
-        self._outlet.shutdown("client")
-        self._outlet.shutdown("server")
         self.over = True
-        self._actions += [Close("client"), Close("server")]
+        try:
+            self.observer.closed()
+            self._outlet.release()
+            self._outlet.shutdown("client")
+            self._outlet.shutdown("server")
+        finally:
+            self._actions += [Close("client"), Close("server")]
 
     # -- the client's octets ---------------------------------------------------------------------
 
@@ -98,6 +89,8 @@ class Conversation:
         self._chronicle.note("upstream-connected")
         if self.state == "hello":
             self._on_hello(b"")
+        elif early := self._take_early("client"):
+            self._on_clear_client(early)
 
     def on_client(self, octets: bytes) -> None:
         """Octets of the client."""
@@ -113,17 +106,31 @@ class Conversation:
     def _keep_early(self, who: Who, octets: bytes) -> None:
         self._early[who] += octets
         if len(self._early[who]) > EARLY_LIMIT:
-            self._chronicle.note("flood", who=who)
-            self.finish()
+            self._flooded(who)
+
+    def _take_early(self, who: Who) -> bytes:
+        early, self._early[who] = self._early[who], b""
+        return early
+
+    def _flooded(self, who: Who) -> None:
+        self._chronicle.note("flood", who=who)
+        if who == "server":
+            self.fail("the mail server said too much before its turn")
+        else:
+            self._dismiss("the client said too much before its turn")
+
+    def _dismiss(self, words: str) -> None:
+        self.observer.unjudged(words)
+        self.finish()
 
     def _on_clear_client(self, octets: bytes) -> None:
-        if not self._dialogue.outstanding and octets[:2] == b"\x16\x03":
+        if not self._dialogue.outstanding and octets[:1] == TLS_HANDSHAKE:
             self._chronicle.note("tls-on-starttls-port")
-            words = "the client spoke TLS at once on a STARTTLS port"
-            self._chronicle.decide(Verdict("none", "sure", words))
-            self.finish()
-            return
-        self._take(self._prelude.client(self._parse("client", octets)))
+            self._dismiss("the client spoke TLS at once on a STARTTLS port")
+        elif not self.connected:
+            self._keep_early("client", octets)
+        else:
+            self._take(self._prelude.client(self._parse("client", octets)))
 
     def _parse(self, who: Who, octets: bytes) -> list[Piece]:
         track = self._dialogue.client if who == "client" else self._dialogue.server
@@ -145,9 +152,12 @@ class Conversation:
                     self._drop(who, octets)
                 case Upgrade():
                     upgrade = True
-        for who in ("server", "client"):
-            if out[who]:
-                self._actions.append(Send(who, out[who]))
+                case Flood():
+                    self._flooded("client")
+        if self.over:
+            return
+        self._outlet.send("server", out["server"])
+        self._outlet.send("client", out["client"])
         if upgrade:
             self._chronicle.note("go-ahead")
             self.state = "hello"
@@ -155,7 +165,7 @@ class Conversation:
 
     def _drop(self, who: Who, octets: bytes) -> None:
         # A ClientHello may share the segment with STARTTLS; anything else there is an injection.
-        if who == "client" and (self._early["client"] or octets[0] == HANDSHAKE_RECORD):
+        if who == "client" and (self._early["client"] or octets[:1] == TLS_HANDSHAKE):
             self._keep_early("client", octets)
         else:
             self._chronicle.note("dropped-after-starttls", who=who, octets=len(octets))
@@ -173,17 +183,12 @@ class Conversation:
             self._not_tls(error)
             return
         if self.hello is not None and self.connected:
-            self._chronicle.note(
-                "client-hello", sni=self.hello.sni, offered=self.hello.versions,
-                fingerprint=self.hello.fingerprint,
-            )  # fmt: skip
+            self.observer.hello(self.hello)
             self._dial_upstream(self.hello)
 
     def _not_tls(self, error: Exception) -> None:
         self._chronicle.note("not-tls", words=str(error))
-        words = f"the client did not speak TLS where TLS was due: {error}"
-        self._chronicle.decide(Verdict("none", "sure", words))
-        self.finish()
+        self._dismiss(f"the client did not speak TLS where TLS was due: {error}")
 
     def _dial_upstream(self, hello: ClientHello) -> None:
         if self.spec.server == "plain" or self.spec.trust is None:
@@ -192,15 +197,9 @@ class Conversation:
         self.state = "upstream"
         self._actions.append(SetTimer("upstream", self.spec.handshake_deadline))
         self._verifier = context.Verifier(self.spec.trust)
-        sni = hello.sni
-
-        def prepare(connection: SSL.Connection) -> None:
-            if sni is not None:
-                connection.set_tlsext_host_name(sni.encode("ascii", "ignore"))
-
-        tls = Leg(self._verifier.context(), accepting=False, prepare=prepare)
+        tls = self._verifier.leg(hello.sni)
         self._outlet.legs["server"] = tls
-        early, self._early["server"] = self._early["server"], b""
+        early = self._take_early("server")
         self._handle_server_leg(tls.start())
         if early and not self.over:
             self._handle_server_leg(tls.receive(early))
@@ -208,15 +207,13 @@ class Conversation:
     def _on_upstream_secured(self) -> None:
         assert self._verifier is not None
         assert self.hello is not None
-        certificates = self._outlet.legs["server"].connection.get_peer_cert_chain() or []
-        chain = tuple(crypto.dump_certificate(crypto.FILETYPE_ASN1, x) for x in certificates)
-        self.upstream = Upstream(chain, self._verifier.errors(chain[0]))
+        self.upstream = self._verifier.found(self._outlet.legs["server"])
         self._chronicle.note("upstream-verified", errors=self.upstream.errors)
         self._present(self.hello)
 
     def _on_upstream_failed(self, error: str) -> None:
         self._chronicle.note("tls-failed", who="server", words=error)
-        if self.state == "relay":
+        if self.state in {"handshake", "relay"}:
             self.on_server_eof()
         else:
             self.fail(f"TLS with the mail server failed: {error}")
@@ -226,12 +223,15 @@ class Conversation:
         if identity is None:
             self.fail("there is no certificate to present")
             return
+        try:
+            tls = Leg(context.server_context(identity), accepting=True)
+        except context.UnpresentableError as error:
+            self.fail(str(error))
+            return
         self.state = "handshake"
-        self.presented.identity = identity
-        tls = Leg(context.server_context(identity), accepting=True)
+        self._identity = identity
         self._outlet.legs["client"] = tls
-        early, self._early["client"] = self._early["client"], b""
-        self._handle_client_leg(tls.receive(early))
+        self._handle_client_leg(tls.receive(self._take_early("client")))
 
     # -- the client leg --------------------------------------------------------------------------
 
@@ -240,14 +240,13 @@ class Conversation:
             if self.over:
                 return
             match event:
-                case leg.Presented() if self.witness.presented is None:
+                case leg.Presented() if self.observer.witness.presented is None:
                     self._on_presented()
                 case leg.Alert(code, fatal, received):
-                    self._on_alert(code, fatal=fatal, received=received)
+                    self.observer.alert(code, fatal=fatal, received=received)
                 case leg.HandshakeDone():
                     self._on_secured()
                 case leg.Plaintext(octets):
-                    self._outlet.release()
                     self._on_plaintext(octets)
                 case leg.Closed():
                     self.on_client_eof()
@@ -256,25 +255,15 @@ class Conversation:
         self._outlet.flush("client")
 
     def _on_presented(self) -> None:
-        assert self.presented.identity is not None
-        chain = self.presented.identity.chain
-        self.witness.present([context.validity(der) for der in chain])
-        self._chronicle.note("certificate-presented", chain=len(chain))
+        assert self._identity is not None
+        self.observer.presented(self._identity)
         if self.spec.waiting is not None:
             self._actions.append(SetTimer("waiting", self.spec.waiting))
-
-    def _on_alert(self, code: int, *, fatal: bool, received: bool) -> None:
-        self._chronicle.note("alert-received" if received else "alert-sent", code=code)
-        if received:
-            self._chronicle.decide(self.witness.alert(code, fatal=fatal))
 
     def _on_secured(self) -> None:
         tls = self._outlet.legs["client"]
         self.state = "relay"
-        self.witness.handshake_done = True
-        self.presented.version = tls.version
-        self.presented.cipher = tls.connection.get_cipher_name()
-        self._chronicle.note("handshake-done", version=tls.version)
+        self.observer.secured(tls)
         # TLS 1.2 owes the client our Finished; in TLS 1.3 only tickets are left, and they wait.
         if tls.version != "TLSv1.3":
             self._outlet.flush("client")
@@ -282,38 +271,25 @@ class Conversation:
             self._dialogue.secured()
         self._outlet.hold()
         self._actions.append(SetTimer("greeting", self.spec.greeting_hold))
-        early, self._early["server"] = self._early["server"], b""
-        if early:
+        if early := self._take_early("server"):
             self._relay_to_client(early)
 
     def _on_plaintext(self, octets: bytes) -> None:
         pieces = self._parse("client", octets)
-        for piece in pieces:
-            self._on_piece(piece)
+        self.observer.said(pieces)
         if not self._guarding():
             self._outlet.send("server", octets)
         elif any(piece.kind is Kind.COMMAND for piece in pieces):
             self._chronicle.note("not-relayed", words="the server's certificate failed")
             self.finish()
+        if not self.over:
+            self.release()
 
     def _guarding(self) -> bool:
         return self.spec.guarded and self.upstream is not None and bool(self.upstream.errors)
 
-    def _on_piece(self, piece: Piece) -> None:
-        if self._chronicle.verdict is None and is_http(piece.raw):
-            self._chronicle.note("certificate-viewer")
-            self._chronicle.decide(self.witness.http())
-        elif piece.kind is Kind.COMMAND:
-            self._chronicle.note("command", verb=piece.verb)
-            self._chronicle.decide(self.witness.command(piece.verb))
-        elif piece.kind is Kind.OPAQUE:
-            self._chronicle.note("not-mail", octets=len(piece.raw))
-
     def _on_client_failed(self, error: str) -> None:
-        self._chronicle.note("tls-failed", who="client", words=error)
-        if self.witness.presented is None:
-            self._chronicle.decide(self.witness.refused_hello(error))
-        self.witness.we_closed = True
+        self.observer.failed(error)
         self._outlet.flush("client")
         self.finish()
 
@@ -326,7 +302,11 @@ class Conversation:
         if self.state != "relay":
             self.finish()
             return
-        self._chronicle.decide(self.witness.closed())
+        # A client that leaves at once did not like the certificate; one that was kept waiting
+        # may have had enough of the server.
+        late = not self._dialogue.greeted and not self._outlet.holding
+        self.observer.witness.ungreeted = late
+        self.observer.closed()
         self._outlet.release()
         self._outlet.half_close("server")
         if "server" in self._closed:
@@ -384,13 +364,17 @@ class Conversation:
         self._chronicle.note("server-closed")
         if self.state == "upstream":
             self.fail("the mail server closed the connection during the TLS handshake")
-            return
-        if "client" not in self._outlet.legs:
-            self.witness.we_closed = True
+        elif self.state == "hello":
+            self.fail("the mail server closed the connection before TLS")
+        elif self.state == "clear":
+            self.observer.witness.we_closed = True
             self.finish()
-            return
-        self._outlet.release()
-        self.witness.we_closed = True
+        elif self.state == "relay" and not self._outlet.holding:
+            self._end_client()
+        # Otherwise the client is still being asked what it thinks of the certificate.
+
+    def _end_client(self) -> None:
+        self.observer.witness.we_closed = True
         self._outlet.half_close("client")
         if "client" in self._closed:
             self.finish()
@@ -401,4 +385,8 @@ class Conversation:
         """Whether the next word is the client's: a slow server must not become its verdict."""
         if self.state in {"clear", "relay"}:
             return self._dialogue.greeted and not self._dialogue.outstanding
+        return self.reached()
+
+    def reached(self) -> bool:
+        """Whether the server is there, with its TLS where it has any."""
         return self.connected and self.state != "upstream"

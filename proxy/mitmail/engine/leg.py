@@ -9,7 +9,7 @@ ALERT, READ = 0x4000, 0x04
 LOOP = 0x01
 FATAL = 2
 CHUNK = 65536
-CERTIFICATE_WRITTEN = (b"write certificate",)
+CERTIFICATE_WRITTEN = b"write certificate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,7 @@ class Leg:
     ) -> None:
         self.up = False
         self.broken = False
+        self._shut = False
         self._events: list[LegEvent] = []
         context.set_info_callback(self._on_info)
         self.connection = SSL.Connection(context, None)
@@ -121,13 +122,21 @@ class Leg:
             self._events.append(Failed(words(error)))
 
     def send(self, octets: bytes) -> None:
-        """Encrypt application data; :meth:`output` has the result."""
-        if not self.broken and octets:
+        """Encrypt application data; :meth:`output` has the result.
+
+        A leg that is not up, is broken or was shut down sends nothing.
+        """
+        if not self.up or self.broken or self._shut or not octets:
+            return
+        try:
             self.connection.sendall(octets)
+        except SSL.Error:
+            self.broken = True
 
     def shutdown(self) -> None:
         """Send close_notify, once."""
-        if self.up and not self.broken:
+        if self.up and not self.broken and not self._shut:
+            self._shut = True
             try:
                 self.connection.shutdown()
             except SSL.Error:
@@ -148,7 +157,7 @@ class Leg:
         return self.connection.get_protocol_version_name()
 
 
-def words(error: SSL.Error) -> str:
+def words(error: Exception) -> str:
     """What OpenSSL says about an error, in its last words."""
     stack = error.args[0] if error.args else ()
     if isinstance(stack, list) and stack:

@@ -18,6 +18,12 @@ class Outlet:
         self._actions = actions
         self._holding = False
         self._held = b""
+        self._ended: set[Who] = set()
+
+    @property
+    def holding(self) -> bool:
+        """Whether what is for the client is being held back."""
+        return self._holding
 
     def hold(self) -> None:
         """Hold back what is for the client, until :meth:`release`."""
@@ -38,17 +44,20 @@ class Outlet:
             if len(self._held) > HOLD_LIMIT:
                 self.release()
         elif (leg := self.legs.get(who)) is not None:
-            if leg.up:
-                leg.send(octets)
-                self.flush(who)
-        elif octets:
-            self._actions.append(Send(who, octets))
+            leg.send(octets)
+            self.flush(who)
+        else:
+            self._emit(who, octets)
 
     def flush(self, who: Who) -> None:
         """Send what TLS itself has to say."""
         leg = self.legs.get(who)
         held = who == "client" and self._holding
-        if leg is not None and not held and (octets := leg.output()):
+        if leg is not None and not held:
+            self._emit(who, leg.output())
+
+    def _emit(self, who: Who, octets: bytes) -> None:
+        if octets and who not in self._ended:
             self._actions.append(Send(who, octets))
 
     def shutdown(self, who: Who) -> None:
@@ -58,6 +67,8 @@ class Outlet:
             self.flush(who)
 
     def half_close(self, who: Who) -> None:
-        """close_notify where there is TLS, then FIN; what that side still says is read."""
-        self.shutdown(who)
-        self._actions.append(HalfClose(who))
+        """close_notify where there is TLS, then FIN, once; what that side still says is read."""
+        if who not in self._ended:
+            self.shutdown(who)
+            self._ended.add(who)
+            self._actions.append(HalfClose(who))

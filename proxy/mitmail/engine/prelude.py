@@ -4,9 +4,10 @@ Two roles: :class:`Relay` stands between a client and a server that both speak S
 :class:`Offer` stands before a server that knows no TLS, and offers and answers STARTTLS itself.
 """
 
+import re
 from collections import deque
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from mitmail.engine.action import Who
 from mitmail.engine.spec import MailProtocol
@@ -33,9 +34,18 @@ GO_AHEAD = {
 }
 OFFERED = {"smtp": ("STARTTLS",), "imap": ("STARTTLS", "LOGINDISABLED"), "pop3": ("STLS",)}
 HIDDEN = {"smtp": ("AUTH",), "imap": ("AUTH", "SASL-IR"), "pop3": ("USER", "SASL")}
-ANNOUNCING = frozenset({"EHLO", "CAPA", "CAPABILITY", ""})
-SYNCHRONISING = (b"}\r\n", b"}\n")
-QUEUE_LIMIT = 256
+# The replies that tell capabilities; IMAP's greeting and untagged responses answer no command.
+ANNOUNCING = {
+    "smtp": frozenset({"EHLO"}),
+    "imap": frozenset({"CAPABILITY", ""}),
+    "pop3": frozenset({"CAPA"}),
+}
+# RFC 9051 section 4.3: behind "{n}" the client waits for our word, behind "{n+}" it does not.
+SYNCHRONISING = re.compile(rb"\d\}\r?\n\Z")
+# What follows a command without waiting for its reply.
+CONTINUING = frozenset({Kind.LITERAL, Kind.SASL, Kind.BODY, Kind.CONTINUATION, Kind.OPAQUE})
+QUEUE_LIMIT = 256  # pieces that wait for the server
+REPLY_LIMIT = 65536  # octets of a reply that wait for its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +77,12 @@ class Noted:
     verb: str
 
 
-type Step = Pass | Upgrade | Dropped | Noted
+@dataclass(frozen=True, slots=True)
+class Flood:
+    """The client said more than is kept for a server that does not answer."""
+
+
+type Step = Pass | Upgrade | Dropped | Noted | Flood
 
 
 class Prelude(Protocol):
@@ -92,7 +107,7 @@ class Relay:
                 continue
             if piece.kind is Kind.COMMAND and piece.verb in STARTTLS:
                 steps.append(Noted("starttls-command", piece.verb))
-            if piece.kind is Kind.COMMAND and piece.verb in CREDENTIALS:
+            if piece.kind is Kind.COMMAND and _gives_credentials(piece):
                 steps.append(Noted("credentials-in-clear", piece.verb))
             steps.append(Pass("server", piece.raw))
         return steps
@@ -121,7 +136,8 @@ class Offer:
         self._protocol: MailProtocol = protocol
         self._queue: deque[Piece] = deque()
         self._open = False  # a command has begun to go on and its last octets have not
-        self._swallowing = False  # a command was refused before its last octets came
+        # A refused command whose end has not come: "unheard" was sent without waiting for us.
+        self._withheld: Literal["", "unanswered", "answered", "unheard"] = ""
         self._reply: list[Piece] = []
         self._awaited = 0  # replies of the server that are still due
 
@@ -131,15 +147,17 @@ class Offer:
         for piece in pieces:
             if piece.kind is Kind.AFTER_STARTTLS:
                 steps.append(Dropped("client", piece.raw))
-            elif len(self._queue) < QUEUE_LIMIT:
+            else:
                 self._queue.append(piece)
-        return steps + self._go_on()
+        steps += self._go_on()
+        return [*steps, Flood()] if len(self._queue) > QUEUE_LIMIT else steps
 
     def server(self, pieces: list[Piece]) -> list[Step]:
         """Handle what the server said."""
         self._reply += pieces
         final = {Kind.REPLY, Kind.GREETING, Kind.CONTINUE}
-        if self._awaited and not any(piece.kind in final for piece in pieces):
+        due = self._awaited and not any(piece.kind in final for piece in pieces)
+        if due and sum(len(piece.raw) for piece in self._reply) < REPLY_LIMIT:
             return []
         return [*self._flush(), *self._go_on()]
 
@@ -148,40 +166,59 @@ class Offer:
         replies = sum(piece.kind is Kind.REPLY for piece in pieces)
         self._awaited = max(0, self._awaited - replies)
         octets = b"".join(piece.raw for piece in pieces)
-        if {piece.verb for piece in pieces} & ANNOUNCING:
+        if {piece.verb for piece in pieces} & ANNOUNCING[self._protocol]:
             add, remove = OFFERED[self._protocol], HIDDEN[self._protocol]
             octets = rewrite(self._protocol, octets, add=add, remove=remove)
         return [Pass("client", octets)] if octets else []
 
     def _go_on(self) -> list[Step]:
         steps: list[Step] = []
-        while self._queue and self._dialogue.greeted and (self._open or not self._awaited):
+        while self._queue and self._may_go_on(self._queue[0]):
             steps += self._handle(self._queue.popleft())
             if steps and isinstance(steps[-1], Upgrade):
                 break
         return steps
 
+    def _may_go_on(self, piece: Piece) -> bool:
+        continues = self._open or self._withheld or piece.kind in CONTINUING
+        return self._dialogue.greeted and (bool(continues) or not self._awaited)
+
     def _handle(self, piece: Piece) -> list[Step]:
-        complete = piece.kind is Kind.COMMAND
-        if self._swallowing:
-            self._swallowing = not complete
-            return self._answer(piece, REFUSAL) if complete else []
-        if complete and piece.verb in STARTTLS and not self._open:
+        # A client that waited for the refusal of its literal begins a new command now.
+        if self._withheld == "answered" and piece.kind is not Kind.LITERAL:
+            self._withheld = ""
+        if self._withheld:
+            return self._skip(piece)
+        if piece.kind is Kind.COMMAND and piece.verb in STARTTLS and not self._open:
             noted = Noted("starttls-command", piece.verb)
             return [noted, *self._answer(piece, GO_AHEAD), Upgrade()]
         if piece.verb in WITHHELD[self._protocol] and not self._open:
-            return self._withhold(piece, complete=complete)
+            return self._withhold(piece)
         if piece.kind in {Kind.COMMAND, Kind.PART} and not self._open:
             self._awaited += 1
         self._open = piece.kind in {Kind.PART, Kind.LITERAL}
         return [Pass("server", piece.raw)]
 
-    def _withhold(self, piece: Piece, *, complete: bool) -> list[Step]:
-        noted = Noted("credentials-in-clear", piece.verb)
-        # Behind a synchronising literal the client waits for our word; behind "{n+}" it does not.
-        waits = piece.raw.endswith(SYNCHRONISING) and b"+}" not in piece.raw[-4:]
-        self._swallowing = not complete and not waits
-        return [noted, *([] if self._swallowing else self._answer(piece, REFUSAL))]
+    def _withhold(self, piece: Piece) -> list[Step]:
+        if piece.kind is Kind.SASL:  # pipelined behind a command that has been refused
+            return []
+        self._withheld = "unanswered"
+        # PASS would have followed USER, had it not been refused.
+        gives = piece.verb == "USER" or _gives_credentials(piece)
+        noted = [Noted("credentials-in-clear", piece.verb)] if gives else []
+        return [*noted, *self._skip(piece)]
+
+    def _skip(self, piece: Piece) -> list[Step]:
+        complete = piece.kind is Kind.COMMAND
+        waits = complete or SYNCHRONISING.search(piece.raw) is not None
+        if self._withheld == "unanswered" and waits:
+            self._withheld = "" if complete else "answered"
+            return self._answer(piece, REFUSAL)
+        if self._withheld == "answered":
+            self._withheld = "unheard"
+        if complete:
+            self._withheld = ""
+        return []
 
     def _answer(self, piece: Piece, answers: dict[str, bytes]) -> list[Step]:
         answer = answers[self._protocol]
@@ -189,3 +226,8 @@ class Offer:
             answer %= {b"tag": piece.tag}
         self._dialogue.server(answer)
         return [Pass("client", answer)]
+
+
+def _gives_credentials(piece: Piece) -> bool:
+    bare = piece.verb == "AUTH" and len(piece.raw.split()) == 1  # POP3: which mechanisms?
+    return piece.verb in CREDENTIALS and not bare

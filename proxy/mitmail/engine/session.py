@@ -3,11 +3,13 @@
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 
-from mitmail.engine.action import Action, Connect, Crashed, SetTimer, Waiting, Who
+from mitmail.engine.action import Action, Close, Connect, Crashed, SetTimer, Waiting, Who
 from mitmail.engine.chronicle import Chronicle
-from mitmail.engine.conversation import Conversation, Presented
+from mitmail.engine.conversation import Conversation
 from mitmail.engine.fact import Fact
+from mitmail.engine.observer import Presented
 from mitmail.engine.spec import SessionSpec, Upstream
 from mitmail.engine.verdict import Verdict
 from mitmail.wire.clienthello import ClientHello
@@ -22,7 +24,7 @@ class Session:
     def __init__(self, spec: SessionSpec, clock: Callable[[], float] = time.monotonic) -> None:
         self.spec = spec
         self._clock = clock
-        self._last_heard = clock()
+        self._silent_since = clock()
         self._actions: list[Action] = []
         self._chronicle = Chronicle(clock, self._actions)
         self._conversation = Conversation(spec, self._chronicle, self._actions)
@@ -60,7 +62,7 @@ class Session:
     @property
     def presented(self) -> Presented:
         """What the client was shown."""
-        return self._conversation.presented
+        return self._conversation.observer.shown
 
     # -- inputs ---------------------------------------------------------------------------------
 
@@ -70,13 +72,17 @@ class Session:
 
     def connected(self, error: str | None) -> list[Action]:
         """The answer to ``Connect``: ``None``, or why it failed."""
-        self._last_heard = self._clock()
+        if self.over and error is None:
+            return [Close("server")]
+        self._silent_since = self._clock()
         return self._run(self._conversation.on_connected, error)
 
     def data(self, who: Who, octets: bytes) -> list[Action]:
         """Octets came from one side."""
-        self._last_heard = self._clock()
         conversation = self._conversation
+        # What a server says unasked does not make a silent client less silent.
+        if who == "client" or not conversation.client_is_due():
+            self._silent_since = self._clock()
         return self._run(
             conversation.on_client if who == "client" else conversation.on_server, octets
         )
@@ -104,7 +110,9 @@ class Session:
                 step(*args, **kwargs)
             except Exception as error:  # invariant 6: whatever breaks here ends this session only
                 self._actions.append(Crashed(traceback.format_exc()))
-                self._conversation.fail(f"mitmail itself failed: {type(error).__name__}: {error}")
+                words = f"mitmail itself failed: {type(error).__name__}: {error}"
+                with suppress(Exception):  # what is broken may break again while it is closed
+                    self._conversation.fail(words)
         actions = self._actions.copy()
         self._actions.clear()  # the conversation and the chronicle write to this very list
         return actions
@@ -117,7 +125,7 @@ class Session:
 
     def _stop(self) -> None:
         self._chronicle.note("stopped")
-        self._conversation.witness.we_closed = True
+        self._conversation.observer.witness.we_closed = True
         self._conversation.finish()
 
     # -- time -----------------------------------------------------------------------------------
@@ -142,22 +150,24 @@ class Session:
                 pass
 
     def _on_waiting(self) -> None:
-        if self.verdict is None:
+        if self.verdict is None and not self._conversation.observer.witness.spoke:
             self._chronicle.note("waiting", words="a dialog may be open")
             self._actions.append(Waiting())
 
     def _on_deadline(self) -> None:
-        silence = self._clock() - self._last_heard
+        conversation = self._conversation
+        silence = self._clock() - self._silent_since
         if self.verdict is not None:
+            return
+        if not conversation.reached():  # the timers "connect" and "upstream" see to the server
+            self._actions.append(SetTimer("deadline", self.spec.deadline))
             return
         if silence < self.spec.deadline - 0.001:
             self._actions.append(SetTimer("deadline", self.spec.deadline - silence))
             return
         self._chronicle.note("silence", seconds=round(silence, 1))
-        conversation = self._conversation
         if conversation.client_is_due():
-            self._chronicle.decide(conversation.witness.silent(self.spec.deadline))
+            conversation.observer.silent(self.spec.deadline)
         else:
             conversation.error = "the mail server did not answer"
-            words = f"could not judge: {conversation.error}"
-            self._chronicle.decide(Verdict("none", "sure", words))
+            conversation.observer.unjudged(f"could not judge: {conversation.error}")

@@ -62,6 +62,9 @@ class SessionSpec:
     ``deadline``: silence of the client after which the verdict is ``hang``; the session goes on.
     ``waiting``: silence after which the fact ``waiting`` is noted. ``guarded``: nothing of the
     client's is relayed to a server whose certificate failed.
+
+    A server leg is plain or has TLS in the same mode as the client's, and then ``trust``; raises
+    ValueError for another combination.
     """
 
     protocol: MailProtocol
@@ -75,3 +78,11 @@ class SessionSpec:
     waiting: float | None = None
     linger: float = 2.0
     guarded: bool = False
+
+    def __post_init__(self) -> None:
+        if self.client == "plain":
+            raise ValueError("without TLS on the client's side there is nothing to present")
+        if self.server not in {"plain", self.client}:
+            raise ValueError(f"{self.client} before {self.server} cannot be joined")
+        if self.server != "plain" and self.trust is None:
+            raise ValueError("a server leg with TLS needs to know whom to trust")

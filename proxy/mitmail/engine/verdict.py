@@ -3,14 +3,11 @@
 Every rule names its evidence in plain words, so that a verdict can be checked by its reader.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Literal
 
 type Word = Literal["accept", "reject", "hang", "none"]
 type Certainty = Literal["sure", "suspected"]
-type Validity = tuple[datetime, datetime]
 
 # RFC 8446 section 6 and RFC 5246 section 7.2; 41 is SSL 3.0, 113 RFC 6066, 115 RFC 4279.
 ALERTS = {
@@ -29,37 +26,29 @@ ALERTS = {
 
 # close_notify and user_canceled are ordinary ends: Java sends 90 on every normal close.
 NO_VERDICT = frozenset({0, 90})
+# Before our Certificate all four are about versions and ciphers. After it 40 is also what OpenSSL
+# sends when the application's own verification says no (X509_V_ERR_APPLICATION_VERIFICATION,
+# measured in TLS 1.2 and 1.3), and 71 what GnuTLS sends for a weak key: they prove no reason.
 VERSION_ALERTS = frozenset({40, 70, 71, 86})
+ONLY_VERSION_ALERTS = frozenset({70, 86})
+CERTIFICATE_ALERTS = frozenset({42, 43, 44, 45, 46, 48, 49})
 DECODE_ERROR = 50
 EXPIRED, UNKNOWN_CA, REVOKED = 45, 48, 44
 
 # Commands that every client sends before it trusts anything: alone they only suggest an accept.
 NEUTRAL = {
-    "smtp": frozenset({"EHLO", "HELO", "LHLO", "NOOP", "RSET", "HELP"}),
-    "imap": frozenset({"CAPABILITY", "NOOP", "ID"}),
-    "pop3": frozenset({"CAPA", "NOOP"}),
+    "smtp": frozenset({"EHLO", "HELO", "LHLO", "NOOP", "RSET", "HELP", "STARTTLS"}),
+    "imap": frozenset({"CAPABILITY", "NOOP", "ID", "STARTTLS"}),
+    "pop3": frozenset({"CAPA", "NOOP", "STLS"}),
 }
 LEAVING = frozenset({"QUIT", "LOGOUT"})
-# What a client does once it trusts the connection. A word that is not here is no command.
-DECISIVE = {
-    "smtp": frozenset({"AUTH", "MAIL", "RCPT", "DATA", "BDAT", "VRFY", "EXPN", "ETRN", "BURL"}),
-    "imap": frozenset({
-        "LOGIN", "AUTHENTICATE", "SELECT", "EXAMINE", "CREATE", "DELETE", "RENAME", "SUBSCRIBE",
-        "UNSUBSCRIBE", "LIST", "LSUB", "XLIST", "NAMESPACE", "STATUS", "APPEND", "ENABLE", "IDLE",
-        "CHECK", "CLOSE", "UNSELECT", "EXPUNGE", "SEARCH", "FETCH", "STORE", "COPY", "MOVE",
-        "COMPRESS", "GETQUOTA", "GETQUOTAROOT", "SORT", "THREAD", "NOTIFY",
-    }),
-    "pop3": frozenset({
-        "USER", "PASS", "APOP", "AUTH", "STAT", "LIST", "UIDL", "RETR", "TOP", "DELE", "RSET",
-        "UTF8", "LANG",
-    }),
-}  # fmt: skip
 
-# OpenSSL's reason strings (ssl/ssl_err.c) for a hello that offers nothing we speak.
+# OpenSSL's reason strings (ssl/ssl_err.c) for a hello that offers nothing we speak. Not among
+# them: "no suitable signature algorithm" (our chain could not be sent, whatever the client thinks
+# of it) and "inappropriate fallback" (an earlier connection of the client failed, not this one).
 NOTHING_IN_COMMON = frozenset({
-    "unsupported protocol", "no shared cipher", "no suitable signature algorithm",
-    "no suitable key share", "no suitable groups", "version too low", "no protocols available",
-    "inappropriate fallback", "no shared groups",
+    "unsupported protocol", "no shared cipher", "no suitable key share", "no suitable groups",
+    "version too low", "no protocols available", "no shared groups",
 })  # fmt: skip
 
 
@@ -88,14 +77,20 @@ class Witness:
     """Collects what the client did; each method answers with a verdict once one is due."""
 
     protocol: str
-    presented: tuple[Validity, ...] | None = None
+    presented: frozenset[str] | None = None
     handshake_done: bool = False
+    spoke: bool = False
+    """The client has sent application data."""
     we_closed: bool = False
+    broken: str | None = None
+    """What of the client's TLS could not be understood, if that ended the session."""
+    ungreeted: bool = False
+    """The server was late with its greeting when the client left."""
     commands: list[str] = field(default_factory=list)
 
-    def present(self, validities: Sequence[Validity]) -> None:
-        """Our Certificate message went out; the validity of each certificate in it."""
-        self.presented = tuple(validities)
+    def present(self, faults: frozenset[str]) -> None:
+        """Our Certificate message went out; what anyone can see to be wrong with it."""
+        self.presented = faults
 
     def alert(self, code: int, *, fatal: bool) -> Verdict | None:
         """The client sent an alert."""
@@ -103,23 +98,26 @@ class Witness:
             return None
         if code == DECODE_ERROR and self.we_closed:
             return None
-        if code in VERSION_ALERTS:
-            words = f"the client refused the TLS version or cipher: alert {alert_name(code)}"
-            return Verdict("reject", "sure", words, "tls-version", code)
         if self.presented is None:
-            return None
+            return self._refused_version(code) if code in VERSION_ALERTS else None
+        if self.spoke and code not in CERTIFICATE_ALERTS:
+            return None  # TLS went wrong in the middle of a session: that refuses no certificate
+        if code in ONLY_VERSION_ALERTS:
+            return self._refused_version(code)
         words = f"the client sent the alert {alert_name(code)} after our certificate"
-        return Verdict("reject", "sure", words, self._suggested(code), code)
+        return Verdict("reject", "sure", words, self._suggested(code, self.presented), code)
 
-    def _suggested(self, code: int) -> str | None:
+    def _refused_version(self, code: int) -> Verdict:
+        words = f"the client refused the TLS version or cipher: alert {alert_name(code)}"
+        return Verdict("reject", "sure", words, "tls-version", code)
+
+    def _suggested(self, code: int, faults: frozenset[str]) -> str | None:
         # The code names the TLS library's habit, not the fault (Thunderbird says 48 for an expired
-        # CA, tstclnt 45 for a future one): it is taken only where what we sent agrees.
-        now = datetime.now(UTC)
-        expired = any(end < now for _, end in self.presented or ())
-        future = any(start > now for start, _ in self.presented or ())
-        if code == EXPIRED and expired:
+        # CA, OpenSSL also for a CA that is none or a path too long, tstclnt 45 for a future
+        # certificate): it is taken only where what we sent agrees.
+        if code == EXPIRED and "expired" in faults:
             return "expired"
-        if code == UNKNOWN_CA and not expired and not future:
+        if code == UNKNOWN_CA and faults <= {"unknown-issuer"}:
             return "unknown-issuer"
         return "revoked" if code == REVOKED else None
 
@@ -131,11 +129,11 @@ class Witness:
         return Verdict("reject", "sure", words, "tls-version")
 
     def command(self, verb: str) -> Verdict | None:
-        """The client sent a complete command through TLS."""
-        if verb in DECISIVE[self.protocol] or verb.removeprefix("UID ") in DECISIVE[self.protocol]:
-            return Verdict("accept", "sure", f"the client sent {verb} through TLS")
+        """The client sent a complete command through TLS; an unknown one has no verb."""
         if verb in NEUTRAL[self.protocol] or verb in LEAVING:
             self.commands.append(verb)
+        elif verb:
+            return Verdict("accept", "sure", f"the client sent {verb} through TLS")
         return None
 
     def http(self) -> Verdict:
@@ -147,21 +145,35 @@ class Witness:
         if neutral := [verb for verb in self.commands if verb not in LEAVING]:
             words = f"the client sent {neutral[0]} through TLS, and no more"
             return Verdict("accept", "suspected", words)
-        if self.presented is None:
-            return Verdict("none", "sure", "the client left before it saw a certificate")
-        if not self.handshake_done and not self.we_closed:
-            words = "the client broke off the handshake after our certificate, without an alert"
+        if (undecided := self._undecided()) is not None:
+            return Verdict("none", "sure", undecided)
+        if not self.handshake_done:
+            words = (
+                "the client broke off the handshake after our certificate, without a fatal alert"
+            )
             return Verdict("reject", "sure", words)
-        if self.commands:
-            return Verdict("none", "sure", f"the client only sent {self.commands[0]}")
-        if self.we_closed:
-            return Verdict("none", "sure", "our side closed before the client said anything")
         words = "the client finished the handshake and closed without a command"
         return Verdict("reject", "suspected", words)
 
+    def _undecided(self) -> str | None:
+        if self.presented is None:
+            gone = "our side closed" if self.we_closed else "the client left"
+            return f"{gone} before the client saw a certificate"
+        if self.commands:
+            return f"the client only sent {self.commands[0]}"
+        if self.spoke:
+            return "the client sent nothing that is a complete mail command"
+        if self.broken is not None:
+            return f"the client's TLS could not be understood: {self.broken}"
+        if self.we_closed:
+            return "our side closed before the client said anything"
+        if self.ungreeted:
+            return "the client left while the mail server had not greeted it"
+        return None
+
     def silent(self, seconds: float) -> Verdict:
         """Nothing came from the client for so many seconds."""
-        if any(verb not in LEAVING for verb in self.commands):
+        if self.spoke:
             return self.closed()
         phase = "after our certificate" if self.presented is not None else "before any certificate"
         return Verdict("hang", "sure", f"nothing from the client for {seconds:g} s {phase}")
