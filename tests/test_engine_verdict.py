@@ -99,7 +99,7 @@ def test_a_suspected_accept_becomes_sure_with_the_next_command() -> None:
         ("pop3", b"QUIT\r\n", "only sent QUIT"),
         ("smtp", b"QUIT\r\n", "only sent QUIT"),
         ("imap", b"a LOGIN qa", "nothing that is a complete mail command"),
-        ("smtp", b"HELLO THERE\r\n", "nothing that is a complete mail command"),
+        ("smtp", b"HELLO THERE\r\n", "first words were no mail command"),
         ("pop3", b"\x00\x01\x02", "nothing that is a complete mail command"),
     ],
 )
@@ -337,3 +337,21 @@ def test_a_client_that_leaves_at_once_did_not_wait_for_the_greeting() -> None:
     talk = Talk()
     talk.secure().leaves()
     assert talk.verdict == SUSPECTED
+
+
+def test_a_session_that_does_not_begin_as_mail_is_not_judged_by_what_follows() -> None:
+    """IMAP would read an HTTP header as a tag and a command: ``Connection: close``."""
+    witness = Witness("imap", presented=frozenset(), handshake_done=True, spoke=True)
+
+    assert witness.command("") is None
+    assert witness.command("CLOSE") is None
+    assert witness.closed().verdict == "none"
+
+
+def test_after_a_command_of_mail_an_unknown_one_changes_nothing() -> None:
+    witness = Witness("imap", presented=frozenset(), handshake_done=True, spoke=True)
+
+    assert witness.command("CAPABILITY") is None
+    assert witness.command("") is None
+    assert (found := witness.command("LOGIN")) is not None
+    assert found.verdict == "accept"

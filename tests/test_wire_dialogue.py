@@ -471,8 +471,12 @@ def test_tls_makes_it_forget_everything(protocol: Protocol) -> None:
         (b"OPTIONS * HTTP/1.0\n", True),
         (b"GET /", False),
         (b"a GET HTTP\r\n", False),
-        (b"get / HTTP/1.1\r\n", False),
+        (b"get / HTTP/1.1\r\n", True),
+        (b"VERSION-CONTROL http://x/ HTTP/1.1\r\n", True),
+        (b"CONNECT x:443 HTTP/1.1\r\n", True),
+        (b"HTTP/1.1 400 Bad Request\r\n", True),
         (b"a1 LOGIN x HTTP/1.1\r\n", False),
+        (b"abcd SELECT HTTP/1.1\r\n", False),
         (b"", False),
     ],
 )

@@ -118,6 +118,12 @@ class Leg:
         except SSL.ZeroReturnError:
             self._events.append(Closed())
         except SSL.Error as error:
+            # After user_canceled (every Java client) the close_notify of TLS 1.3 comes up as a
+            # system call that failed, and not as a ZeroReturnError (measured with OpenSSL 4.0).
+            shut = self.connection.get_shutdown() & SSL.RECEIVED_SHUTDOWN
+            if shut and isinstance(error, SSL.SysCallError):
+                self._events.append(Closed())
+                return
             self.broken = True
             self._events.append(Failed(words(error)))
 

@@ -77,7 +77,9 @@ class Observer:
             self._chronicle.decide(self.witness.http())
         elif piece.kind is Kind.COMMAND:
             self._chronicle.note("command", verb=piece.verb)
-            self._chronicle.decide(self.witness.command(piece.verb))
+            # POP3's AUTH without a mechanism only asks for the list of them (RFC 5034).
+            asks = piece.raw.split() == [piece.verb.encode()] == [b"AUTH"]
+            self._chronicle.decide(self.witness.command("CAPA" if asks else piece.verb))
         elif piece.kind is Kind.OPAQUE:
             self._chronicle.note("not-mail", octets=len(piece.raw))
 

@@ -81,6 +81,8 @@ class Witness:
     handshake_done: bool = False
     spoke: bool = False
     """The client has sent application data."""
+    foreign: bool = False
+    """The client's first line was no mail command: what follows it is none either."""
     we_closed: bool = False
     broken: str | None = None
     """What of the client's TLS could not be understood, if that ended the session."""
@@ -129,7 +131,14 @@ class Witness:
         return Verdict("reject", "sure", words, "tls-version")
 
     def command(self, verb: str) -> Verdict | None:
-        """The client sent a complete command through TLS; an unknown one has no verb."""
+        """The client sent a complete command through TLS; an unknown one has no verb.
+
+        IMAP takes an HTTP header such as ``Connection: close`` for a tag and a command: only a
+        session that begins as one of mail can be judged by its commands.
+        """
+        self.foreign = self.foreign or not (verb or self.commands)
+        if self.foreign:
+            return None
         if verb in NEUTRAL[self.protocol] or verb in LEAVING:
             self.commands.append(verb)
         elif verb:
@@ -161,6 +170,8 @@ class Witness:
             return f"{gone} before the client saw a certificate"
         if self.commands:
             return f"the client only sent {self.commands[0]}"
+        if self.foreign:
+            return "the client's first words were no mail command"
         if self.spoke:
             return "the client sent nothing that is a complete mail command"
         if self.broken is not None:

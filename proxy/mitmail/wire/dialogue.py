@@ -11,7 +11,11 @@ from typing import ClassVar
 from mitmail.wire.octets import NotText, Octets
 
 OUTSTANDING_LIMIT = 16384
-_HTTP_REQUEST = re.compile(rb"[A-Z]{3,16} [^\s]+ HTTP/\d\.\d\r?\n?")
+# A request line (the target is a path, "*" or has a colon) or a status line, RFC 9112.
+_HTTP = re.compile(
+    rb"[A-Z-]{3,20} (?:/.*|\*|\S*:.*) HTTP/\d(?:\.\d)?\r?\n?|HTTP/\d(?:\.\d)? \d{3}.*\r?\n?",
+    re.IGNORECASE,
+)
 
 
 class Kind(enum.Enum):
@@ -181,5 +185,5 @@ def known(words: list[bytes], verbs: Container[str]) -> str:
 
 
 def is_http(line: bytes) -> bool:
-    """Tell whether ``line`` is an HTTP request line: a certificate viewer speaks that."""
-    return _HTTP_REQUEST.fullmatch(line) is not None
+    """Tell whether ``line`` begins an HTTP message: a certificate viewer speaks that."""
+    return _HTTP.fullmatch(line) is not None

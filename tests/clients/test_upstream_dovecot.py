@@ -1,0 +1,170 @@
+"""``--upstream``: the simulated antivirus before a Dovecot that mitmail knows nothing of."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import pytest
+from aiosmtpd.smtp import SMTP, Envelope
+from cryptography import x509
+
+from clients import dovecot
+from clients.house import House, Site
+from clients.probe import PROBES, Report
+from mitmail.endpoint import ENDPOINTS
+from mitmail.engine.session import Session
+from mitmail.judge.driver import Target
+from mitmail.service import record
+from mitmail.service.upstream import Upstream
+
+SHIELDS = ("norton", "generic")
+
+
+@dataclass(frozen=True)
+class Cell:
+    antivirus: str
+    endpoint: str
+    client: str
+
+    def __str__(self) -> str:
+        return f"{self.antivirus}-{self.endpoint}-{self.client}"
+
+
+CELLS = [Cell(*x) for x in product(SHIELDS, ENDPOINTS, PROBES)]
+type Answers = dict[Cell, tuple[Report, list[Session], Site]]
+
+
+class Sink:
+    """The next mail server behind Dovecot: it keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.mails: list[bytes] = []
+        self.port = 0
+
+    async def handle_DATA(self, server: SMTP, session: object, envelope: Envelope) -> str:
+        assert isinstance(envelope.content, bytes)
+        self.mails.append(envelope.content)
+        return "250 OK"
+
+    async def listen(self) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        listener = await loop.create_server(lambda: SMTP(self, loop=loop), dovecot.HOST, 0)
+        self.port = listener.sockets[0].getsockname()[1]
+        return listener
+
+
+@pytest.fixture(scope="module")
+def sink(house: House) -> Iterator[Sink]:
+    sink = Sink()
+    listener = house.run(sink.listen())
+    yield sink
+    listener.close()
+
+
+@pytest.fixture(scope="module")
+def server(sink: Sink) -> Iterator[dovecot.Dovecot]:
+    """Dovecot, which hands what is submitted to it to the sink."""
+    with dovecot.running(sink.port) as server:
+        yield server
+
+
+def before(
+    house: House,
+    server: dovecot.Dovecot,
+    antivirus: str,
+    *,
+    roots: tuple[bytes, ...],
+    host: str = dovecot.HOST,
+) -> Site:
+    """A shield before Dovecot, which it reaches as ``host`` and verifies with ``roots``."""
+    servers = {endpoint: (host, port) for endpoint, port in server.ports.items()}
+    plan = house.plan("healthy", antivirus)
+    return house.open(plan, upstream=Upstream(servers=servers, roots=roots))
+
+
+def target(house: House, site: Site, endpoint: str) -> Target:
+    root = site.plan.antivirus_root
+    assert root is not None
+    account = {"user": dovecot.USER, "password": dovecot.PASSWORD, "name": dovecot.NAME}
+    return site.target(endpoint, house.roots(root.certificate), **account)
+
+
+@pytest.fixture(scope="module")
+def answers(house: House, server: dovecot.Dovecot) -> Answers:
+    """All clients asked, with the shield's root and Dovecot's account."""
+    sites = {name: before(house, server, name, roots=(server.root,)) for name in SHIELDS}
+    found: Answers = {}
+
+    async def ask(antivirus: str, endpoint: str) -> None:
+        site = sites[antivirus]
+        for name, probe in PROBES.items():
+            cell = Cell(antivirus, endpoint, name)
+            report = await probe(target(house, site, endpoint), str(cell))
+            found[cell] = report, await site.settled(endpoint), site
+
+    house.each(ask, product(SHIELDS, ENDPOINTS))
+    return found
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=str)
+def test_the_mail_is_dovecots(sink: Sink, answers: Answers, cell: Cell) -> None:
+    report, _, _ = answers[cell]
+    assert report.code == 0, report.text
+    if ENDPOINTS[cell.endpoint].protocol != "smtp":
+        assert b"\r\nSubject: kept\r\n\r\nof Dovecot\r\n" in report.mail
+        return
+    subject = f"Subject: {cell}\r\n".encode()
+    assert sum(subject in mail for mail in sink.mails) == 1
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=str)
+def test_the_client_saw_a_copy_of_dovecots_leaf(
+    server: dovecot.Dovecot, answers: Answers, cell: Cell
+) -> None:
+    report, _, site = answers[cell]
+    assert site.plan.antivirus_root is not None
+    copy, leaf = map(x509.load_der_x509_certificate, (report.chain[0], server.leaf))
+    root = x509.load_der_x509_certificate(site.plan.antivirus_root.certificate)
+    copy.verify_directly_issued_by(root)
+    assert copy.public_key() != leaf.public_key()
+    names = [
+        x.extensions.get_extension_for_class(x509.SubjectAlternativeName) for x in (copy, leaf)
+    ]
+    assert names[0].value == names[1].value
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=str)
+def test_the_record_says_verified_and_accept(
+    server: dovecot.Dovecot, answers: Answers, cell: Cell
+) -> None:
+    _, (session,), site = answers[cell]
+    said = record.verdict(site.served[cell.endpoint], 1, session)
+    assert said["upstream"] == {"verified": True, "errors": []}
+    assert (said["verdict"], said["certainty"], said["scenario"]) == ("accept", "sure", None)
+    assert session.upstream is not None
+    assert session.upstream.chain == (server.leaf,)
+
+
+FAULTS = {
+    "unknown-issuer": (dovecot.HOST, False),
+    "name-mismatch": ("localhost", True),
+}
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_is_wrong_with_dovecots_certificate_is_said(
+    house: House, server: dovecot.Dovecot, fault: str, endpoint: str
+) -> None:
+    host, known = FAULTS[fault]
+    site = before(house, server, "norton", host=host, roots=(server.root,) if known else ())
+    report = house.run(PROBES["openssl"](target(house, site, endpoint), fault))
+    (session,) = house.run(site.settled(endpoint))
+    said = record.verdict(site.served[endpoint], 1, session)
+    assert said["upstream"] == {"verified": False, "errors": [fault]}
+    # The untrusted root signs what has no known issuer; a wrong name is copied, and is the
+    # customer's own here.
+    refused = fault == "unknown-issuer"
+    assert (report.code != 0) is refused
+    assert said["verdict"] == ("reject" if refused else "accept")
