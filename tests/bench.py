@@ -5,7 +5,9 @@ import shutil
 
 import pytest
 
-_FOREIGN = ("SSL_", "CURL_", "NODE_", "REQUESTS_", "PIP_CERT", "LD_PRELOAD", "NSS_WRAPPER", "MITMAIL")
+_FOREIGN = (
+    "SSL_", "CURL_", "NODE_", "REQUESTS_", "PIP_CERT", "LD_PRELOAD", "NSS_WRAPPER", "MITMAIL",
+)  # fmt: skip
 
 
 def need(program: str) -> str:

@@ -43,11 +43,12 @@ class Mitmail:
     def server_connect(self, data: ServerConnectionHookData) -> None:
         """Let a shield reach the door of its own process.
 
-        mitmproxy takes any connection to one of its own listeners for a loop, and refuses it.
+        mitmproxy takes any connection to one of its own listeners for a loop, and refuses it. An
+        ``--upstream`` that leads back to us is one indeed.
         """
         mode = data.client.proxy_mode
         route = self._routes.get(mode.data) if isinstance(mode, MailMode) else None
-        if route is not None and data.server.address == route.server:
+        if route is not None and route.to_door and data.server.address == route.server:
             data.server.error = None
 
 

@@ -106,8 +106,12 @@ class MailLayer(Layer):
                     logger.error("session %d: %s", self.number, traceback)
 
     def _observe(self, happening: Happening) -> None:
-        if self.route.observe is not None:
+        if self.route.observe is None:
+            return
+        try:
             self.route.observe(happening, self.number, self.session)
+        except Exception:  # whoever listens badly must not leave the client without an end
+            logger.exception("session %d: nobody could be told of its %s", self.number, happening)
 
     def _end(self) -> CommandGenerator[None]:
         flow = self._transcript.flow

@@ -42,6 +42,10 @@ class MailMode(ProxyMode):
         if not self.data:
             raise ValueError("mail mode needs the key of a route")
 
+    def get_state(self) -> str:
+        """The mode that a saved flow names: one that a mitmproxy without this addon can read."""
+        return f"regular@{self.custom_listen_host}:{self.custom_listen_port}"
+
 
 class MailInstance(AsyncioServerInstance[MailMode]):
     """The listener of one route; 127.0.0.1 means ::1 too, on the same port."""

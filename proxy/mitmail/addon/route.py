@@ -14,11 +14,13 @@ type Happening = Literal["begin", "verdict", "waiting", "end"]
 class Route:
     """Where a session goes, by which orders, and who hears of it.
 
-    ``key`` names it in a proxy mode (``mail:KEY@host:port``); ``observe`` is told of its verdict
-    and of its end, or is ``None`` for a door that only a shield of ours connects to.
+    ``key`` names it in a proxy mode (``mail:KEY@host:port``); ``to_door`` says that ``server`` is
+    a listener of this very process. ``observe`` is told of a session's verdict and of its end, or
+    is ``None`` for a door that only a shield of ours connects to.
     """
 
     key: str
     spec: SessionSpec
     server: tuple[str, int]
+    to_door: bool = False
     observe: Callable[[Happening, int, Session], None] | None = None

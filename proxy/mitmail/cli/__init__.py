@@ -25,12 +25,25 @@ mitmail show hosting-wildcard            one scenario, explained
 INTERRUPTED = 128 + signal.SIGINT
 
 
+class _Group(click.Group):
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # Somebody said `mitmail list | head`: nothing to add, and nobody to add it for. Click
+            # itself would end with 1, which is ours for an expectation that was not met.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+
+
 @click.group(
+    cls=_Group,
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "MITMAIL"},
     help=f"badssl.com for mail, with an antivirus in the middle.\n\n{EXAMPLES}",
     no_args_is_help=True,
 )
-@click.version_option(__version__, package_name="mitmail")
+# CI images set MITMAIL_VERSION to what they installed: it is not for us.
+@click.version_option(__version__, package_name="mitmail", allow_from_autoenv=False)
 def cli() -> None:
     """Hold the commands together."""
 
@@ -63,8 +76,4 @@ def main() -> None:
         in_files = hasattr(error, "errors")
         click.echo(str(error) if in_files else f"ERROR: {error}", err=True)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # Somebody said `mitmail list | head`: nothing to add, and nobody to add it for.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     sys.exit(code or 0)

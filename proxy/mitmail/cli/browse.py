@@ -68,7 +68,8 @@ def show_command(name: str, folders: Sequence[Path], *, as_json: bool) -> None:
 
     if name in loader.vendor_files() and name not in loader.files(folders):
         vendor = loader.find_vendor(name)
-        click.echo(vendor.model_dump_json(indent=1) if as_json else _vendor(vendor))
+        document = {"schema": 1} | vendor.model_dump(mode="json")
+        click.echo(json.dumps(document, indent=1) if as_json else _vendor(vendor))
         return
     scenario = loader.find(name, folders)
     if as_json:

@@ -58,10 +58,13 @@ def export_command(name: str, form: str | None, output: str | None) -> None:
     octets = pem(certificate) if chosen == "pem" else certificate
     target = output or _file_name(name, chosen)
     if target == "-":
-        sys.stdout.buffer.write(octets)
+        click.echo(octets, nl=False)
         return
     _write(Path(target), octets)
-    click.echo(f"The root of the simulated {name} is in {target}.")
+    simulated = "mail server" if name == "server" else name
+    click.echo(f"The root of the simulated {simulated} is in {target}.")
+    if name != "server":
+        click.echo("It can sign for any name: keep it to test machines.")
     click.echo("Import it into the client under test, and remove it when you are done.")
 
 

@@ -1,6 +1,5 @@
 """``mitmail demo``: see it work."""
 
-import asyncio
 import sys
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -23,6 +22,8 @@ def demo_command(*, verbose: bool) -> None:
     Python's own mail clients always; curl and openssl where they are installed. Nothing leaves
     this machine. Exit code 1 when a client did not do what it should.
     """
+    import asyncio
+
     from mitmail.judge import demo, driver
 
     async def run() -> list["Cell"]:

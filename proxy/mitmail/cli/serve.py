@@ -1,6 +1,5 @@
 """``mitmail serve``: a scenario on six ports, until Ctrl-C."""
 
-import asyncio
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,6 +41,7 @@ from mitmail.cli.browse import scenarios_option
 @click.option(
     "--relay-unverified",
     is_flag=True,
+    allow_from_autoenv=False,  # whoever puts passwords at stake says so each time
     help="Relay to an upstream elsewhere though its certificate failed: passwords are at stake.",
 )
 @click.option(
@@ -80,6 +80,8 @@ def serve_command(
     mitmail serve --antivirus norton --upstream imap.example.com
     mitmail serve expired --name mail.example.com
     """
+    import asyncio
+
     from mitmail.service import bench
 
     orders = bench.Orders(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mitmail.addon.proxy import Proxy
 from mitmail.engine.verdict import Verdict
-from mitmail.judge.driver import Client, Said, Target
+from mitmail.judge.client import Client, Said, Target
 from mitmail.judge.outcome import Outcome, decide, strongest
 from mitmail.judge.watch import Watch
 from mitmail.mailstore.seed import seed
@@ -27,6 +27,7 @@ from mitmail.service.record import Served
 from mitmail.service.service import Service
 
 USER = "qa@customer.test"
+HEALTHY = "healthy"
 SERVER_ROOT: frozenset[Trusted] = frozenset({"server-root"})
 BOTH_ROOTS: frozenset[Trusted] = frozenset({"server-root", "antivirus-root"})
 VERDICT_DEADLINE = 15.0
@@ -84,7 +85,7 @@ def cases(store: Store) -> list[Case]:
         found += [Case(plan, SERVER_ROOT, plan.name) for plan in (bare, shielded)]
         if scenario.control is not None:
             found.append(Case(bare, SERVER_ROOT, scenario.control.connect_as, control=True))
-    healthy = loader.find("healthy")
+    healthy = loader.find(HEALTHY)
     for vendor in vendors.values():
         plan = make(healthy, vendor, store, now=now)
         found.append(Case(plan, BOTH_ROOTS, plan.name))
@@ -119,7 +120,7 @@ async def run(
             return cells
 
         answers = await asyncio.gather(*(ask(job) for job in jobs))
-    return _with_controls([cell for cells in answers for cell in cells])
+    return with_controls([cell for cells in answers for cell in cells])
 
 
 def _to(watches: dict[str, Watch]) -> Callable[..., None]:
@@ -155,22 +156,31 @@ class _Job:
         return Cell(case, name, client.name, expected, said, seen, outcome)
 
 
-def _with_controls(cells: list[Cell]) -> list[Cell]:
-    """A client that fails the healthy server proves nothing on a broken one."""
-    broken = {
-        (cell.client, cell.endpoint)
-        for cell in cells
-        if cell.case.plan.scenario.id == "healthy"
-        and cell.case.plan.shield is None
-        and cell.outcome.word != "pass"
-    }
-    judged = []
-    for cell in cells:
-        if (cell.client, cell.endpoint) in broken and cell.outcome.word == "pass":
-            failed = Outcome("error", "this client fails the healthy server too")
-            cell = replace(cell, outcome=failed)
-        judged.append(cell)
-    return judged
+def with_controls(cells: Sequence[Cell]) -> list[Cell]:
+    """A client that fails a control proves nothing in the cases that it is the control of.
+
+    The healthy server is everybody's; a scenario's own is the same server by its right name.
+    """
+    failed = {_control(cell) for cell in cells if _control(cell) and cell.outcome.word != "pass"}
+    return [cell if _control(cell) else _judged(cell, failed) for cell in cells]
+
+
+type _Control = tuple[str, str, str]
+
+
+def _control(cell: Cell) -> _Control | None:
+    plan = cell.case.plan
+    if cell.case.control or (plan.scenario.id == HEALTHY and plan.shield is None):
+        return plan.scenario.id, cell.client, cell.endpoint
+    return None
+
+
+def _judged(cell: Cell, failed: set[_Control | None]) -> Cell:
+    for scenario in (HEALTHY, cell.case.plan.scenario.id):
+        if (scenario, cell.client, cell.endpoint) in failed:
+            words = f"this client fails the control of {scenario}, where nothing is wrong"
+            return replace(cell, outcome=Outcome("error", words))
+    return cell
 
 
 def _target(served: Served, case: Case, password: str, roots: Path) -> Target:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from mitmail.engine.session import Session
 from mitmail.engine.verdict import Verdict
-from mitmail.judge.driver import Said
+from mitmail.judge.client import Said
 from mitmail.plan import Expectation
 from mitmail.scenario.vendor import ClientException
 
@@ -39,10 +39,13 @@ def decide(
     if failed := next((x.error for x in sessions if x.error), None):
         return Outcome("error", f"our side failed: {failed}")
     seen = strongest(sessions)
-    if seen is None or seen.verdict in {"none", "hang"}:
-        return Outcome("error", seen.evidence if seen else "there is no verdict")
+    # A session that is still open may yet become an accept, which would outweigh all others.
+    if seen is None or any(x.verdict is None for x in sessions):
+        return Outcome("error", "a session of the client has no verdict")
+    if seen.verdict in {"none", "hang"}:
+        return Outcome("error", seen.evidence)
     if said.verdict == "error":
-        return Outcome("error", f"the client failed: {said.text[-200:]}")
+        return Outcome("error", f"the client failed: {' '.join(said.text.split())[-200:]}")
     if said.verdict != seen.verdict:
         words = f"the client says {said.verdict}, we saw {seen.verdict}: {seen.evidence}"
         return Outcome("error", words)
@@ -61,15 +64,26 @@ def strongest(sessions: Sequence[Session]) -> Verdict | None:
 def _excepted(exception: ClientException, said: Said) -> Outcome:
     if said.verdict == exception.verdict and said.reason in {None, *exception.reasons}:
         return Outcome("xfail", f"known of this client: {exception.why}")
-    return Outcome("fail", f"expected the known exception ({exception.verdict}); it is gone")
+    wanted = f"{exception.verdict} ({' or '.join(sorted(exception.reasons))})"
+    named = f" for {said.reason}" if said.reason else ""
+    words = f"expected the known exception {wanted}, but the client said {said.verdict}{named}"
+    return Outcome("fail", words)
 
 
 def _compare(expected: Expectation, said: Said, seen: Verdict) -> Outcome:
     if said.verdict != expected.verdict:
         wanted = " or ".join(sorted(expected.reasons)) or "nothing is wrong"
         return Outcome(UNMET[expected.level], f"expected {expected.verdict} ({wanted})")
-    named = said.reason or seen.reason
-    if said.verdict == "reject" and named is not None and named not in expected.reasons:
-        wanted = " or ".join(sorted(expected.reasons))
-        return Outcome(UNMET[expected.level], f"refused for {named}, expected {wanted}")
+    if said.verdict == "reject":
+        return _compare_reasons(expected, {said.reason, seen.reason} - {None})
     return Outcome("pass", "as expected")
+
+
+def _compare_reasons(expected: Expectation, named: set[str | None]) -> Outcome:
+    wanted = " or ".join(sorted(expected.reasons))
+    if not (strange := named - expected.reasons):
+        return Outcome("pass", "as expected")
+    words = " and ".join(sorted(map(str, strange)))
+    if named & expected.reasons:
+        return Outcome("error", f"of the witnesses one names {wanted}, the other {words}")
+    return Outcome(UNMET[expected.level], f"refused for {words}, expected {wanted}")

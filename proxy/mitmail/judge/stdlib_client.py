@@ -102,6 +102,9 @@ def main() -> int:
         leaf = {"imap": imap, "pop3": pop3, "smtp": smtp}[job["protocol"]](job)
     except ssl.SSLCertVerificationError as error:
         said = {"verdict": "reject", "code": error.verify_code, "words": error.verify_message}
+    except (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError) as error:
+        # The other side broke off: this client has refused nothing.
+        said = {"verdict": "error", "code": None, "words": str(error)}
     except ssl.SSLError as error:
         said = {"verdict": "reject", "code": None, "words": str(error)}
     except Exception as error:  # whatever else went wrong is for the caller to report

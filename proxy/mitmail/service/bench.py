@@ -26,6 +26,7 @@ from mitmail.pki.certificate import pem
 from mitmail.pki.store import Store, data_folder
 from mitmail.plan import Names, make
 from mitmail.plan.server import utc_now
+from mitmail.plan.shield import Shield, root_slot
 from mitmail.scenario import loader
 from mitmail.scenario.hostname import is_hostname
 from mitmail.service import notice, record, upstream
@@ -101,31 +102,28 @@ def prepare(orders: Orders, folder: Path) -> Bench:
     throw_away = orders.ready_json or orders.ephemeral
     kept_in = None if throw_away else data_folder(os.environ, sys.platform)
     store = Store(kept_in)
-    names = _names(orders, behind)
-    # A root that a machine may come to trust signs for test names only; one that plays the
-    # customer's own name must not be constrained (a second fault), so it is not kept.
-    server_store = store if names is None else Store(None)
+    names, also = _names(orders, behind)
+    # A root that a machine may come to trust signs for test names and loopback only; one that
+    # plays the customer's own name must not be constrained (a second fault), so it is not kept.
+    tame = names is None and all(is_loopback(address) for address in also)
+    server_store = store if tame else Store(None)
     plan = make(
         scenario,
         vendor,
         server_store,
         names=names,
+        also=also,
         switches=orders.switches,
-        constrained=names is None and not throw_away,
+        constrained=tame and not throw_away,
         vendor_store=store,
     )
-    antivirus = plan.antivirus_root
     return Bench(
         plan=plan,
         upstream=behind,
         user=USER,
         password=store.secret("password", lambda: secrets.token_urlsafe(9)),
         root_file=_root_file(server_store, "server-root", plan.server_root, folder),
-        antivirus_root_file=(
-            _root_file(store, f"{plan.antivirus}-trusted-root", antivirus, folder)
-            if antivirus
-            else None
-        ),
+        antivirus_root_file=_antivirus_root_file(plan.shield, store, folder),
         kept_in=kept_in,
     )
 
@@ -148,9 +146,16 @@ def _check(orders: Orders) -> None:
 
 def _is_one_address(text: str) -> bool:
     try:
-        return not ipaddress.ip_address(text).is_unspecified
+        address = ipaddress.ip_address(text)
     except ValueError:
         return False
+    return not (address.is_unspecified or address.is_multicast)
+
+
+def _antivirus_root_file(shield: Shield | None, store: Store, folder: Path) -> Path | None:
+    if shield is None:
+        return None
+    return _root_file(store, root_slot(shield.vendor, "trusted"), shield.roots["trusted"], folder)
 
 
 def _root_file(store: Store, slot: str, root: Authority, folder: Path) -> Path:
@@ -171,12 +176,10 @@ def _upstream(orders: Orders) -> Upstream | None:
     )
 
 
-def _names(orders: Orders, behind: Upstream | None) -> Names | None:
+def _names(orders: Orders, behind: Upstream | None) -> tuple[Names | None, tuple[str, ...]]:
     also = (orders.listen,) if orders.listen else ()
     name = orders.name or (behind.host if behind else None)
-    if name is None and not also:
-        return None
-    return Names(name or Names().name, also)
+    return (Names(name, also) if name else None), also
 
 
 def _place(orders: Orders) -> Place:
@@ -205,8 +208,7 @@ def _say(text: str) -> None:
     try:
         print(text, flush=True)
     except BrokenPipeError:
-        # `mitmail serve | head`: nobody listens any more. An exception here would leave the
-        # session that is being told of without an end.
+        # `mitmail serve | head`: nobody listens any more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         signal.raise_signal(signal.SIGTERM)
 
@@ -227,7 +229,11 @@ def _watch_signals() -> asyncio.Future[int]:
         if not stopped.done():
             stopped.set_result(number)
 
+    def catch(number: int, frame: object) -> None:
+        if not loop.is_closed():  # a second Ctrl-C, when all is over
+            loop.call_soon_threadsafe(stop, number)
+
     for number in (signal.SIGINT, signal.SIGTERM):
         # The plain signal module: Windows' loops have no add_signal_handler.
-        signal.signal(number, lambda caught, frame: loop.call_soon_threadsafe(stop, caught))
+        signal.signal(number, catch)
     return stopped

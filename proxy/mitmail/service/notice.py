@@ -2,13 +2,15 @@
 
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from mitmail.addon.route import Happening
 from mitmail.endpoint import ENDPOINTS, Endpoint
 from mitmail.engine.session import Session
 from mitmail.engine.verdict import Verdict
-from mitmail.plan import Trusted
+from mitmail.plan import Expectation, Trusted
 from mitmail.service.record import Bench, Served
+from mitmail.service.upstream import is_address
 
 HOSTS_FILES = {
     "win32": r"C:\Windows\System32\drivers\etc\hosts (as administrator)",
@@ -21,18 +23,31 @@ BOTH: frozenset[Trusted] = frozenset({"server-root", "antivirus-root"})
 def welcome(bench: Bench, served: Mapping[str, Served], *, exposed: bool) -> str:
     """The settings of the account, the roots to import, the hosts line."""
     first = next(iter(served.values()))
-    lines = [_headline(bench, first), _expectation(bench), ""]
-    if exposed:
-        lines += [
-            f"WARNING: {first.host} is reachable from other machines. Whoever connects can log in",
-            "with the user below, and sees a certificate authority that is not a real one.",
-            "",
-        ]
+    lines = [_headline(bench), _expectation(bench), ""]
+    lines += _warnings(bench, first.host, exposed=exposed)
     lines += [*_settings(bench, served), "", *_roots(bench), "", *_hosts(bench, first.host)]
     return "\n".join([*lines, "Waiting for the first connection. Ctrl-C stops."])
 
 
-def _headline(bench: Bench, first: Served) -> str:
+def _warnings(bench: Bench, host: str, *, exposed: bool) -> list[str]:
+    lines: list[str] = []
+    if exposed:
+        gets_in = "can log in with the user below" if bench.upstream is None else "gets there too"
+        lines += [
+            f"WARNING: {host} is reachable from other machines. Whoever connects {gets_in},",
+            "and sees a certificate authority that is not a real one.",
+            "",
+        ]
+    if bench.upstream is not None and bench.upstream.relay_unverified:
+        lines += [
+            "WARNING: passwords and mail are relayed even where the certificate of that server",
+            "failed: whoever stands in for it can read them. Leave out --relay-unverified.",
+            "",
+        ]
+    return lines
+
+
+def _headline(bench: Bench) -> str:
     plan = bench.plan
     shield = f" behind the simulated {plan.shield.vendor.brand}" if plan.shield else ""
     if bench.upstream is not None:
@@ -64,19 +79,36 @@ def _settings(bench: Bench, served: Mapping[str, Served]) -> list[str]:
 def _roots(bench: Bench) -> list[str]:
     lines = []
     if bench.upstream is None:
-        lines.append(f"Root to import into the client:  {bench.root_file}")
+        lines += _root("Root to import into the client:", bench.root_file, bench)
     if bench.antivirus_root_file is not None:
-        lines.append(f"The antivirus' own root:         {bench.antivirus_root_file}")
-    if bench.kept_in is None:
-        lines.append("These roots end with this run.")
+        lines += _root("The antivirus' own root:", bench.antivirus_root_file, bench)
+        lines.append("  It can sign for any name: remove it from the client when you are done.")
     return lines
 
 
+def _root(label: str, file: Path, bench: Bench) -> list[str]:
+    kept = bench.kept_in is not None and file.parent == bench.kept_in
+    return [f"{label:32} {file}", *([] if kept else ["  It ends with this run."])]
+
+
 def _hosts(bench: Bench, host: str) -> list[str]:
-    if bench.plan.name == host:
+    name = bench.plan.name
+    if name == host:
         return []
+    if is_address(name):  # no hosts file leads from an address to another
+        return [f"What the client sends to {name} must be led to {host} by a route or NAT.", ""]
     where = HOSTS_FILES.get(sys.platform, LINUX_HOSTS)
-    return [f"The name must lead here; this line in {where}:", f"  {host} {bench.plan.name}", ""]
+    line = f"  {host} {name}"
+    if bench.upstream is None or name != bench.upstream.host:
+        return [f"The name must lead here; this line in {where}:", line, ""]
+    return [
+        "The name must lead the client here, and mitmail to the real server. With the client on",
+        f"another machine, this line there in {where}:",
+        line,
+        "On this machine, with that line, name the server by its address:",
+        f"  --name {name} --upstream {next(iter(bench.upstream.servers))}=ADDRESS",
+        "",
+    ]
 
 
 def happening(
@@ -126,6 +158,19 @@ def _compared(bench: Bench, served: Served, verdict: Verdict) -> str:
         if expected.level != "must":
             return f"The rule only says {expected.level}: many clients still accept this."
         return "A correct client refuses. Look for a stored exception, or checks switched off."
-    if verdict.verdict == "reject" and expected.verdict == "accept":
+    if verdict.verdict == "reject":
+        return _compared_reject(bench, name, expected, verdict.reason)
+    return "As a correct client does."
+
+
+def _compared_reject(bench: Bench, name: str, expected: Expectation, reason: str | None) -> str:
+    if expected.verdict == "accept":
         return f"Nothing is wrong with this server. Has the client imported {bench.root_file}?"
+    if reason is not None and reason not in expected.reasons:
+        # A client that does not know the root refuses everything: that proves nothing.
+        words = f"Not for what is wrong here: {' or '.join(sorted(expected.reasons))}."
+        unknown = reason == "unknown-issuer"
+        return words + (f" Has the client imported {bench.root_file}?" if unknown else "")
+    if bench.plan.shield and bench.plan.expect(name, BOTH).verdict == "accept":
+        return "Right unless it knows the antivirus' root."
     return "As a correct client does."

@@ -13,7 +13,7 @@ from mitmail.engine.spec import GREETING_HOLD, SessionSpec, Trust
 from mitmail.mailstore.server import Mailstore
 from mitmail.plan import Plan
 from mitmail.service.record import Served
-from mitmail.service.upstream import Upstream
+from mitmail.service.upstream import Upstream, is_address
 
 LOOPBACK = "127.0.0.1"
 
@@ -128,12 +128,15 @@ class _Site:
     def shield(self, endpoint: Endpoint, door_port: int) -> Route:
         """The simulated antivirus in front of our own door."""
         trust = Trust(name=self.plan.name, roots=(self.plan.server_root.certificate,))
-        return self._shield(endpoint, trust, (LOOPBACK, door_port), guarded=False)
+        route = self._shield(endpoint, trust, (LOOPBACK, door_port), guarded=False)
+        return replace(route, to_door=True)
 
     def shield_before(self, endpoint: Endpoint, upstream: Upstream) -> Route:
         """The simulated antivirus in front of somebody's mail server."""
         host, port = upstream.servers[endpoint.name]
-        trust = Trust(name=host, roots=upstream.roots, system=True)
+        # Where a hosts file leads the name to us, the server is named by its address.
+        name = self.plan.name if is_address(host) else host
+        trust = Trust(name=name, roots=upstream.roots, system=True)
         guarded = not (upstream.relay_unverified or is_loopback(host))
         return self._shield(endpoint, trust, (host, port), guarded=guarded)
 

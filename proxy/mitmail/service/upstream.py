@@ -1,5 +1,6 @@
 """A real mail server behind the shield: what a user says of it."""
 
+import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from pathlib import Path
 from mitmail import endpoint
 from mitmail.endpoint import ALIASES, ENDPOINTS
 from mitmail.errors import MitmailError
-from mitmail.pki.certificate import from_pem
+from mitmail.pki.certificate import from_pem, parse
 from mitmail.scenario.hostname import is_hostname
 
 _SPEC = re.compile(r"(?:(?P<endpoint>[^=]+)=)?(?P<host>\[[^\]]+\]|[^:\[\]]+)(?::(?P<port>\d+))?")
@@ -61,12 +62,24 @@ def _servers(spec: str) -> dict[str, tuple[str, int]]:
     return {ALIASES[port]: (host, int(port))}
 
 
+def is_address(host: str) -> bool:
+    """Whether a host is given as an IP address."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def roots(file: Path | None) -> tuple[bytes, ...]:
     """The certificates (DER) of a PEM file; none without a file. Raises MitmailError."""
     if file is None:
         return ()
     try:
-        return from_pem(file.read_bytes())
+        found = from_pem(file.read_bytes())
+        for der in found:
+            parse(der)  # PEM may hold anything
+        return found
     except OSError as error:
         raise MitmailError(f"cannot read {file}: {error.strerror}") from None
     except MitmailError as error:

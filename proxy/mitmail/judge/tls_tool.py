@@ -1,0 +1,81 @@
+"""openssl and gnutls-cli: they know TLS only, so the mail dialogue is given to them."""
+
+import re
+from base64 import b64encode
+from functools import partial
+
+from mitmail.judge.client import Client, Said, Target
+from mitmail.judge.program import Ended
+from mitmail.judge.reason import GNUTLS_TEXTS, reason, verify_error
+from mitmail.service.upstream import is_address
+
+DIALOGUE = {
+    "imap": "a LOGIN {user} {password}\r\nb SELECT INBOX\r\nc FETCH 1 FLAGS\r\nd LOGOUT\r\n",
+    "pop3": "USER {user}\r\nPASS {password}\r\nSTAT\r\nQUIT\r\n",
+    "smtp": "EHLO mitmail\r\nAUTH PLAIN {plain}\r\nNOOP\r\nQUIT\r\n",
+}
+# What the mail server answers when all of that worked.
+WORKED = {"imap": rb"^c OK", "pop3": rb"^\+OK \d+ \d+", "smtp": rb"^235 "}
+# What they say when it was TLS that failed: OpenSSL's number or its error stack, GnuTLS' words.
+# An end that came too early is the other side's.
+EARLY_END = "unexpected eof"
+REFUSED = ("verify error:num=", ":SSL routines:", "Error in the certificate", "handshake failed")
+S_CLIENT_TLS = {None: [], "TLSv1_2": ["-tls1_2"], "TLSv1_3": ["-tls1_3"]}
+
+
+def openssl(path: str, version: tuple[int, ...]) -> Client:
+    """openssl s_client, told to verify the chain and the name."""
+
+    def command(target: Target) -> list[str]:
+        starttls = ["-starttls", target.endpoint.protocol]
+        named = [] if is_address(target.name) else ["-servername", target.name]
+        check = "-verify_ip" if is_address(target.name) else "-verify_hostname"
+        return [
+            *(path, "s_client", "-quiet", "-connect", f"{target.host}:{target.port}"),
+            *(*named, check, target.name, "-verify_return_error"),
+            *("-CAfile", str(target.roots), "-no-CApath", "-no-CAstore"),
+            *(*S_CLIENT_TLS[target.tls], *([] if target.endpoint.tls == "implicit" else starttls)),
+        ]
+
+    return Client("openssl", version, command, _dialogue, partial(_read_tls, table=None))
+
+
+def gnutls(path: str, version: tuple[int, ...]) -> Client:
+    """gnutls-cli, which verifies the chain and the name by itself."""
+    versions = {
+        None: [],
+        "TLSv1_2": ["--priority", "NORMAL:-VERS-ALL:+VERS-TLS1.2"],
+        "TLSv1_3": ["--priority", "NORMAL:-VERS-ALL:+VERS-TLS1.3"],
+    }
+
+    def command(target: Target) -> list[str]:
+        starttls = ["--starttls-proto", target.endpoint.protocol]
+        return [
+            *(path, target.host, "--port", str(target.port), "--x509cafile", str(target.roots)),
+            *("--sni-hostname", target.name, "--verify-hostname", target.name),
+            *(*versions[target.tls], *([] if target.endpoint.tls == "implicit" else starttls)),
+        ]
+
+    return Client(
+        "gnutls-cli", version, command, _dialogue, partial(_read_tls, table=GNUTLS_TEXTS)
+    )
+
+
+def _read_tls(target: Target, ended: Ended, table: tuple[tuple[str, str], ...] | None) -> Said:
+    text = (ended.err if table is None else ended.out + ended.err).decode(errors="replace")
+    if re.search(WORKED[target.endpoint.protocol], ended.out, re.MULTILINE):
+        return Said("accept", None, ended.code, "")
+    named = verify_error(text) if table is None else reason(text, table)
+    # They end with 1 for whatever goes wrong, also for a connection that could not be made.
+    failed = named is not None or any(word in text for word in REFUSED)
+    refused = ended.code != 0 and failed and EARLY_END not in text
+    return Said("reject" if refused else "error", named, ended.code, text.strip())
+
+
+def _dialogue(target: Target) -> bytes:
+    plain = b64encode(f"\0{target.user}\0{target.password}".encode()).decode()
+    return (
+        DIALOGUE[target.endpoint.protocol]
+        .format(user=target.user, password=target.password, plain=plain)
+        .encode()
+    )
