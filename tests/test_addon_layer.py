@@ -111,3 +111,35 @@ def test_both_drivers_tell_the_same(client: Client, verdict: str, tmp_path: Path
     assert one.verdict == other.verdict
     assert one.verdict is not None
     assert one.verdict.verdict == verdict
+
+
+def test_who_listens_badly_does_not_leave_the_client_without_an_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    told: list[Happening] = []
+
+    def observe(happening: Happening, number: int, session: Session) -> None:
+        told.append(happening)
+        raise OSError("no space left on device")
+
+    async def ask() -> None:
+        plan = make(loader.find("healthy"), None, Store(None))
+        spec = SessionSpec(
+            protocol="imap", client="implicit", server="plain", choose=plan.choose_door
+        )
+        context = ssl.create_default_context(cadata=pem(plan.server_root.certificate).decode())
+        async with Mailstore(MailStore("x", "y")) as store:
+            proxy = await Proxy.start()
+            server = ("127.0.0.1", store.ports["imap"])
+            try:
+                route = Route(key="one", spec=spec, server=server, observe=observe)
+                ports = await proxy.open([Listener(route, "127.0.0.1")])
+                async with asyncio.timeout(10):
+                    await logs_in("127.0.0.1", ports["one"], context)
+            finally:
+                await proxy.stop()
+
+    asyncio.run(ask())
+
+    assert told == ["begin", "verdict", "end"]
+    assert "nobody could be told of its verdict" in caplog.text

@@ -2,6 +2,7 @@
 
 import pytest
 
+from mitmail.engine.action import Said
 from mitmail.engine.spec import MailProtocol
 from talk import GO_AHEAD, GREETING, STARTTLS, Talk, TlsSide, identity, served_by, trusting
 
@@ -284,3 +285,15 @@ def test_a_refused_starttls_leaves_the_session_alive_in_clear(
     assert "credentials-in-clear" in talk.facts
     talk.client.leaves()
     assert talk.verdict == ("none", "sure", None)
+
+
+def test_what_is_shown_of_a_door_is_what_the_client_was_told() -> None:
+    """Not the words of the mailstore behind it, which knows no STARTTLS."""
+    talk = Talk("smtp", "starttls", "plain")
+    talk.server.says(b"220 mail\r\n")
+    talk.client.says(b"EHLO x\r\n")
+    talk.server.says(b"250-mail\r\n250 AUTH PLAIN\r\n")
+    talk.client.says(b"STARTTLS\r\n")
+
+    said = [x for x in talk.actions if isinstance(x, Said) and x.who == "server"]
+    assert b"".join(x.shown for x in said) == talk.client.hears()

@@ -1,12 +1,13 @@
 """How a client's own words are read: texts and codes as the programs were seen to give them."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from mitmail.endpoint import ENDPOINTS, find
 from mitmail.errors import MitmailError
-from mitmail.judge.driver import Said, Target, curl, gnutls, openssl, python
+from mitmail.judge.driver import Client, Said, Target, curl, gnutls, openssl, python
 from mitmail.judge.program import Ended, environment
 
 TARGET = Target(
@@ -81,6 +82,26 @@ def test_gnutls_names_its_reasons_on_standard_output() -> None:
     said = gnutls("gnutls-cli", (3, 7, 9)).read(TARGET, Ended(1, out, b""))
 
     assert gist(said) == ("reject", "unknown-issuer")
+
+
+@pytest.mark.parametrize(
+    ("client", "said_", "verdict"),
+    [
+        (openssl, b"connect:errno=111", "error"),
+        (openssl, b"s_client: Unknown option: -verify_ip", "error"),
+        (openssl, b"0A000126:SSL routines::unexpected eof while reading", "error"),
+        (openssl, b"000:error:0A00042E:SSL routines:ssl3_read_bytes:tlsv1 alert", "reject"),
+        (gnutls, b"Connecting to '127.0.0.1:1'...\nCould not connect", "error"),
+        (gnutls, b"*** Fatal error: Error in the certificate.", "reject"),
+    ],
+)
+def test_exit_1_refuses_only_where_tls_failed(
+    client: Callable[[str, tuple[int, ...]], Client], said_: bytes, verdict: str
+) -> None:
+    """Both end with 1 for whatever goes wrong, also for a server that is not there."""
+    read = client("program", (3, 0, 0)).read
+
+    assert read(TARGET, Ended(1, b"", said_)).verdict == verdict
 
 
 def test_python_that_breaks_is_no_verdict() -> None:

@@ -21,6 +21,11 @@ def session(verdict: str, reason: str | None = None, error: str | None = None) -
     return SimpleNamespace(verdict=found, error=error)
 
 
+def pending() -> Any:
+    """A session that is still open: nobody knows yet what the client does with it."""
+    return SimpleNamespace(verdict=None, error=None)
+
+
 def said(verdict: str, reason: str | None = None) -> Said:
     return Said(verdict, reason, 0, "")  # type: ignore[arg-type] # a word of the tables below
 
@@ -48,6 +53,10 @@ def said(verdict: str, reason: str | None = None) -> Said:
         (REJECT, said("reject"), [session("hang")], "error"),
         (REJECT, said("error"), [session("reject")], "error"),
         (REJECT, said("reject"), [session("reject", error="down")], "error"),
+        (REJECT, said("reject"), [session("reject"), pending()], "error"),
+        # The one names what is expected, the other something else.
+        (REJECT, said("reject", "expired"), [session("reject", "unknown-issuer")], "error"),
+        (REJECT, said("reject", "weak"), [session("reject", "expired")], "error"),
         # Several connections: any accept is an accept.
         (ACCEPT, said("accept"), [session("none"), session("accept")], "pass"),
         (REJECT, said("reject"), [session("reject"), session("accept")], "error"),

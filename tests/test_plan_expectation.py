@@ -3,7 +3,7 @@
 import pytest
 
 from mitmail.pki.store import Store
-from mitmail.plan import Expectation, Plan, Trusted, make
+from mitmail.plan import Expectation, Names, Plan, Trusted, make
 from mitmail.plan.expectation import exception
 from mitmail.scenario import loader
 
@@ -50,6 +50,17 @@ def test_what_a_correct_client_does(
     scenario: str, vendor: str, trusted: frozenset[Trusted], expected: Expectation
 ) -> None:
     assert plan(scenario, vendor).expect("imaps", trusted) == expected
+
+
+@pytest.mark.parametrize("scenario", [x for x in loader.shipped() if loader.find(x).control])
+def test_under_the_controls_name_a_correct_client_accepts(scenario: str) -> None:
+    """Whoever serves ``--name`` as the scenario's control must not be told of a fault."""
+    found = loader.find(scenario)
+    assert found.control is not None
+
+    named = make(found, None, STORE, names=Names(found.control.connect_as))
+
+    assert named.expect("imaps") == expectation("accept")
 
 
 def test_the_switch_changes_implicit_tls_only() -> None:

@@ -126,6 +126,25 @@ def test_a_kept_leaf_that_became_valid_is_made_again(tmp_path: Path) -> None:
     assert leaf.not_valid_before_utc > now + timedelta(days=31)
 
 
+def test_a_kept_leaf_that_will_soon_be_valid_is_made_again(tmp_path: Path) -> None:
+    """It would become a good certificate while it is being served."""
+    now = datetime(2030, 1, 1, tzinfo=UTC)
+    future = loader.find("not-yet-valid").server.leaf.not_before
+
+    early = make(loader.find("not-yet-valid"), None, Store(tmp_path), now=now)
+    eve = now + future - timedelta(minutes=1)
+    later = make(loader.find("not-yet-valid"), None, Store(tmp_path), now=eve)
+
+    assert early.door.leaf != later.door.leaf
+
+
+def test_the_address_in_the_leaf_does_not_change_the_name_that_a_case_is_about() -> None:
+    """Under mail.customer.test the wildcard of this case would be right."""
+    plan = make(loader.find("wildcard-multi-level"), None, Store(None), also=("192.0.2.7",))
+
+    assert plan.name == "imap.mail.customer.test"
+
+
 def test_a_kept_root_near_its_end_is_replaced_with_all_below_it(tmp_path: Path) -> None:
     now = datetime.now(UTC).replace(microsecond=0)
     old = make(

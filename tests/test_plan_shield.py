@@ -1,6 +1,7 @@
 """What a shield presents for what it finds."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -9,6 +10,7 @@ from mitmail.errors import MitmailError
 from mitmail.pki.store import Store
 from mitmail.plan import Plan, make
 from mitmail.scenario import loader
+from mitmail.scenario.vendor import Vendor
 
 STORE = Store(None)
 
@@ -85,6 +87,42 @@ def test_the_same_upstream_is_presented_the_same_again() -> None:
     once, again = (choose(Found(plan.door.chain), None) for _ in range(2))
 
     assert once == again
+
+
+def own_norton(folder: Path) -> Vendor:
+    """The user's own profile, called as the shipped one."""
+    file = folder / "norton.yaml"
+    file.write_bytes(Path(loader.find_vendor("norton").file).read_bytes())
+    return loader.load_vendor(file)
+
+
+def test_a_users_own_profile_of_the_same_name_has_its_own_root(tmp_path: Path) -> None:
+    """Else it would serve the shipped product's kept root, or replace one that was imported."""
+    store, healthy = Store(tmp_path), loader.find("healthy")
+    own = own_norton(tmp_path)
+
+    roots = [
+        make(healthy, vendor, store).antivirus_root
+        for vendor in (loader.find_vendor("norton"), own, loader.find_vendor("norton"))
+    ]
+
+    first, other, again = (root.certificate for root in roots if root)
+    assert first == again != other
+
+
+def test_who_edits_a_profile_sees_the_new_copy(tmp_path: Path) -> None:
+    store, healthy = Store(tmp_path), loader.find("healthy")
+    own = own_norton(tmp_path)
+    other = own.model_copy(update={"chain": ("leaf",)})
+
+    chains = []
+    for vendor in (own, other):
+        plan = make(healthy, vendor, store)
+        identity = plan.choose_shield("imaps")(Found(plan.door.chain), None)
+        assert identity is not None
+        chains.append(len(identity.chain))
+
+    assert chains == [2, 1]
 
 
 @pytest.mark.parametrize("seen", [None, Found(())])

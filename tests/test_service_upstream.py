@@ -54,6 +54,15 @@ def test_a_missing_file_of_roots_is_named(tmp_path: Path) -> None:
         upstream.roots(tmp_path / "nowhere.pem")
 
 
+def test_a_file_that_is_only_called_a_certificate_is_named(tmp_path: Path) -> None:
+    """It would break every session, long after the start."""
+    file = tmp_path / "none.pem"
+    file.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+
+    with pytest.raises(MitmailError, match=r"none\.pem: not an X\.509 certificate"):
+        upstream.roots(file)
+
+
 @pytest.mark.parametrize(
     ("host", "loopback"),
     [

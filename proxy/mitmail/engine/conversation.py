@@ -157,6 +157,8 @@ class Conversation:
         if self.over:
             return
         self._outlet.send("server", out["server"])
+        if out["client"]:  # a door changes the server's words, and adds some of its own
+            self._actions.append(Said("server", out["client"]))
         self._outlet.send("client", out["client"])
         if upgrade:
             self._chronicle.note("go-ahead")
@@ -322,7 +324,7 @@ class Conversation:
         if (tls := self._outlet.legs.get("server")) is not None:
             self._handle_server_leg(tls.receive(octets))
         elif self.state == "clear":
-            self._take(self._prelude.server(self._parse("server", octets)))
+            self._take(self._prelude.server(self._dialogue.server(octets)))
         elif self.state == "relay":
             self._relay_to_client(octets)
         elif self.spec.server == "starttls":

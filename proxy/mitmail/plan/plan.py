@@ -12,7 +12,7 @@ from mitmail.plan import shield as shielding
 from mitmail.plan.expectation import Expectation, Trusted, expect
 from mitmail.plan.server import Names
 from mitmail.plan.shield import Seen, Shield
-from mitmail.scenario.model import Scenario
+from mitmail.scenario.model import Expect, Scenario
 from mitmail.scenario.vendor import Vendor
 
 type Chooser = Callable[[Seen | None, str | None], Identity | None]
@@ -65,6 +65,7 @@ def make(
     store: Store,
     *,
     names: Names | None = None,
+    also: tuple[str, ...] = (),
     now: datetime | None = None,
     switches: frozenset[str] = frozenset(),
     constrained: bool = True,
@@ -72,20 +73,24 @@ def make(
 ) -> Plan:
     """Resolve a scenario; certificates and keys come from ``store``, or are made there.
 
-    ``names`` are the customer's own (then the scenario's ``connect_as`` does not count);
-    ``constrained`` binds the server's root to test names and loopback; ``vendor_store`` keeps the
-    product's roots, where they shall outlive the server's. Raises MitmailError.
+    ``names`` are the customer's own (then the scenario's ``connect_as`` does not count); ``also``
+    goes into the leaf besides the usual name where there are none. Under the name of the
+    scenario's control the client is expected to accept. ``constrained`` binds the server's root
+    to test names and loopback; ``vendor_store`` keeps the product's roots, where they shall
+    outlive the server's. Raises MitmailError.
     """
     moment = now or server.utc_now()
-    played = names or Names()
-    own_name = scenario.connect_as if names is None else None
+    played = names or Names(also=also)
+    name = (scenario.connect_as if names is None else None) or played.name
+    if scenario.control is not None and name == scenario.control.connect_as:
+        scenario = scenario.model_copy(update={"expect": Expect(verdict="accept")})
     door, root = server.identity(scenario.server, played, store, moment, constrained=constrained)
     shield = None
     if vendor is not None:
         shield = shielding.make(vendor, vendor_store or store, moment, switches, copies=store)
     return Plan(
         scenario=scenario,
-        name=own_name or played.name,
+        name=name,
         now=moment,
         door=door,
         server_root=root,

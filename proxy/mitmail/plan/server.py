@@ -131,8 +131,9 @@ def _still(certificate: bytes, wanted: Leaf, now: datetime) -> bool:
     read = parse(certificate)
     if wanted.not_before <= timedelta(0) < wanted.not_after:
         return _lives(certificate, now, min(DAY, wanted.not_after / 2))
-    future = wanted.not_before > timedelta(0)
-    return (read.not_before > now) if future else (read.not_after < now)
+    if wanted.not_before > timedelta(0):  # it must not become valid while it is being served
+        return read.not_before > now + min(DAY, wanted.not_before / 2)
+    return read.not_after < now
 
 
 def utc_now() -> datetime:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 
 from mitmail.errors import MitmailError
@@ -16,6 +17,7 @@ from mitmail.pki.key import Key, KeyPool, key_id
 from mitmail.pki.name import distinguished_name
 from mitmail.pki.resign import CopyStyle, copy, guid_serial
 from mitmail.pki.store import Store
+from mitmail.scenario import loader
 from mitmail.scenario.vendor import RESULTS, Result, RootShape, Signer, Vendor
 
 
@@ -73,13 +75,16 @@ class Shield:
 
     def _copy(self, upstream: bytes, signer: Authority) -> Identity:
         style = self.vendor.leaf
-        slot = f"{self.vendor.id}-copy-{_digest(upstream, signer.certificate)}"
+        # All that a copy is made of: who edits a profile wants to see the new one.
+        said = f"{style.model_dump_json()} {self.vendor.chain}".encode()
+        trusted = self.roots["trusted"].certificate
+        slot = f"{self.vendor.id}-copy-{_digest(upstream, signer.certificate, trusted, said)}"
 
         def mint(keys: KeyPool) -> Identity:
             shared = style.key_shared
             key = self._shared_key() if shared else keys.get(style.key, slot)
             made = copy(upstream, signer, key, _style(self.vendor))
-            parts = {"leaf": made, "root": self.roots["trusted"].certificate}
+            parts = {"leaf": made, "root": trusted}
             return Identity(tuple(parts[part] for part in self.vendor.chain), key)
 
         return self.copies.identity(slot, mint, lambda kept: True)
@@ -111,8 +116,16 @@ def make(
 
 
 def root_slot(vendor: Vendor, signer: Signer) -> str:
-    """Where a store keeps a root of this product."""
-    return f"{vendor.id}-{signer}-root"
+    """Where a store keeps a root of this product.
+
+    A user's own profile has roots of its own, even where it is called as a shipped one.
+    """
+    slot = f"{vendor.id}-{signer}-root"
+    shipped = loader.vendor_files().get(vendor.id)
+    if shipped is not None and loader.same_file(Path(vendor.file), shipped):
+        return slot
+    said = f"{vendor.root_shape.model_dump_json()} {vendor.subject(signer)}"
+    return f"{slot}-{_digest(said.encode())[:8]}"
 
 
 def _root(vendor: Vendor, signer: Signer, store: Store, now: datetime) -> Authority:

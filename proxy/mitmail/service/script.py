@@ -11,7 +11,7 @@ from mitmproxy import ctx
 from mitmproxy.addonmanager import Loader
 
 from mitmail.addon.addon import Mitmail
-from mitmail.addon.proxy import Proxy
+from mitmail.addon.proxy import IDLE_LIMIT, Proxy
 from mitmail.errors import MitmailError
 from mitmail.service import bench
 
@@ -33,6 +33,8 @@ class Script(Mitmail):
 
     async def running(self) -> None:
         """Open the endpoints; modes cannot be named before the script is loaded."""
+        # mitmproxy closes what is idle for 600 s: a dialog may stay open for longer.
+        ctx.options.update(tcp_timeout=max(ctx.options.tcp_timeout, IDLE_LIMIT))
         orders = bench.Orders(
             scenario=ctx.options.mitmail_scenario,
             antivirus=ctx.options.mitmail_antivirus,

@@ -1,0 +1,57 @@
+"""The command line: what the environment and the streams around it may do to it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from bench import clean_environment
+
+SECONDS = 20
+
+
+def mitmail(*arguments: str, home: Path, **extra: str) -> subprocess.CompletedProcess[str]:
+    """A ``mitmail`` command that ends by itself."""
+    return subprocess.run(
+        [sys.executable, "-m", "mitmail", *arguments],
+        env=clean_environment(MITMAIL_HOME=str(home), **extra),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+
+def test_a_version_in_the_environment_is_not_for_us(tmp_path: Path) -> None:
+    """CI images set NAME_VERSION to what they installed."""
+    ended = mitmail("list", home=tmp_path, MITMAIL_VERSION="1.2.3")
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_a_relay_to_anybody_is_never_switched_on_by_the_environment(tmp_path: Path) -> None:
+    ended = mitmail(
+        "serve", home=tmp_path, MITMAIL_SERVE_RELAY_UNVERIFIED="1", MITMAIL_SERVE_NAME="a b"
+    )
+
+    assert "--name 'a b'" in ended.stderr
+
+
+def test_a_root_goes_nowhere_in_order(tmp_path: Path) -> None:
+    """``mitmail ca export -o - >&-``"""
+    command = f"{sys.executable} -m mitmail ca export -o - >&-"
+    ended = subprocess.run(
+        ["/bin/sh", "-c", command],
+        env=clean_environment(MITMAIL_HOME=str(tmp_path)),
+        stderr=subprocess.PIPE,
+        timeout=SECONDS,
+        check=False,
+    )
+
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+def test_every_json_document_names_its_schema(tmp_path: Path) -> None:
+    for arguments in (("list",), ("show", "norton"), ("show", "expired")):
+        ended = mitmail(*arguments, "--json", home=tmp_path)
+        assert json.loads(ended.stdout)["schema"] == 1

@@ -1,0 +1,55 @@
+"""The demo: a client that fails a control proves nothing."""
+
+from dataclasses import replace
+
+import pytest
+
+from mitmail.judge.client import Said
+from mitmail.judge.demo import SERVER_ROOT, Case, Cell, with_controls
+from mitmail.judge.outcome import Outcome, OutcomeWord
+from mitmail.pki.store import Store
+from mitmail.plan import make
+from mitmail.scenario import loader
+
+STORE = Store(None)
+
+
+def cell(scenario: str, word: OutcomeWord, *, control: bool = False, client: str = "curl") -> Cell:
+    """What came of one client in one case."""
+    case = Case(make(loader.find(scenario), None, STORE), SERVER_ROOT, "any", control=control)
+    said = Said("reject", None, 60, "")
+    return Cell(case, "imaps", client, case.expect("imaps"), said, None, Outcome(word, "as told"))
+
+
+@pytest.mark.parametrize("word", ["pass", "fail", "warn"])
+@pytest.mark.parametrize("failed", ["fail", "error"])
+def test_who_fails_the_healthy_server_is_not_judged_elsewhere(
+    word: OutcomeWord, failed: OutcomeWord
+) -> None:
+    healthy, expired = with_controls([cell("healthy", failed), cell("expired", word)])
+
+    assert (healthy.outcome.word, expired.outcome.word) == (failed, "error")
+
+
+def test_who_fails_a_scenarios_own_control_is_not_judged_in_that_scenario() -> None:
+    """It may refuse hosting-wildcard for whatever it refuses under the right name too."""
+    cells = [
+        cell("hosting-wildcard", "pass"),
+        cell("hosting-wildcard", "fail", control=True),
+        cell("expired", "pass"),
+        cell("healthy", "pass"),
+    ]
+
+    words = [one.outcome.word for one in with_controls(cells)]
+
+    assert words == ["error", "fail", "pass", "pass"]
+
+
+def test_another_client_or_endpoint_is_judged_as_it_was() -> None:
+    failed = cell("healthy", "fail")
+    others = [
+        cell("expired", "pass", client="python"),
+        replace(cell("expired", "pass"), endpoint="pop3"),
+    ]
+
+    assert with_controls([failed, *others])[1:] == others
