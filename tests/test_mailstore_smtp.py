@@ -7,9 +7,10 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from test_mailstore_server import PASSWORD, USER, Served, running
+from aiosmtpd.smtp import SMTP
 
 from mitmail.mailstore import smtp as smtp_module
+from test_mailstore_server import PASSWORD, USER, Served, running
 
 MAIL = b"From: a@b.test\r\nSubject: x\r\n\r\nbody\r\n"
 
@@ -43,8 +44,11 @@ class Dialogue:
             pass
         return int(line[:3] or 0)
 
+    def write(self, octets: bytes) -> None:
+        self._socket.sendall(octets)
+
     def say(self, line: bytes) -> int:
-        self._socket.sendall(line + b"\r\n")
+        self.write(line + b"\r\n")
         return self.answer()
 
     def send(self, content: bytes, *recipients: bytes) -> int:
@@ -117,6 +121,15 @@ def test_the_right_password_after_a_wrong_one_opens_the_session(served: Served) 
         assert client.say(b"MAIL FROM:<>") == 250
 
 
+@pytest.mark.parametrize(
+    "parameters", [b"AUTH=<>", b"auth=qa+2Bx@customer.test", b"SIZE=9 AUTH=<>", b"AUTH=<> SIZE=9"]
+)
+def test_a_relay_may_say_who_vouches_for_the_sender(served: Served, parameters: bytes) -> None:
+    """RFC 4954 section 5: a server that offers AUTH takes the parameter. Dovecot sends it."""
+    with Dialogue(served) as client:
+        assert client.say(b"MAIL FROM:<a@b.test> " + parameters) == 250
+
+
 def test_mail_for_the_user_and_the_users_domain_goes_to_inbox_the_rest_to_sent(
     served: Served,
 ) -> None:
@@ -163,6 +176,17 @@ def test_only_crlf_dot_crlf_ends_the_data(served: Served) -> None:
     assert inbox(served) == [smuggled]
 
 
+def test_a_dot_at_the_end_of_a_long_line_ends_nothing(served: Served) -> None:
+    with Dialogue(served) as client:
+        for line in (b"MAIL FROM:<a@b.test>", b"RCPT TO:<qa@customer.test>", b"DATA"):
+            client.say(line)
+        client.write(b"x" * 20_000 + b".")
+        for _ in range(20):  # loop turns in which the server takes the long line's beginning
+            served.call(lambda: None)
+        assert client.say(b"\r\nlast\r\n.") == 250
+    assert inbox(served) == [b"x" * 20_000 + b".\r\nlast\r\n"]
+
+
 def test_five_megabytes_arrive_as_they_were_sent(served: Served) -> None:
     mail = b"Subject: big\r\n\r\n" + (b"x" * 76 + b"\r\n") * 64_000
     with served.smtp() as client:
@@ -205,7 +229,7 @@ def test_one_session_leaves_the_limits_of_another_alone(served: Served) -> None:
     long = b"MAIL FROM:<" + b"a" * 600 + b"@b.test>"
     with Dialogue(served) as first, Dialogue(served):
         assert first.say(long) == 250
-    assert smtp_module.SMTP.command_size_limits == {}
+    assert SMTP.command_size_limits == {}
 
 
 @pytest.mark.parametrize("command", [b"MAIL FROM:<", b'MAIL FROM:<"', b"MAIL FROM:<a@[>"])

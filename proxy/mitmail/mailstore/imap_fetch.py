@@ -82,7 +82,7 @@ def parse_items(arguments: Arguments) -> list[Item]:
         if arguments.accept(macro.encode()):
             return [ITEMS[name] for name in names]
     if arguments.looks_at(b"("):
-        return arguments.listed(lambda: _item(arguments))
+        return arguments.some(lambda: _item(arguments))
     return [_item(arguments)]
 
 
@@ -102,7 +102,7 @@ def _section(arguments: Arguments, *, sees: bool) -> Item:
     name = "" if arguments.looks_at(b"]") else arguments.word()
     if name in ("HEADER.FIELDS", "HEADER.FIELDS.NOT"):
         arguments.space()
-        names = arguments.listed(lambda: _field_name(arguments))
+        names = arguments.some(lambda: _field_name(arguments))
         octets, label = _fields(name, names), f"{name} ({' '.join(names)})"
     elif name in SECTIONS:
         octets, label = SECTIONS[name], name

@@ -1,5 +1,6 @@
 """IMAP commands on mailboxes: LIST, SELECT, STATUS, APPEND and their kin."""
 
+import asyncio
 from collections.abc import Callable
 
 from mitmail.mailstore.imap_date import parse_date_time
@@ -9,7 +10,7 @@ from mitmail.mailstore.imap_session import Command, NoError, Session, State
 from mitmail.mailstore.imap_view import View
 from mitmail.mailstore.store import SYSTEM_FLAGS, Mailbox, StoreError
 
-PATTERN_LENGTH = 1000
+PATTERN_LENGTH = 300
 SELECTIONS = ("SPECIAL-USE", "SUBSCRIBED")
 RETURNS = ("SPECIAL-USE", "SUBSCRIBED", "CHILDREN")
 
@@ -60,6 +61,7 @@ async def list_mailboxes(session: Session, arguments: Arguments) -> str:
         await session.untagged(r'LIST (\Noselect) "/" ""')
         return "Done"
     for mailbox in _sorted(list(session.store.mailboxes.values())):
+        await asyncio.sleep(0)
         attributes = _attributes(session, mailbox, returned)
         if _is_chosen(session, mailbox, chosen or []) and _any(patterns, mailbox.name):
             await session.untagged(f'LIST ({" ".join(attributes)}) "/" {quoted(mailbox.name)}')
@@ -77,7 +79,7 @@ def _patterns(arguments: Arguments) -> list[str]:
     reference = arguments.mailbox()
     arguments.space()
     several = arguments.looks_at(b"(")
-    patterns = arguments.listed(arguments.pattern) if several else [arguments.pattern()]
+    patterns = arguments.some(arguments.pattern) if several else [arguments.pattern()]
     if sum(map(len, patterns)) + len(reference) * len(patterns) > PATTERN_LENGTH:
         raise BadError("The pattern is too long")
     return [reference + pattern if pattern else "" for pattern in patterns]
@@ -109,6 +111,7 @@ async def list_subscribed(session: Session, arguments: Arguments) -> str:
     patterns = _patterns(arguments)
     arguments.end()
     for name in sorted(session.store.subscribed):
+        await asyncio.sleep(0)
         if _any(patterns, name):
             await session.untagged(f'LSUB () "/" {quoted(name)}')
     return "Done"
@@ -151,7 +154,7 @@ async def status(session: Session, arguments: Arguments) -> str:
     arguments.space()
     name = arguments.mailbox()
     arguments.space()
-    items = arguments.listed(arguments.word)
+    items = arguments.some(arguments.word)
     arguments.end()
     if unknown := set(items) - set(STATUS_ITEMS):
         raise BadError(f"STATUS item not supported: {min(unknown)[:40]}")

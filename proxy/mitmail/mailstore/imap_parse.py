@@ -8,7 +8,6 @@ from mitmail.mailstore import imap_sequence
 from mitmail.mailstore.imap_sequence import SequenceSet
 from mitmail.mailstore.store import SYSTEM_FLAGS
 
-DEPTH = 50
 FLAG_LENGTH = 255
 
 _LITERAL = re.compile(rb"\{(\d{1,10})(\+?)\}\r\n")
@@ -37,7 +36,6 @@ class Arguments:
         self._text = text
         self._at = 0
         self._literals = iter(literals)
-        self._depth = 0
 
     def end(self) -> None:
         """Nothing may follow."""
@@ -133,6 +131,11 @@ class Arguments:
         with self.parentheses():
             return [] if self.looks_at(b")") else self.series(item)
 
+    def some[T](self, item: Callable[[], T]) -> list[T]:
+        """One or more items in parentheses."""
+        with self.parentheses():
+            return self.series(item)
+
     def series[T](self, item: Callable[[], T]) -> list[T]:
         """One or more items with one space between."""
         items = [item()]
@@ -143,19 +146,9 @@ class Arguments:
     @contextmanager
     def parentheses(self) -> Iterator[None]:
         """Read the parentheses around what the block reads."""
-        with self.nested():
-            self.expect(b"(")
-            yield
-            self.expect(b")")
-
-    @contextmanager
-    def nested(self) -> Iterator[None]:
-        """Count a level of nesting, which hostile commands would drive deep."""
-        if self._depth >= DEPTH:
-            raise BadError("Nested too deeply")
-        self._depth += 1
+        self.expect(b"(")
         yield
-        self._depth -= 1
+        self.expect(b")")
 
     def expect(self, text: bytes) -> None:
         """Read exactly this."""

@@ -11,7 +11,7 @@ from mitmail.mailstore.imap_sequence import Ranges
 from mitmail.mailstore.imap_view import View
 from mitmail.mailstore.store import Message
 
-KEYS = 256
+KEYS = 100  # and so the depth to which they can be nested
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Search:
         if self.keys > KEYS:
             raise BadError(f"At most {KEYS} search keys")
         if self.arguments.looks_at(b"("):
-            return _all(self.arguments.listed(self.key))
+            return _all(self.arguments.some(self.key))
         if self.arguments.starts_sequence_set():
             return _numbers(self.ranges(len(self.view.messages)))
         name = self.arguments.word()
@@ -55,8 +55,7 @@ class Search:
         if name not in WITH_ARGUMENT:
             raise BadError(f"Search key not supported: {name[:40]}")
         self.arguments.space()
-        with self.arguments.nested():
-            return WITH_ARGUMENT[name](self)
+        return WITH_ARGUMENT[name](self)
 
     def ranges(self, last: int) -> Ranges:
         """A sequence set."""

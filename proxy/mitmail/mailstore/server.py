@@ -8,7 +8,7 @@ from typing import Self
 from weakref import WeakSet
 
 from mitmail.mailstore import imap, pop3
-from mitmail.mailstore.connection import LINE_OCTETS, Connection, GoneError
+from mitmail.mailstore.connection import LINE_OCTETS, Connection, GoneError, Protocol
 from mitmail.mailstore.smtp import Submission
 from mitmail.mailstore.store import Store
 
@@ -88,7 +88,7 @@ class Mailstore:
 
         def factory() -> asyncio.Protocol:
             reader = asyncio.StreamReader(limit=LINE_OCTETS, loop=loop)
-            return asyncio.StreamReaderProtocol(reader, connected, loop=loop)
+            return Protocol(reader, connected, loop=loop)
 
         return factory
 

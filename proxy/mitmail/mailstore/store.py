@@ -131,9 +131,11 @@ class Mailbox:
         """Flags in the mailbox's one spelling; new keywords are kept (LIMIT: too many)."""
         flags = list(flags)
         new = {flag.lower(): flag for flag in flags if not flag.startswith("\\")}
-        if len(self.keywords | new) > KEYWORDS:
-            raise StoreError("LIMIT", f"{self.name} holds at most {KEYWORDS} keywords")
-        self.keywords = new | self.keywords
+        if not new.keys() <= self.keywords.keys():
+            if len(self.keywords | new) > KEYWORDS:
+                raise StoreError("LIMIT", f"{self.name} holds at most {KEYWORDS} keywords")
+            self.keywords |= {key: flag for key, flag in new.items() if key not in self.keywords}
+            self._changed()
         return frozenset(self.keywords.get(flag.lower(), flag) for flag in flags)
 
     def _changed(self) -> None:
@@ -229,23 +231,21 @@ class Store:
     def rename(self, old: str, new: str) -> None:
         """Rename a mailbox and those below it; INBOX is emptied into the new one instead."""
         source, target = self.mailbox(old), _checked(new)
-        below = self.children(source.name)
-        if target.startswith(source.name + "/") and source is not self.inbox:
-            raise StoreError("CANNOT", "A mailbox cannot move below itself")
-        if (
-            source is not self.inbox
-            and len(target) - len(source.name) + max(map(len, [source.name, *below])) > NAME_LENGTH
-        ):
-            raise StoreError("CANNOT", f"A name has at most {NAME_LENGTH} characters")
-        made = self.create(target)
         if source is self.inbox:
-            made.add_all(list(source.messages.values()))
-            source.remove(list(source.messages.values()))
+            messages = list(source.messages.values())
+            self.create(target).add_all(messages)
+            source.remove(messages)
             return
-        for name in (source.name, *below):
-            moved = self.mailboxes.pop(name)
-            moved.name = target + name.removeprefix(source.name)
-            self.mailboxes[moved.name] = moved
+        if target.startswith(source.name + "/"):
+            raise StoreError("CANNOT", "A mailbox cannot move below itself")
+        top = source.name
+        names = {name: target + name.removeprefix(top) for name in (top, *self.children(top))}
+        for name in names.values():
+            _checked(name)
+        self.create(target)
+        for old_name, new_name in names.items():
+            self.mailboxes[new_name] = self.mailboxes.pop(old_name)
+            self.mailboxes[new_name].name = new_name
 
     def children(self, name: str) -> list[str]:
         """The names of all mailboxes below this one."""
