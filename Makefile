@@ -31,8 +31,8 @@ demo: $(VENV)/ready ## See it work: the first scenarios against the clients on t
 	@$(BIN)/mitmail demo
 
 .PHONY: test
-test: $(VENV)/ready ## Run the tests.
-	$(BIN)/python -m pytest
+test: $(VENV)/ready ## Run the tests (a part of them: .venv/bin/pytest tests/test_engine_verdict.py).
+	$(BIN)/python -m pytest -q -n auto --dist loadfile
 
 .PHONY: check
 check: $(VENV)/ready ## Lint, check formatting, check types (also as Windows and macOS see them).

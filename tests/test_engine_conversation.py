@@ -23,7 +23,7 @@ NONE = ("none", "sure", None)
 # -- none ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("said", [b"", hello()[:60]])
+@pytest.mark.parametrize("said", [b"", hello()[:60]], ids=["nothing", "half-a-hello"])
 @pytest.mark.parametrize("mode", ["implicit", "starttls"])
 def test_a_client_that_left_before_any_certificate_refused_none(said: bytes, mode: str) -> None:
     talk = Talk("imap", mode)  # type: ignore[arg-type] # a parameter's value is a str to mypy
@@ -119,7 +119,9 @@ def test_a_chain_that_could_not_be_sent_was_not_refused(error: str) -> None:
 # -- hang ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("said", [b"", hello()[:60], hello()])
+@pytest.mark.parametrize(
+    "said", [b"", hello()[:60], hello()], ids=["nothing", "half-a-hello", "hello"]
+)
 def test_a_client_that_falls_silent_hangs(said: bytes) -> None:
     talk = Talk()
     if said:
