@@ -10,9 +10,14 @@ _FOREIGN = (
 )  # fmt: skip
 
 
+def find(program: str) -> str | None:
+    """The path of ``program``, also where only root looks for it."""
+    return shutil.which(program, path=os.environ["PATH"] + os.pathsep + "/usr/sbin")
+
+
 def need(program: str) -> str:
     """The path of ``program``; without it the test skips here and fails in CI."""
-    path = shutil.which(program, path=os.environ["PATH"] + os.pathsep + "/usr/sbin")
+    path = find(program)
     if path is None and os.environ.get("CI"):
         pytest.fail(f"{program} is missing: .ci/run must install it")
     if path is None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from bench import need
+from bench import find, need
 from mitmail.judge.driver import Target
 from mitmail.judge.program import Ended, run
 
@@ -176,3 +176,8 @@ PROBES: dict[str, Callable[[Target, str], Coroutine[Any, Any, Report]]] = {
     "curl": curl,
     "python": python,
 }
+
+
+def present() -> dict[str, Callable[[Target, str], Coroutine[Any, Any, Report]]]:
+    """The probes whose programs this machine has; Python's it always has."""
+    return {name: probe for name, probe in PROBES.items() if name == "python" or find(name)}

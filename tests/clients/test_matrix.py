@@ -8,9 +8,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from bench import need
 from clients.house import House, Site
-from clients.probe import PROBES, Report
+from clients.probe import PROBES, Report, present
 from mitmail.endpoint import ENDPOINTS
 from mitmail.engine.session import Session
 from mitmail.mailstore.store import Mailbox
@@ -45,8 +44,6 @@ class Answers:
 @pytest.fixture(scope="module")
 def answers(house: House) -> Answers:
     """Each client at each endpoint, with every root that it needs."""
-    for program in ("openssl", "curl"):
-        need(program)
     sites = {name: house.open(house.plan("healthy", name)) for name in ANTIVIRUSES}
     first = next(iter(house.mail.inbox.messages.values())).octets
     found = Answers(sites, {}, first, house.mail.inbox)
@@ -55,7 +52,7 @@ def answers(house: House) -> Answers:
         site = sites[antivirus]
         root = site.plan.antivirus_root or site.plan.server_root
         target = site.target(endpoint, house.roots(root.certificate))
-        for name, probe in PROBES.items():
+        for name, probe in present().items():
             cell = Cell(antivirus, endpoint, name)
             report = await probe(target, str(cell))
             found.reports[cell] = report, await site.settled(endpoint)
@@ -134,7 +131,7 @@ def test_without_the_shields_root_nothing_moves(house: House, antivirus: str) ->
     before = len(house.mail.inbox.messages)
 
     async def ask(endpoint: str) -> None:
-        for name, probe in PROBES.items():
+        for name, probe in present().items():
             report = await probe(site.target(endpoint, roots), f"never-{antivirus}-{name}")
             assert report.code != 0, report.text
             (session,) = await site.settled(endpoint)

@@ -1,14 +1,12 @@
 """Every scenario against every client and TLS version: two witnesses, and they agree."""
 
 import re
-import sys
 from dataclasses import dataclass
 from itertools import product
 from typing import Literal
 
 import pytest
 
-from bench import need
 from clients.house import House
 from mitmail.engine.session import Session
 from mitmail.judge import driver
@@ -83,7 +81,6 @@ def answers(house: House) -> Answers:
 
 @pytest.mark.parametrize("cell", CELLS, ids=str)
 def test_our_verdict_is_the_clients_own(house: House, answers: Answers, cell: Cell) -> None:
-    need(sys.executable if cell.client == "python" else cell.client)
     said, sessions = answers[cell]
     seen = strongest(sessions)
     assert seen is not None
@@ -100,7 +97,6 @@ def test_our_verdict_is_the_clients_own(house: House, answers: Answers, cell: Ce
 
 @pytest.mark.parametrize("cell", CELLS, ids=str)
 def test_a_reason_that_we_name_is_in_the_clients_text(answers: Answers, cell: Cell) -> None:
-    need(sys.executable if cell.client == "python" else cell.client)
     said, sessions = answers[cell]
     for session in sessions:
         assert session.verdict is not None

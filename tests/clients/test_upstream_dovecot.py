@@ -11,7 +11,7 @@ from cryptography import x509
 
 from clients import dovecot
 from clients.house import House, Site
-from clients.probe import PROBES, Report
+from clients.probe import PROBES, Report, present
 from mitmail.endpoint import ENDPOINTS
 from mitmail.engine.session import Session
 from mitmail.judge.driver import Target
@@ -98,7 +98,7 @@ def answers(house: House, server: dovecot.Dovecot) -> Answers:
 
     async def ask(antivirus: str, endpoint: str) -> None:
         site = sites[antivirus]
-        for name, probe in PROBES.items():
+        for name, probe in present().items():
             cell = Cell(antivirus, endpoint, name)
             report = await probe(target(house, site, endpoint), str(cell))
             found[cell] = report, await site.settled(endpoint), site

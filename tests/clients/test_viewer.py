@@ -96,13 +96,13 @@ def test_http_octets_behind_tls_are_never_an_accept(
 
 
 def test_http_without_tls_is_never_an_accept(house: House, sites: dict[str, Site]) -> None:
-    roots = house.roots()
+    roots, program = house.roots(), need("curl")
 
     async def look(antivirus: str, endpoint: str) -> list[str | None]:
         site = sites[antivirus]
         target = site.target(endpoint, roots)
         url = f"http://{target.host}:{target.port}/"
-        command = [need("curl"), "-q", "-sS", "--http0.9", "--max-time", "1", url]
+        command = [program, "-q", "-sS", "--http0.9", "--max-time", "1", url]
         await run([*command, "--data-binary", COMMANDS.decode()], seconds=8)
         return words(await site.settled(endpoint))
 
