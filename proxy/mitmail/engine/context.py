@@ -1,9 +1,11 @@
 """The OpenSSL contexts of the two legs, and the verification of the server's certificate."""
 
 import ipaddress
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import certifi
 import service_identity
 from cryptography import x509
 from OpenSSL import SSL, crypto
@@ -95,6 +97,8 @@ class Verifier:
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
         if self._trust.system:
             context.set_default_verify_paths()
+            if sys.platform in ("win32", "darwin"):  # pyOpenSSL finds the stores of Linux only
+                context.load_verify_locations(certifi.where())
         store = context.get_cert_store()
         assert store is not None
         for der in self._trust.roots:
