@@ -230,7 +230,7 @@ def test_a_chain_without_fault_has_none_whatever_the_client_trusts() -> None:
     [
         (identity(since=-9, until=-1), "expired"),
         (identity(since=1, until=9), "not-yet-valid"),
-        (below(valid=-1), "expired"),
+        (below(valid=-1), "expired-issuer"),
         (no_ca(), "constraint"),
         (Identity((identity().leaf, root("a stranger").certificate), key()), "unknown-issuer"),
     ],

@@ -5,6 +5,7 @@ import pytest
 from mitmail.engine.spec import MailProtocol
 from mitmail.engine.verdict import Witness
 from mitmail.pki.identity import Identity
+from mitmail.pki.name import distinguished_name
 from talk import (
     DAY,
     NAME,
@@ -257,6 +258,14 @@ def chain_without_ca() -> Identity:
     return Identity((leaf, middle), key())
 
 
+def chain_below_an_expired_ca() -> Identity:
+    middle = root().intermediate(
+        distinguished_name([("CN", "old CA")]), key(8), NOW - 9 * DAY, NOW - DAY
+    )
+    leaf = middle.leaf(key(), names=[NAME], not_before=NOW - DAY, not_after=NOW + DAY)
+    return Identity((leaf, middle.certificate), key())
+
+
 @pytest.mark.parametrize(
     ("code", "shown", "reason"),
     [
@@ -264,8 +273,12 @@ def chain_without_ca() -> Identity:
         (45, identity(since=-9, until=-1), "expired"),
         (45, identity(since=1, until=9), None),
         (48, identity(), "unknown-issuer"),
-        (48, identity(since=-9, until=-1), None),
-        (48, identity(since=1, until=9), None),
+        # For a leaf out of its time every stack has another alert: this is about the issuer.
+        (48, identity(since=-9, until=-1), "unknown-issuer"),
+        (48, identity(since=1, until=9), "unknown-issuer"),
+        # Thunderbird says it of an expired CA, OpenSSL of a CA that is none.
+        (48, chain_below_an_expired_ca(), None),
+        (45, chain_below_an_expired_ca(), "expired"),
         (48, chain_without_ca(), None),
         (42, identity(since=-9, until=-1), None),
         (46, identity(), None),

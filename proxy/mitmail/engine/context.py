@@ -154,9 +154,12 @@ def _is_address(name: str) -> bool:
 def faults(chain: Sequence[bytes]) -> frozenset[str]:
     """What can be seen to be wrong with a chain whatever the client trusts, its name aside.
 
-    Words of the reason vocabulary. A certificate that cannot be read is ``malformed``.
+    Words of the reason vocabulary, with ``-issuer`` behind the time of any but the leaf. A
+    certificate that cannot be read is ``malformed``.
     """
-    found = {word for der in chain for word in _time_faults(der)}
+    leaf_der, *issuers = chain
+    found = set(_time_faults(leaf_der))
+    found |= {_of_issuer(word) for der in issuers for word in _time_faults(der)}
     try:
         leaf, *rest = (crypto.load_certificate(crypto.FILETYPE_ASN1, der) for der in chain)
         store = crypto.X509Store()
@@ -179,6 +182,10 @@ def _time_faults(der: bytes) -> list[str]:
     except UNREADABLE:
         return ["malformed"]
     return ["expired"] * expired + ["not-yet-valid"] * future
+
+
+def _of_issuer(word: str) -> str:
+    return word if word == "malformed" else f"{word}-issuer"
 
 
 def _word(error: int) -> str:
