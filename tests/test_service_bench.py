@@ -11,7 +11,8 @@ from cryptography import x509
 
 from mitmail.addon.proxy import Proxy
 from mitmail.errors import MitmailError
-from mitmail.service.bench import Orders, open_in, prepare
+from mitmail.service.bench import open_in
+from mitmail.service.orders import Orders, prepare
 
 
 def constrained(orders: Orders, folder: Path) -> bool:

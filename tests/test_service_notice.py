@@ -9,7 +9,7 @@ import pytest
 from mitmail.endpoint import ENDPOINTS
 from mitmail.engine.verdict import Verdict
 from mitmail.service import notice
-from mitmail.service.bench import Orders, prepare
+from mitmail.service.orders import Orders, prepare
 from mitmail.service.record import Served
 
 ANTIVIRUS = "It can sign for any name"

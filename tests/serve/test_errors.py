@@ -10,7 +10,7 @@ import pytest
 
 from bench import need
 from mitmail.errors import MitmailError
-from mitmail.service.bench import Orders, prepare
+from mitmail.service.orders import Orders, prepare
 from serve.program import SECONDS, mitmail
 from serve.serving import NAME, ForPerson, ForProgram, Place, free_offset
 from serve.tls_client import chain, openssl, s_client

@@ -83,8 +83,9 @@ def serve_command(
     import asyncio
 
     from mitmail.service import bench
+    from mitmail.service.orders import Orders
 
-    orders = bench.Orders(
+    orders = Orders(
         scenario=scenario,
         antivirus=antivirus,
         switches=frozenset(switches),

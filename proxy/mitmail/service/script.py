@@ -14,6 +14,7 @@ from mitmail.addon.addon import Mitmail
 from mitmail.addon.proxy import IDLE_LIMIT, Proxy
 from mitmail.errors import MitmailError
 from mitmail.service import bench
+from mitmail.service.orders import Orders
 
 logger = logging.getLogger("mitmail")
 
@@ -35,7 +36,7 @@ class Script(Mitmail):
         """Open the endpoints; modes cannot be named before the script is loaded."""
         # mitmproxy closes what is idle for 600 s: a dialog may stay open for longer.
         ctx.options.update(tcp_timeout=max(ctx.options.tcp_timeout, IDLE_LIMIT))
-        orders = bench.Orders(
+        orders = Orders(
             scenario=ctx.options.mitmail_scenario,
             antivirus=ctx.options.mitmail_antivirus,
             port_offset=ctx.options.mitmail_port_offset,
