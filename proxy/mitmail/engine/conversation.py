@@ -12,6 +12,7 @@ with the server, because a shield copies what it finds there; ``handshake`` is t
 from mitmail.engine import context, leg
 from mitmail.engine.action import Action, Close, Said, SetTimer, Who
 from mitmail.engine.chronicle import Chronicle
+from mitmail.engine.credential import Credentials
 from mitmail.engine.leg import Leg
 from mitmail.engine.observer import Observer
 from mitmail.engine.outlet import Outlet
@@ -43,6 +44,7 @@ class Conversation:
         self._prelude: Relay | Offer = (
             Relay() if spec.server == "starttls" else Offer(self._dialogue, spec.protocol)
         )
+        self._credentials = Credentials()
         self._early: dict[Who, bytes] = {"client": b"", "server": b""}
         self._verifier: context.Verifier | None = None
         self._identity: Identity | None = None
@@ -135,9 +137,15 @@ class Conversation:
     def _parse(self, who: Who, octets: bytes) -> list[Piece]:
         track = self._dialogue.client if who == "client" else self._dialogue.server
         pieces = track(octets)
-        if shown := b"".join(piece.shown for piece in pieces):
-            self._actions.append(Said(who, shown))
+        if who == "client":
+            self._credentials.learn(pieces)
+        self._show(who, b"".join(piece.shown for piece in pieces))
         return pieces
+
+    def _show(self, who: Who, shown: bytes) -> None:
+        if shown:
+            hidden = self._credentials.hide(shown) if who == "server" else shown
+            self._actions.append(Said(who, hidden))
 
     def _take(self, steps: list[Step]) -> None:
         out: dict[Who, bytes] = {"client": b"", "server": b""}
@@ -157,8 +165,7 @@ class Conversation:
         if self.over:
             return
         self._outlet.send("server", out["server"])
-        if out["client"]:  # a door changes the server's words, and adds some of its own
-            self._actions.append(Said("server", out["client"]))
+        self._show("server", out["client"])  # a door changes the server's words
         self._outlet.send("client", out["client"])
         if upgrade:
             self._chronicle.note("go-ahead")
@@ -175,9 +182,8 @@ class Conversation:
     # -- ClientHello, upstream, certificate ------------------------------------------------------
 
     def _on_hello(self, octets: bytes) -> None:
-        if octets:
-            self._keep_early("client", octets)
-        if self.over or not (self._early["client"] or octets):
+        self._keep_early("client", octets)
+        if self.over or not self._early["client"]:
             return
         try:
             self.hello = parse(self._early["client"])
