@@ -7,8 +7,11 @@ import pytest
 
 from mitmail.endpoint import ENDPOINTS, find
 from mitmail.errors import MitmailError
-from mitmail.judge.driver import Client, Said, Target, curl, gnutls, openssl, python
+from mitmail.judge.client import Client, Said, Target
+from mitmail.judge.curl import curl
 from mitmail.judge.program import Ended, environment
+from mitmail.judge.python import python
+from mitmail.judge.tls_tool import gnutls, openssl
 
 TARGET = Target(
     endpoint=ENDPOINTS["imaps"],

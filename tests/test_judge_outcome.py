@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mitmail.engine.verdict import Verdict
-from mitmail.judge.driver import Said
+from mitmail.judge.client import Said
 from mitmail.judge.outcome import decide
 from mitmail.plan import Expectation
 from mitmail.scenario import loader

@@ -1,65 +1,20 @@
 """The mailstore's IMAP answers against Dovecot's, for the same messages and commands."""
 
-import os
 import re
-import shutil
 import socket
-import subprocess
-import sys
-import tempfile
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from imaplib import IMAP4
-from pathlib import Path
 
 import pytest
 
-from bench import clean_environment, need
+import dovecot_process
 from mitmail.mailstore.seed import seed
 from test_mailstore_server import DEADLINE, PASSWORD, USER, running
 
-if sys.platform == "win32":
-    pytest.skip("Dovecot is a Unix program", allow_module_level=True)
-
-import grp
-import pwd
-
-CONFIG = """\
-base_dir = {home}/run
-state_dir = {home}/state
-instance_name = mitmail
-log_path = {home}/log
+SETTINGS = """\
 protocols = imap
-listen = 127.0.0.1
-default_internal_user = {user}
-default_internal_group = {group}
-default_login_user = {user}
-first_valid_uid = 1
-first_valid_gid = 1
-auth_failure_delay = 0
-disable_plaintext_auth = no
-mail_location = maildir:{home}/mail/%u
-mail_fsync = never
 ssl = no
-passdb {{
-  driver = passwd-file
-  args = scheme=PLAIN username_format=%u {home}/users
-}}
-userdb {{
-  driver = static
-  args = uid={user} gid={group} home={home}/mail/%u
-}}
-namespace inbox {{
-  inbox = yes
-  separator = /
-}}
-service anvil {{
-  chroot =
-}}
-service stats {{
-  chroot =
-}}
 service imap-login {{
   chroot =
   inet_listener imap {{
@@ -115,48 +70,14 @@ REFUSED = (
 )
 
 
-def _unprivileged() -> tuple[str, str]:
-    if os.geteuid() == 0:
-        return "nobody", "nogroup"
-    return pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(os.getegid()).gr_name
-
-
 @pytest.fixture(scope="module")
 def dovecot() -> Iterator[int]:
     """Dovecot with one empty mailbox; its IMAP port."""
-    program = need("dovecot")
-    with socket.create_server(("127.0.0.1", 0)) as reserved:
-        port = reserved.getsockname()[1]
-    home = Path(tempfile.mkdtemp(prefix="mm"))  # pytest's own are too long for unix sockets
-    user, group = _unprivileged()
-    (home / "users").write_text(f"{USER}:{{PLAIN}}{PASSWORD}::::::\n")
-    (home / "conf").write_text(CONFIG.format(home=home, user=user, group=group, port=port))
-    for name in ("run", "state", "mail"):
-        (home / name).mkdir()
-    if os.geteuid() == 0:
-        for path in (home, *home.iterdir()):
-            shutil.chown(path, user, group)
-    command = [program, "-F", "-c", str(home / "conf")]
-    process = subprocess.Popen(command, env=clean_environment(), stderr=subprocess.PIPE)
-    try:
-        _await_greeting(port, process, home / "log")
-        yield port
-    finally:
-        process.terminate()
-        process.communicate(timeout=DEADLINE)
-        shutil.rmtree(home)
-
-
-def _await_greeting(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + DEADLINE
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE) as connection:
-                if connection.recv(100).startswith(b"* OK"):
-                    return
-        except OSError:
-            continue
-    pytest.fail(f"Dovecot does not start: {log.read_text() if log.exists() else ''}")
+    with dovecot_process.home(USER, PASSWORD) as home:
+        with socket.create_server((dovecot_process.HOST, 0)) as reserved:
+            port = reserved.getsockname()[1]
+        with dovecot_process.started(home, SETTINGS.format(port=port), [port]):
+            yield port
 
 
 class Client:

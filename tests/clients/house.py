@@ -11,7 +11,7 @@ from typing import Any
 from mitmail.addon.proxy import Proxy
 from mitmail.addon.route import Happening
 from mitmail.engine.session import Session
-from mitmail.judge.driver import Target
+from mitmail.judge.client import Target
 from mitmail.judge.watch import Watch
 from mitmail.mailstore.seed import seed
 from mitmail.mailstore.server import Mailstore

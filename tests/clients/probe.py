@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench import find, need
-from mitmail.judge.driver import Target
+from mitmail.judge.client import Target
 from mitmail.judge.program import Ended, run
 
 SECONDS = 15.0

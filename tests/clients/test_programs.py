@@ -13,7 +13,7 @@ import pytest
 from bench import need
 from clients.house import USER, House, Site
 from mitmail.engine.session import Session
-from mitmail.judge.driver import Target
+from mitmail.judge.client import Target
 from mitmail.judge.program import Ended, run
 
 if sys.platform == "win32":

@@ -10,7 +10,7 @@ import pytest
 from clients.house import House
 from mitmail.engine.session import Session
 from mitmail.judge import driver
-from mitmail.judge.driver import Said
+from mitmail.judge.client import Said
 from mitmail.judge.outcome import strongest
 from mitmail.scenario import loader
 

@@ -14,7 +14,7 @@ from clients.house import House, Site
 from clients.probe import PROBES, Report, present
 from mitmail.endpoint import ENDPOINTS
 from mitmail.engine.session import Session
-from mitmail.judge.driver import Target
+from mitmail.judge.client import Target
 from mitmail.service import record
 from mitmail.service.upstream import Upstream
 

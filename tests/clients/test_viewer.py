@@ -8,7 +8,7 @@ from bench import need
 from clients.house import House, Site
 from mitmail.endpoint import ENDPOINTS
 from mitmail.engine.session import Session
-from mitmail.judge.driver import Target
+from mitmail.judge.client import Target
 from mitmail.judge.program import run
 
 PLACES = list(product(("none", "norton", "generic"), ENDPOINTS))

@@ -16,23 +16,15 @@ from service_identity.cryptography import (
 
 from mitmail.engine.leg import Leg, words
 from mitmail.engine.spec import Identity, Trust, Upstream
+from mitmail.engine.verify_error import VERIFY_ERRORS
 
-# X509_V_ERR_* of OpenSSL's x509_vfy.h, in the words of the reason vocabulary.
-VERIFY_ERRORS = {
-    2: "unknown-issuer", 4: "malformed", 6: "malformed", 7: "bad-signature", 9: "not-yet-valid",
-    10: "expired", 13: "malformed", 14: "malformed", 18: "self-signed", 19: "unknown-issuer",
-    20: "unknown-issuer", 21: "unknown-issuer", 22: "limit", 23: "revoked", 24: "malformed",
-    25: "constraint", 26: "usage", 27: "unknown-issuer", 32: "usage",
-    41: "malformed", 47: "constraint", 48: "constraint", 49: "constraint", 51: "constraint",
-    52: "constraint", 53: "constraint", 66: "weak", 67: "weak", 68: "weak", 76: "malformed",
-    77: "malformed", 79: "constraint",
-}  # fmt: skip
 # What cryptography raises for a certificate that it cannot read, or one of its extensions.
 UNREADABLE = (
     ValueError, TypeError, x509.InvalidVersion, x509.DuplicateExtension,
     x509.UnsupportedGeneralNameType,
 )  # fmt: skip
 SNI_LIMIT = 255  # octets; TLSEXT_MAXLEN_host_name of OpenSSL
+NO_ISSUER_KEY = 24  # X509_V_ERR_NO_ISSUER_PUBLIC_KEY
 PARTIAL_CHAIN, NO_CHECK_TIME = 0x80000, 0x200000  # X509_V_FLAG_*, which pyOpenSSL does not name
 
 
@@ -189,4 +181,5 @@ def _of_issuer(word: str) -> str:
 
 
 def _word(error: int) -> str:
-    return VERIFY_ERRORS.get(error, "policy")
+    # 24 is left out of the table for clients of other versions; ours means a key it cannot read.
+    return "malformed" if error == NO_ISSUER_KEY else VERIFY_ERRORS.get(error, "policy")

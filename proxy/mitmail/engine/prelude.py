@@ -7,7 +7,7 @@ Two roles: :class:`Relay` stands between a client and a server that both speak S
 import re
 from collections import deque
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 from mitmail.engine.action import Who
 from mitmail.engine.spec import MailProtocol
@@ -83,16 +83,6 @@ class Flood:
 
 
 type Step = Pass | Upgrade | Dropped | Noted | Flood
-
-
-class Prelude(Protocol):
-    """What the two roles have in common."""
-
-    def client(self, pieces: list[Piece]) -> list[Step]:
-        """Handle what the client said."""
-
-    def server(self, pieces: list[Piece]) -> list[Step]:
-        """Handle what the server said."""
 
 
 class Relay:

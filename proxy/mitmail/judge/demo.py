@@ -23,10 +23,10 @@ from mitmail.plan import Expectation, Plan, Trusted, make
 from mitmail.plan.expectation import exception
 from mitmail.plan.server import utc_now
 from mitmail.scenario import loader
+from mitmail.service.orders import USER
 from mitmail.service.record import Served
 from mitmail.service.service import Service
 
-USER = "qa@customer.test"
 HEALTHY = "healthy"
 SERVER_ROOT: frozenset[Trusted] = frozenset({"server-root"})
 BOTH_ROOTS: frozenset[Trusted] = frozenset({"server-root", "antivirus-root"})

@@ -3,13 +3,11 @@
 import re
 import shutil
 
-from mitmail.judge.client import Client, Said, Target
+from mitmail.judge.client import Client
 from mitmail.judge.curl import curl
 from mitmail.judge.program import run
 from mitmail.judge.python import python
 from mitmail.judge.tls_tool import gnutls, openssl
-
-__all__ = ["Client", "Said", "Target", "curl", "found", "gnutls", "openssl", "python"]
 
 PROGRAMS = {
     "curl": (curl, "--version"),

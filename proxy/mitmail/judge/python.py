@@ -4,9 +4,9 @@ import json
 import sys
 from importlib.resources import files
 
+from mitmail.engine.verify_error import VERIFY_ERRORS
 from mitmail.judge.client import Client, Said, Target
 from mitmail.judge.program import Ended
-from mitmail.judge.reason import VERIFY_CODES
 
 
 def python() -> Client:
@@ -35,4 +35,4 @@ def _read_python(target: Target, ended: Ended) -> Said:
         said = json.loads(ended.out)
     except ValueError:
         return Said("error", None, ended.code, ended.err.decode(errors="replace"))
-    return Said(said["verdict"], VERIFY_CODES.get(said["code"]), ended.code, said["words"])
+    return Said(said["verdict"], VERIFY_ERRORS.get(said["code"]), ended.code, said["words"])

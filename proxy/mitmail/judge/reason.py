@@ -2,15 +2,7 @@
 
 import re
 
-# X509_V_ERR_* (OpenSSL's x509_vfy.h) in the words of the reason vocabulary.
-VERIFY_CODES = {
-    2: "unknown-issuer", 7: "bad-signature", 9: "not-yet-valid", 10: "expired",
-    18: "self-signed", 19: "unknown-issuer", 20: "unknown-issuer", 21: "unknown-issuer",
-    23: "revoked", 24: "constraint", 25: "constraint", 26: "usage", 47: "constraint",
-    48: "constraint", 62: "name-mismatch", 64: "name-mismatch", 66: "weak", 67: "weak",
-    68: "weak", 79: "constraint", 85: "constraint", 86: "constraint", 89: "constraint",
-    92: "constraint",
-}  # fmt: skip
+from mitmail.engine.verify_error import VERIFY_ERRORS
 
 # What OpenSSL's and curl's texts say, first match wins: curl prints no number.
 TEXTS = (
@@ -44,4 +36,4 @@ def reason(text: str, table: tuple[tuple[str, str], ...]) -> str | None:
 def verify_error(text: str) -> str | None:
     """The reason of the first verification error that OpenSSL's text numbers."""
     numbers = re.findall(r"verify error:num=(\d+):", text)
-    return VERIFY_CODES.get(int(numbers[0])) if numbers else None
+    return VERIFY_ERRORS.get(int(numbers[0])) if numbers else None
