@@ -125,7 +125,7 @@ def names(leaf: bytes, name: str) -> bool:
     """Whether a certificate is for this host name or IP address."""
     try:
         certificate = x509.load_der_x509_certificate(leaf)
-        if _is_address(name):
+        if is_address(name):
             verify_certificate_ip_address(certificate, name)
         else:
             a_labels = name if name.isascii() else name.encode("idna").decode()
@@ -135,7 +135,8 @@ def names(leaf: bytes, name: str) -> bool:
     return True
 
 
-def _is_address(name: str) -> bool:
+def is_address(name: str) -> bool:
+    """Whether a name is an IP address, of either family."""
     try:
         ipaddress.ip_address(name)
     except ValueError:

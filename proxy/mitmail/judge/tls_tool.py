@@ -4,10 +4,10 @@ import re
 from base64 import b64encode
 from functools import partial
 
+from mitmail.engine.context import is_address
 from mitmail.judge.client import Client, Said, Target
 from mitmail.judge.program import Ended
 from mitmail.judge.reason import GNUTLS_TEXTS, reason, verify_error
-from mitmail.service.upstream import is_address
 
 DIALOGUE = {
     "imap": "a LOGIN {user} {password}\r\nb SELECT INBOX\r\nc FETCH 1 FLAGS\r\nd LOGOUT\r\n",

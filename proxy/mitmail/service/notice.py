@@ -6,11 +6,11 @@ from pathlib import Path
 
 from mitmail.addon.route import Happening
 from mitmail.endpoint import ENDPOINTS, Endpoint
+from mitmail.engine.context import is_address
 from mitmail.engine.session import Session
 from mitmail.engine.verdict import Verdict
 from mitmail.plan import Expectation, Trusted
 from mitmail.service.record import Bench, Served
-from mitmail.service.upstream import is_address
 
 HOSTS_FILES = {
     "win32": r"C:\Windows\System32\drivers\etc\hosts (as administrator)",

@@ -8,12 +8,13 @@ from itertools import count
 from mitmail.addon.proxy import Listener, Proxy
 from mitmail.addon.route import Happening, Route
 from mitmail.endpoint import ENDPOINTS, Endpoint
+from mitmail.engine.context import is_address
 from mitmail.engine.session import Session
 from mitmail.engine.spec import GREETING_HOLD, SessionSpec, Trust
 from mitmail.mailstore.server import Mailstore
 from mitmail.plan import Plan
 from mitmail.service.record import Served
-from mitmail.service.upstream import Upstream, is_address
+from mitmail.service.upstream import Upstream
 
 LOOPBACK = "127.0.0.1"
 

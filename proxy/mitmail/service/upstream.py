@@ -1,6 +1,5 @@
 """A real mail server behind the shield: what a user says of it."""
 
-import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -60,15 +59,6 @@ def _servers(spec: str) -> dict[str, tuple[str, int]]:
     if port not in ALIASES:
         raise MitmailError(f"--upstream {spec!r}: say what is on port {port}: imaps={spec}")
     return {ALIASES[port]: (host, int(port))}
-
-
-def is_address(host: str) -> bool:
-    """Whether a host is given as an IP address."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def roots(file: Path | None) -> tuple[bytes, ...]:
