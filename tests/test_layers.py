@@ -14,15 +14,16 @@ MAY_USE = {
     "shipped": set(),
     "errors": set(),
     "endpoint": {"errors"},
-    "pki": {"errors"},
+    "manner": set(),
+    "pki": {"errors", "manner"},
     "wire": set(),
     "scenario": {"errors", "shipped"},
-    "plan": {"errors", "pki", "scenario"},
-    "engine": {"wire"},
+    "plan": {"errors", "manner", "pki", "scenario"},
+    "engine": {"manner", "wire"},
     "addon": {"errors", "engine"},
     "mailstore": {"errors"},
     "service": {
-        "errors", "endpoint", "pki", "scenario", "plan", "engine", "addon", "mailstore",
+        "errors", "endpoint", "manner", "pki", "scenario", "plan", "engine", "addon", "mailstore",
     },
     "judge": {
         "errors", "endpoint", "pki", "scenario", "plan", "engine", "addon", "mailstore", "service",
@@ -42,6 +43,7 @@ ONLY_IN = {
     "pydantic": {"scenario"},
     "ruamel": {"scenario"},
     "OpenSSL": {"engine"},
+    "tlslite": {"engine", "pki"},
     "asyncio": {"addon", "mailstore", "service", "judge", "cli"},
     "socket": {"addon", "mailstore", "judge"},
 }

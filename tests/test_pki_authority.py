@@ -13,7 +13,7 @@ from bench import need
 from mitmail.pki import certificate, der, extension, key
 from mitmail.pki.authority import Authority, make_root, root_extensions
 from mitmail.pki.identity import Identity
-from mitmail.pki.key import KeyPool
+from mitmail.pki.keypool import KeyPool
 from mitmail.pki.name import distinguished_name
 from mitmail.pki.resign import guid_serial
 

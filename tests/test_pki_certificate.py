@@ -1,6 +1,7 @@
 """Certificates: others read back each field we wrote, and we each field that others wrote."""
 
 import random
+import re
 import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,6 +10,9 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 
 from bench import need
 from mitmail.errors import MitmailError
@@ -16,6 +20,7 @@ from mitmail.pki import certificate, der, extension, key
 from mitmail.pki.certificate import Recipe
 from mitmail.pki.extension import Extension
 from mitmail.pki.name import distinguished_name
+from mitmail.pki.signature import sign, signature_algorithm
 
 KEY = key.generate("ec256")
 PLAIN = Recipe(
@@ -159,11 +164,39 @@ def test_raw_extensions_stand_in_for_the_extensions() -> None:
 
 def test_another_algorithm_can_be_named_inside_than_outside() -> None:
     """RFC 5280 4.1.1.2 wants them the same."""
-    _, signature = key.sign(KEY, PLAIN.tbs(key.signature_algorithm(KEY, "sha384")))
-    tbs, outer = PLAIN.tbs(key.signature_algorithm(KEY, "sha384")), key.signature_algorithm(KEY)
+    _, signature = sign(KEY, PLAIN.tbs(signature_algorithm(KEY, "sha384")))
+    tbs, outer = PLAIN.tbs(signature_algorithm(KEY, "sha384")), signature_algorithm(KEY)
     text = shown(der.sequence(tbs, outer, der.bit_string(signature)))
     assert "ecdsa-with-SHA384" in text
     assert "ecdsa-with-SHA256" in text
+
+
+@pytest.mark.parametrize("kind", ["ec256", "rsa2048"])
+def test_the_outer_hash_is_named_outside_only_and_the_inner_one_signs(kind: str) -> None:
+    """cryptography checks the signature itself, by the algorithm that is named inside."""
+    signer = key.generate(kind)
+    recipe = replace(PLAIN, issuer=PLAIN.subject, spki=key.spki(signer))
+    made = certificate.make(recipe, signer, outer_hash="sha512")
+    inner, outer = re.findall(r"Signature Algorithm: .*(SHA\d+)", shown(made), re.IGNORECASE)
+    assert (inner.lower(), outer.lower()) == ("sha256", "sha512")
+    theirs = x509.load_der_x509_certificate(made)
+    public = signer.public_key()
+    if isinstance(public, rsa.RSAPublicKey):
+        public.verify(theirs.signature, theirs.tbs_certificate_bytes, PKCS1v15(), hashes.SHA256())
+    else:
+        assert isinstance(public, ec.EllipticCurvePublicKey)
+        public.verify(theirs.signature, theirs.tbs_certificate_bytes, ec.ECDSA(hashes.SHA256()))
+
+
+def test_an_outer_hash_that_signed_is_nothing_odd() -> None:
+    recipe = replace(PLAIN, issuer=PLAIN.subject)
+    same = x509.load_der_x509_certificate(certificate.make(recipe, KEY, outer_hash="sha256"))
+    same.verify_directly_issued_by(same)
+
+
+def test_an_unknown_outer_hash_is_said() -> None:
+    with pytest.raises(MitmailError, match="'sha3' is unknown; one of: sha256"):
+        certificate.make(PLAIN, KEY, outer_hash="sha3")
 
 
 def test_no_extensions_leave_no_trace() -> None:

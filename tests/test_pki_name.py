@@ -1,15 +1,22 @@
 """Distinguished names: cryptography reads the types, strings and order that were asked for."""
 
 import random
+import re
+import subprocess
+from datetime import UTC, datetime
 
 import pytest
 from cryptography import x509
 from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import NameOID
 
+from bench import need
 from mitmail.errors import MitmailError
-from mitmail.pki import der
-from mitmail.pki.name import distinguished_name, text
+from mitmail.pki import der, key
+from mitmail.pki.certificate import Recipe, make
+from mitmail.pki.name import attributes, distinguished_name, text
+
+KEY = key.generate("ec256")
 
 FULL = [
     ("C", "CZ"),
@@ -76,6 +83,88 @@ def test_what_cannot_be_written_is_said(
 ) -> None:
     with pytest.raises(MitmailError, match=said):
         distinguished_name([attribute], string)
+
+
+# -- wrong on purpose ----
+
+
+def written(name: bytes) -> list[tuple[str, str]]:
+    """The string type and the octets of each attribute, as openssl's parser sees them."""
+    shown = subprocess.run(
+        [need("openssl"), "asn1parse", "-inform", "DER"],
+        input=name,
+        capture_output=True,
+        timeout=30,
+        check=True,
+    ).stdout.decode("latin-1")
+    strings = re.findall(r"^ *(\d+):d=\d +hl=(\d) l= *(\d+) prim: (\w+STRING)", shown, re.M)
+    return [
+        (kind, name[int(at) + int(head) : int(at) + int(head) + int(length)].hex())
+        for at, head, length, kind in strings
+    ]
+
+
+def test_latin1_under_the_tag_of_utf8_is_written_octet_by_octet() -> None:
+    name = distinguished_name([("O", "Müller"), ("CN", "mail")], "latin1-as-utf8")
+    assert written(name) == [("UTF8STRING", "4dfc6c6c6572"), ("UTF8STRING", b"mail".hex())]
+
+
+def test_cryptography_refuses_latin1_under_the_tag_of_utf8() -> None:
+    recipe = Recipe(
+        subject=distinguished_name([("O", "Müller")], "latin1-as-utf8"),
+        issuer=distinguished_name([("O", "Muller")], "latin1-as-utf8"),
+        not_before=datetime(2026, 1, 1, tzinfo=UTC),
+        not_after=datetime(2027, 1, 1, tzinfo=UTC),
+        spki=key.spki(KEY),
+    )
+    made = x509.load_der_x509_certificate(make(recipe, KEY))
+    assert made.issuer.rfc4514_string() == "O=Muller"  # ASCII is the same in both
+    with pytest.raises(ValueError, match=r"(?i)utf|parsing"):
+        _ = made.subject
+
+
+def test_latin1_leaves_alone_what_has_a_string_of_its_own() -> None:
+    pairs = [("C", "DE"), ("emailAddress", "qa@customer.test")]
+    assert distinguished_name(pairs, "latin1-as-utf8") == distinguished_name(pairs)
+
+
+def test_what_latin1_does_not_have_is_said() -> None:
+    with pytest.raises(MitmailError, match="O='Ω' does not fit its string type"):
+        distinguished_name([("O", "Ω")], "latin1-as-utf8")
+
+
+# -- the attributes of a name ----
+
+
+@pytest.mark.parametrize("string", ["utf8", "printable"])
+def test_the_attributes_of_a_name_are_those_it_was_made_of(string: str) -> None:
+    pairs = [pair for pair in FULL if string == "utf8" or pair[1].isascii()]
+    assert attributes(distinguished_name(pairs, string)) == pairs
+
+
+@pytest.mark.parametrize(
+    "string", [_ASN1Type.UTF8String, _ASN1Type.BMPString, _ASN1Type.PrintableString]
+)
+def test_the_attributes_of_cryptographys_name_are_read_in_order(string: _ASN1Type) -> None:
+    theirs = x509.Name(
+        [x509.NameAttribute(oid, text, string) for oid, text in zip(OIDS[3:6], "xyz", strict=True)]
+    )
+    assert attributes(theirs.public_bytes()) == [("O", "x"), ("OU", "y"), ("CN", "z")]
+
+
+def test_a_name_can_be_written_again_in_another_string_and_nothing_else_changes() -> None:
+    """So a chain names its kept root in PrintableString where its subject is UTF8String."""
+    name = distinguished_name([("C", "CZ"), ("O", "mitmail"), ("CN", "Root")])
+    again = distinguished_name(attributes(name), "printable")
+    assert [kind for kind, _ in written(again)] == ["PRINTABLESTRING"] * 3
+    assert [octets for _, octets in written(again)] == [octets for _, octets in written(name)]
+
+
+def test_the_empty_name_has_no_attributes() -> None:
+    assert attributes(x509.Name([]).public_bytes()) == []
+
+
+# -- names for people ----
 
 
 def test_a_name_is_shown_in_its_own_order() -> None:

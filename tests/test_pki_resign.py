@@ -9,6 +9,7 @@ from typing import Literal
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from bench import need
 from mitmail.errors import MitmailError
@@ -173,7 +174,9 @@ def test_the_subject_key_identifier_follows_the_style(upstream: bytes) -> None:
     def ski(style: Literal["upstream", "new", "none"]) -> bytes | None:
         return field(copy(upstream, SIGNER, KEY, replace(GEN, subject_key_identifier=style)), SKI)
 
-    of_our_key = x509.SubjectKeyIdentifier.from_public_key(KEY.public_key())
+    public_key = KEY.public_key()
+    assert isinstance(public_key, rsa.RSAPublicKey)
+    of_our_key = x509.SubjectKeyIdentifier.from_public_key(public_key)
     assert ski("upstream") == field(upstream, SKI) == bytes.fromhex("040a00112233445566778899")
     assert ski("new") == of_our_key.public_bytes()
     assert ski("none") is None

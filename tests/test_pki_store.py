@@ -14,7 +14,7 @@ from mitmail.errors import MitmailError
 from mitmail.pki import certificate, key
 from mitmail.pki.authority import Authority, make_root
 from mitmail.pki.identity import Identity
-from mitmail.pki.key import KeyPool
+from mitmail.pki.keypool import KeyPool
 from mitmail.pki.name import distinguished_name
 from mitmail.pki.store import Store, data_folder
 

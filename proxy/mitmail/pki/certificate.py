@@ -11,7 +11,8 @@ from datetime import datetime
 from mitmail.errors import MitmailError
 from mitmail.pki import der
 from mitmail.pki.extension import Extension
-from mitmail.pki.key import Key, sign, signature_algorithm
+from mitmail.pki.key import Key
+from mitmail.pki.signature import sign, signature_algorithm
 
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
 
@@ -69,11 +70,16 @@ class Recipe:
         return b"" if content is None else der.context(3, der.sequence(content))
 
 
-def make(recipe: Recipe, signer: Key) -> bytes:
-    """Sign the recipe: the DER certificate. Every certificate of mitmail is made here."""
+def make(recipe: Recipe, signer: Key, *, outer_hash: str | None = None) -> bytes:
+    """Sign the recipe: the DER certificate. Every certificate of mitmail is made here.
+
+    ``outer_hash`` makes the outer signatureAlgorithm name another hash than the one that signed,
+    which RFC 5280 4.1.1.2 forbids.
+    """
     tbs = recipe.tbs(signature_algorithm(signer, recipe.hash))
     algorithm, signature = sign(signer, tbs, recipe.hash)
-    return der.sequence(tbs, algorithm, der.bit_string(signature))
+    outer = algorithm if outer_hash is None else signature_algorithm(signer, outer_hash)
+    return der.sequence(tbs, outer, der.bit_string(signature))
 
 
 @dataclass(frozen=True, slots=True)

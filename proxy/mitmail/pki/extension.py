@@ -115,6 +115,41 @@ def _general_name(name: str, octets: Callable[[str], bytes]) -> bytes:
         return der.context(2, a_label(name).encode("ascii"), constructed=False)
 
 
+SRV_NAME = "1.3.6.1.5.5.7.8.7"  # RFC 4985
+
+
+def _other_name(oid: str, value: bytes) -> bytes:
+    return der.context(0, der.oid(oid) + der.context(0, value))
+
+
+# RFC 5280 4.2.1.6, each as its author says; "hex" is a GeneralName as it is to stand there.
+GENERAL_NAMES: dict[str, Callable[[str], bytes]] = {
+    "dns": lambda text: der.context(2, a_label(text).encode("ascii"), constructed=False),
+    "utf8": lambda text: der.context(2, text.encode(), constructed=False),
+    "ip": lambda text: der.context(7, _address(text), constructed=False),
+    "email": lambda text: der.context(1, text.encode("ascii"), constructed=False),
+    "uri": lambda text: der.context(6, text.encode("ascii"), constructed=False),
+    "srv": lambda text: _other_name(SRV_NAME, der.ia5(text)),
+    "hex": bytes.fromhex,
+}
+
+
+def general_names(names: Iterable[tuple[str, str]], critical: bool = False) -> Extension:
+    """A subjectAltName of names whose kind is said: ``("dns", "mail.customer.test")``.
+
+    Kinds: dns, utf8 (a DNS name in raw UTF-8, which is wrong), ip, email, uri, srv (RFC 4985), hex
+    (the DER GeneralName). Raises MitmailError on a kind or a text that cannot be written.
+    """
+    return Extension(OID["san"], der.sequence(*(_written(*name) for name in names)), critical)
+
+
+def _written(kind: str, text: str) -> bytes:
+    try:
+        return choose(GENERAL_NAMES, kind, "the kind of name")(text)
+    except ValueError as error:
+        raise MitmailError(f"{text!r} cannot be written as {kind}: {error}") from error
+
+
 def _address(text: str) -> bytes:
     return ipaddress.ip_address(text).packed
 
@@ -149,3 +184,43 @@ def name_constraints(
 def _subtrees(number: int, bases: Iterable[str]) -> bytes:
     subtrees = b"".join(der.sequence(_general_name(base, _network)) for base in bases)
     return der.context(number, subtrees) if subtrees else b""
+
+
+_OCSP = "1.3.6.1.5.5.7.48.1"  # the access methods of RFC 5280 4.2.2.1
+_CA_ISSUERS = "1.3.6.1.5.5.7.48.2"
+
+
+def tls_feature(*features: int) -> Extension:
+    """What the server promises to do in TLS; 5 is must-staple (RFC 7633 4.1, RFC 6066 1.1)."""
+    return Extension(OID["tlsfeature"], der.sequence(*map(der.integer, features)))
+
+
+def crl_distribution_points(urls: Iterable[str]) -> Extension:
+    """Where the issuer's one list lies, at each of these URLs (RFC 5280 4.2.1.13).
+
+    Raises MitmailError when a URL is not ASCII.
+    """
+    full_name = der.context(0, b"".join(map(_uri, urls)))
+    return Extension(OID["crldp"], der.sequence(der.sequence(der.context(0, full_name))))
+
+
+def authority_information_access(
+    ocsp: Iterable[str] = (), issuers: Iterable[str] = ()
+) -> Extension:
+    """URLs of the OCSP responders and of the issuer's certificate (RFC 5280 4.2.2.1).
+
+    Raises MitmailError when a URL is not ASCII.
+    """
+    descriptions = (
+        der.sequence(der.oid(method), _uri(url))
+        for method, urls in ((_OCSP, ocsp), (_CA_ISSUERS, issuers))
+        for url in urls
+    )
+    return Extension(OID["aia"], der.sequence(*descriptions))
+
+
+def _uri(url: str) -> bytes:
+    try:
+        return der.context(6, url.encode("ascii"), constructed=False)
+    except UnicodeError as error:
+        raise MitmailError(f"the URL {url!r} is not ASCII; write it percent-encoded") from error

@@ -1,13 +1,10 @@
-"""Keys: made, kept, and put to signing."""
+"""Keys: made, written, read, and shown to others as a SubjectPublicKeyInfo."""
 
 import hashlib
 from collections.abc import Callable
-from pathlib import Path
-from urllib.parse import quote
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -17,100 +14,163 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from mitmail.errors import MitmailError
-from mitmail.pki import der, file
+from mitmail.pki import curve, der
 from mitmail.pki.word import choose
 
-type Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+try:
+    from cryptography.hazmat.primitives.asymmetric import mldsa
+except ImportError:  # it came with cryptography 48
+    mldsa = None  # type: ignore[assignment] # a module that may be missing
+
+type Key = (
+    rsa.RSAPrivateKey
+    | ec.EllipticCurvePrivateKey
+    | ed25519.Ed25519PrivateKey
+    | ed448.Ed448PrivateKey
+    | dsa.DSAPrivateKey
+    | mldsa.MLDSA65PrivateKey
+)
+
+_F4 = 65537  # the public exponent that everybody takes
 
 
-def _rsa(bits: int) -> Callable[[], Key]:
-    return lambda: rsa.generate_private_key(public_exponent=65537, key_size=bits)
+def _rsa(bits: int, exponent: int = _F4) -> Callable[[], Key]:
+    return lambda: rsa.generate_private_key(public_exponent=exponent, key_size=bits)
 
+
+def _rsa512() -> Key:
+    # cryptography makes none below 1024 bits, but takes the numbers of one, and tests them.
+    p, q = _prime256(), _prime256()
+    d = rsa.rsa_recover_private_exponent(_F4, p, q)
+    crt = rsa.rsa_crt_dmp1(d, p), rsa.rsa_crt_dmq1(d, q), rsa.rsa_crt_iqmp(p, q)
+    public = rsa.RSAPublicNumbers(_F4, p * q)
+    return rsa.RSAPrivateNumbers(p, q, d, *crt, public).private_key()
+
+
+def _prime256() -> int:
+    # Here, because its import takes longer than everything else that this module needs.
+    from tlslite.utils import cryptomath  # type: ignore[import-untyped] # it ships no types
+
+    while True:  # its two top bits are set, so that the product of two has 512
+        prime = int(cryptomath.getRandomPrime(256))
+        if prime % _F4 != 1:  # else the exponent has no inverse
+            return prime
+
+
+def _ec(named: ec.EllipticCurve) -> Callable[[], Key]:
+    return lambda: ec.generate_private_key(named)
+
+
+def _mldsa65() -> Key:
+    if mldsa is None:
+        raise UnsupportedAlgorithm("ML-DSA")
+    return mldsa.MLDSA65PrivateKey.generate()
+
+
+_CURVES: dict[str, ec.EllipticCurve] = {
+    "ec224": ec.SECP224R1(),
+    "ec256": ec.SECP256R1(),
+    "ec384": ec.SECP384R1(),
+    "ec521": ec.SECP521R1(),
+    "secp256k1": ec.SECP256K1(),
+    "brainpool256": ec.BrainpoolP256R1(),
+}
+_KIND_OF_CURVE = {named.name: kind for kind, named in _CURVES.items()}
 
 KINDS: dict[str, Callable[[], Key]] = {
+    "rsa512": _rsa512,
+    "rsa1024": _rsa(1024),
+    "rsa2047": _rsa(2047),
     "rsa2048": _rsa(2048),
+    "rsa2048-e3": _rsa(2048, 3),
     "rsa3072": _rsa(3072),
     "rsa4096": _rsa(4096),
-    "ec256": lambda: ec.generate_private_key(ec.SECP256R1()),
-    "ec384": lambda: ec.generate_private_key(ec.SECP384R1()),
+    "rsa8192": _rsa(8192),
+    **{kind: _ec(named) for kind, named in _CURVES.items()},
     "ed25519": ed25519.Ed25519PrivateKey.generate,
+    "ed448": ed448.Ed448PrivateKey.generate,
+    "dsa2048": lambda: dsa.generate_private_key(2048),
+    "mldsa65": _mldsa65,
 }
-
-_HASHES: dict[str, hashes.HashAlgorithm] = {
-    "sha256": hashes.SHA256(),
-    "sha384": hashes.SHA384(),
-    "sha512": hashes.SHA512(),
-    "sha1": hashes.SHA1(),
-    "md5": hashes.MD5(),
-}
-_RSA_SIGNATURES = {  # RFC 3279 2.2.1, RFC 4055 5
-    "sha256": "1.2.840.113549.1.1.11",
-    "sha384": "1.2.840.113549.1.1.12",
-    "sha512": "1.2.840.113549.1.1.13",
-    "sha1": "1.2.840.113549.1.1.5",
-    "md5": "1.2.840.113549.1.1.4",
-}
-_ECDSA_SIGNATURES = {  # RFC 3279 2.2.3, RFC 5758 3.2; nobody ever numbered ECDSA with MD5
-    "sha256": "1.2.840.10045.4.3.2",
-    "sha384": "1.2.840.10045.4.3.3",
-    "sha512": "1.2.840.10045.4.3.4",
-    "sha1": "1.2.840.10045.4.1",
-}
-_ED25519 = "1.3.101.112"  # RFC 8410 3
 
 
 def generate(kind: str) -> Key:
-    """Make a key: rsa2048, rsa3072, rsa4096, ec256, ec384 or ed25519.
+    """Make a key of one of ``KINDS``.
 
-    RSA takes 20-250 ms (2048 bits), the others nothing. Raises MitmailError on another word.
+    RSA of 2048 bits and DSA take 20-500 ms, rsa8192 takes seconds, the others nothing. Raises
+    MitmailError on another word, and for a kind that the installed cryptography does not have
+    (mldsa65 before version 48).
     """
-    return choose(KINDS, kind, "the key kind")()
+    make = choose(KINDS, kind, "the key kind")
+    try:
+        return make()
+    except UnsupportedAlgorithm as error:
+        raise MitmailError(
+            f"the key kind {kind!r} is not in this version of cryptography; "
+            "its wheels from 48 on have it"
+        ) from error
 
 
-def spki(key: Key) -> bytes:
-    """The DER SubjectPublicKeyInfo of the public half."""
+def kind_of(key: Key) -> str:
+    """The word of ``KINDS`` for this key; a key of no such kind gets a word of the same make."""
+    match key:
+        case rsa.RSAPrivateKey():
+            exponent = key.public_key().public_numbers().e
+            return f"rsa{key.key_size}" + (f"-e{exponent}" if exponent != _F4 else "")
+        case ec.EllipticCurvePrivateKey():
+            return _KIND_OF_CURVE.get(key.curve.name, key.curve.name)
+        case dsa.DSAPrivateKey():
+            return f"dsa{key.key_size}"
+        case ed25519.Ed25519PrivateKey():
+            return "ed25519"
+        case ed448.Ed448PrivateKey():
+            return "ed448"
+        case _:
+            return "mldsa65"
+
+
+_RSASSA_PSS = "1.2.840.113549.1.1.10"  # RFC 4055 1.2
+_EC_PUBLIC_KEY = "1.2.840.10045.2.1"  # RFC 5480 2.1.1
+
+
+def _plain(key: Key) -> bytes:
     return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
-def key_id(key: Key) -> bytes:
-    """20 octets: SHA-1 of the public key's bits (RFC 5280 4.2.1.2, method 1)."""
-    _, public_key = der.children(der.read(spki(key)).content)
-    return hashlib.sha1(public_key.content[1:], usedforsecurity=False).digest()
+def _bits(key: Key) -> der.Tlv:
+    _, bits = der.children(der.read(_plain(key)).content)
+    return bits
 
 
-def signature_algorithm(
-    key: Key,
-    hash: str = "sha256",  # noqa: A002  # the standard's word
-) -> bytes:
-    """The DER AlgorithmIdentifier of what ``sign`` makes; raises MitmailError on another hash."""
-    match key:
-        case ed25519.Ed25519PrivateKey():
-            return der.sequence(der.oid(_ED25519))
-        case rsa.RSAPrivateKey():
-            algorithm = choose(_RSA_SIGNATURES, hash, "the RSA signature hash")
-            return der.sequence(der.oid(algorithm), der.null())
-        case _:
-            return der.sequence(der.oid(choose(_ECDSA_SIGNATURES, hash, "the ECDSA hash")))
+def _pss(key: Key) -> bytes:
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise MitmailError(f"the public key form 'pss' is for RSA keys, not for {kind_of(key)}")
+    return der.sequence(der.sequence(der.oid(_RSASSA_PSS)), _bits(key).raw)
 
 
-def sign(
-    key: Key,
-    tbs: bytes,
-    hash: str = "sha256",  # noqa: A002  # the standard's word
-) -> tuple[bytes, bytes]:
-    """The DER AlgorithmIdentifier and the signature over ``tbs``.
+def _explicit(key: Key) -> bytes:
+    if kind_of(key) != "ec256":
+        raise MitmailError(f"the public key form 'explicit' is for ec256, not for {kind_of(key)}")
+    algorithm = der.sequence(der.oid(_EC_PUBLIC_KEY), curve.P256.explicit_parameters())
+    return der.sequence(algorithm, _bits(key).raw)
 
-    RSA signs with PKCS #1 v1.5. Hashes: sha256 sha384 sha512 sha1, and md5 for RSA only; Ed25519
-    brings its own and ignores the word. Raises MitmailError on another word.
+
+FORMS: dict[str, Callable[[Key], bytes]] = {"plain": _plain, "pss": _pss, "explicit": _explicit}
+
+
+def spki(key: Key, form: str = "plain") -> bytes:
+    """The DER SubjectPublicKeyInfo of the public half.
+
+    ``form`` is ``plain``; ``pss`` for an RSA key that may only make PSS signatures (RFC 4055 1.2:
+    id-RSASSA-PSS, no parameters); or ``explicit`` for an ec256 key that spells its curve out (RFC
+    3279 2.3.5; RFC 5480 2.1.1 forbids it). Raises MitmailError on another form or kind of key.
     """
-    algorithm = signature_algorithm(key, hash)
-    match key:
-        case ed25519.Ed25519PrivateKey():
-            return algorithm, key.sign(tbs)
-        case rsa.RSAPrivateKey():
-            return algorithm, key.sign(tbs, padding.PKCS1v15(), _HASHES[hash])
-        case _:
-            return algorithm, key.sign(tbs, ec.ECDSA(_HASHES[hash]))
+    return choose(FORMS, form, "the public key form")(key)
+
+
+def key_id(key: Key) -> bytes:
+    """20 octets: SHA-1 of the public key's bits (RFC 5280 4.2.1.2, method 1), in every form."""
+    return hashlib.sha1(_bits(key).content[1:], usedforsecurity=False).digest()
 
 
 def pem(key: Key) -> bytes:
@@ -118,75 +178,43 @@ def pem(key: Key) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
+_TYPES = (
+    rsa.RSAPrivateKey,
+    ec.EllipticCurvePrivateKey,
+    ed25519.Ed25519PrivateKey,
+    ed448.Ed448PrivateKey,
+    dsa.DSAPrivateKey,
+    *(() if mldsa is None else (mldsa.MLDSA65PrivateKey,)),
+)
+
+
 def load(pem: bytes) -> Key:
-    """The key of a PEM text; raises MitmailError on anything else, also on an encrypted key."""
-    try:
-        key = load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise MitmailError("not a PEM private key without a password") from error
-    if isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey):
-        return key
-    raise MitmailError("not an RSA, ECDSA or Ed25519 key")
+    """The key of a PEM text that mitmail wrote.
 
-
-def _kind(key: Key) -> str:
-    match key:
-        case rsa.RSAPrivateKey():
-            return f"rsa{key.key_size}"
-        case ec.EllipticCurvePrivateKey():
-            return f"ec{key.curve.key_size}"
-        case _:
-            return "ed25519"
-
-
-class KeyPool:
-    """Keys by slot: the same kind and slot give the same key, made when first asked for.
-
-    With a folder (made 0700) they stay there as 0600 PEM files, the same for every process;
-    without one they live as long as the pool.
+    An RSA key's numbers must agree, but its primes are believed to be primes: not for keys of
+    others. Raises MitmailError on anything that is no such key, also on an encrypted one.
     """
-
-    def __init__(self, folder: Path | None = None) -> None:
-        self._folder = folder
-        self._keys: dict[tuple[str, str], Key] = {}
-
-    def get(self, kind: str, slot: str) -> Key:
-        """The slot's key of this kind.
-
-        Raises MitmailError on an unknown kind, a damaged key file or an unwritable folder.
-        """
-        choose(KINDS, kind, "the key kind")
-        known = self._keys.get((kind, slot))
-        if known is None:
-            path = self._path(kind, slot)
-            made = generate(kind) if path is None else _kept(path, kind)
-            known = self._keys.setdefault((kind, slot), made)
-        return known
-
-    def remove(self, slot: str) -> None:
-        """Forget the slot's keys of every kind, and delete their files."""
-        for kind in KINDS:
-            self._keys.pop((kind, slot), None)
-            if path := self._path(kind, slot):
-                file.remove(path)
-
-    def _path(self, kind: str, slot: str) -> Path | None:
-        return self._folder and self._folder / f"{quote(slot, safe='')}.{kind}.pem"
-
-
-def _kept(path: Path, kind: str) -> Key:
-    content = file.read(path)
-    if content is None:
-        file.make_folder(path.parent)
-        with file.locked(path.with_name(f".{path.name}.lock")):
-            content = file.read(path)
-            if content is None:
-                content = pem(generate(kind))
-                file.write(path, content, 0o600)
     try:
-        key = load(content)
-    except MitmailError as error:
-        raise MitmailError(f"{path}: {error}; remove the file for a new key") from error
-    if _kind(key) != kind:
-        raise MitmailError(f"{path}: the key is not {kind}; remove the file for a new key")
+        # Testing the primes again takes 30 ms at 2048 bits and 3 s at 8192 (measured). They come
+        # from a 0600 file of our own, so what may have befallen them is damage, not malice.
+        key = load_pem_private_key(pem, password=None, unsafe_skip_rsa_key_validation=True)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise MitmailError(
+            "not a PEM private key without a password that this version of cryptography reads"
+        ) from error
+    if not isinstance(key, _TYPES):
+        raise MitmailError(f"not a key that signs certificates here; kinds: {', '.join(KINDS)}")
+    if isinstance(key, rsa.RSAPrivateKey) and not _agree(key.private_numbers()):
+        raise MitmailError("a damaged RSA key: its numbers contradict each other")
     return key
+
+
+def _agree(key: rsa.RSAPrivateNumbers) -> bool:
+    p, q, d, public = key.p, key.q, key.d, key.public_numbers
+    return (
+        min(p, q) > 1
+        and p * q == public.n
+        and (public.e * d - 1) % (p - 1) == (public.e * d - 1) % (q - 1) == 0
+        and (key.dmp1, key.dmq1) == (d % (p - 1), d % (q - 1))
+        and key.iqmp * q % p == 1
+    )

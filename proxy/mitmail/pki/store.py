@@ -14,7 +14,7 @@ from mitmail.errors import MitmailError
 from mitmail.pki import certificate, file, key
 from mitmail.pki.authority import Authority
 from mitmail.pki.identity import Identity
-from mitmail.pki.key import KeyPool
+from mitmail.pki.keypool import KeyPool
 
 
 def data_folder(environ: Mapping[str, str], platform: str) -> Path:
@@ -43,8 +43,9 @@ class Store:
     written; a damaged one is never replaced, because someone may have imported that root.
     """
 
-    def __init__(self, folder: Path | None) -> None:
-        self.keys = KeyPool(folder and folder / "keys")
+    def __init__(self, folder: Path | None, keys: KeyPool | None = None) -> None:
+        """``keys`` stands in for a pool of the store's own, where keys shall outlive the rest."""
+        self.keys = KeyPool(folder and folder / "keys") if keys is None else keys
         self._folder = folder
         self._identities: dict[str, Identity] = {}
         self._secrets: dict[str, str] = {}
