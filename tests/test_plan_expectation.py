@@ -1,11 +1,27 @@
 """What a correct client does, as written in the scenario, and as seen through a shield."""
 
-import pytest
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
 
+import pytest
+from cryptography import x509
+from service_identity import CertificateError, VerificationError
+from service_identity.cryptography import (
+    verify_certificate_hostname,
+    verify_certificate_ip_address,
+)
+
+from bench import need
+from mitmail.pki.certificate import pem
 from mitmail.pki.store import Store
 from mitmail.plan import Expectation, Names, Plan, Trusted, make
-from mitmail.plan.expectation import exception
+from mitmail.plan.expectation import UNDERSTOOD, exception, found, is_understood
 from mitmail.scenario import loader
+from mitmail.scenario.certificate import Certificate
+from mitmail.scenario.hostname import kind_of
+from mitmail.scenario.model import Reason, Scenario, ScenarioFile
 
 STORE = Store(None)
 SERVER: frozenset[Trusted] = frozenset({"server-root"})
@@ -52,13 +68,21 @@ def test_what_a_correct_client_does(
     assert plan(scenario, vendor).expect("imaps", trusted) == expected
 
 
-@pytest.mark.parametrize("scenario", [x for x in loader.shipped() if loader.find(x).control])
+@pytest.mark.parametrize("trusted", [SERVER, BOTH])
+@pytest.mark.parametrize("odd", ["rsa-1024", "must-staple-missing", "stale-root-both-trusted"])
+def test_of_what_a_shield_makes_of_an_odd_server_nothing_is_claimed(
+    odd: str, trusted: frozenset[Trusted]
+) -> None:
+    assert plan(odd, "norton").expect("imaps", trusted).level == "may"
+
+
+@pytest.mark.parametrize("scenario", [x.id for x in loader.load_all().values() if x.control])
 def test_under_the_controls_name_a_correct_client_accepts(scenario: str) -> None:
     """Whoever serves ``--name`` as the scenario's control must not be told of a fault."""
-    found = loader.find(scenario)
-    assert found.control is not None
+    said = loader.find(scenario)
+    assert said.control is not None
 
-    named = make(found, None, STORE, names=Names(found.control.connect_as))
+    named = make(said, None, STORE, names=Names(said.control.connect_as))
 
     assert named.expect("imaps") == expectation("accept")
 
@@ -79,9 +103,9 @@ def test_python_is_strict_about_nortons_root_since_3_13(
 ) -> None:
     healthy = plan("healthy", "norton")
 
-    found = exception(healthy.scenario, healthy.shield, "imaps", BOTH, ("python", version))
+    excuse = exception(healthy.scenario, healthy.shield, "imaps", BOTH, ("python", version))
 
-    assert (found is not None) == known
+    assert (excuse is not None) == known
 
 
 def test_an_exception_needs_the_root_that_it_is_about() -> None:
@@ -94,3 +118,152 @@ def test_an_exception_needs_the_root_that_it_is_about() -> None:
         one = plan(scenario, vendor)
         client = ("python", (3, 13, 0))
         assert exception(one.scenario, one.shield, "imaps", trusted, client) is None
+
+
+# -- whether it is known what a shield makes of a server ----
+
+FACES = ("expired", "not-yet-valid", "wrong-host", "hosting-wildcard", "cn-only", "self-signed",
+         "untrusted-root", "untrusted-root-sent", "missing-intermediate", "ok-direct-root",
+         "notafter-9999", "multi-untrusted-expired-wronghost", "chain-duplicates")  # fmt: skip
+ODDITIES = ("rsa-1024", "rsa2048", "must-staple-missing", "must-staple-good", "ocsp-staple-good",
+            "validity-10y", "eku-client-only", "sha1-leaf", "sha384", "bad-signature-leaf",
+            "tls-v1-0", "tls-v1-2", "record-fragment-1", "expired-root", "expired-intermediate",
+            "self-signed-trusted", "chain-depth-9", "empty-certificate-list", "no-subject",
+            "san-critical-nonempty-subject", "1000-sans", "av-gen-root-shape",
+            "client-cert-optional", "stale-root-both-trusted", "leaf-no-aki")  # fmt: skip
+
+
+def understood(server: dict[str, Any], *reasons: str) -> bool:
+    verdict = "reject" if reasons else "accept"
+    said = {"title": "A", "why": "It hurts.", "rule": "R", "server": server,
+            "expect": {"verdict": verdict, "reasons": reasons}}  # fmt: skip
+    file = ScenarioFile.model_validate(said)
+    return is_understood(
+        Scenario.model_construct(**dict(file), id="case", group="g", file="case.yaml")
+    )
+
+
+@pytest.mark.parametrize("scenario", ["healthy", *FACES])
+def test_of_names_times_and_who_signed_it_is_known(scenario: str) -> None:
+    assert is_understood(loader.find(scenario))
+
+
+@pytest.mark.parametrize("scenario", ODDITIES)
+def test_of_anything_else_that_is_odd_it_is_not(scenario: str) -> None:
+    assert not is_understood(loader.find(scenario))
+
+
+# A value for each field of a certificate that is not the usual one.
+OTHER: dict[str, Any] = {
+    "issuer": "unrelated", "namesake": "unrelated", "same_key": "unrelated", "subject": {"O": "x"},
+    "common_name": "x", "subject_string": "printable", "issuer_name": {"O": "x"},
+    "issuer_string": "printable", "names": ["a.test"], "filler_names": 1, "not_before": "-2d",
+    "not_after": "+9d", "time_form": "fraction", "key": "ec384", "key_form": "explicit",
+    "signature": "sha384", "version": 1, "serial": "01", "ca": True, "path_length": 1,
+    "key_usage": [], "extended_key_usage": [], "name_constraints": {}, "must_staple": True,
+    "omit": ["ski"], "critical": ["san"], "not_critical": ["bc"], "raw": {"san": "3000"},
+    "add": [{"oid": "1.2.3", "value": ""}], "padding": 1, "damage": "random",
+}  # fmt: skip
+
+
+def test_each_field_of_a_certificate_is_tried_here() -> None:
+    assert set(OTHER) == set(Certificate.model_fields)
+
+
+@pytest.mark.parametrize("field", OTHER)
+@pytest.mark.parametrize("place", ["leaf", "intermediate", "root"])
+def test_of_all_that_is_said_of_certificates_it_is_names_times_and_issuer_of_the_leaf(
+    place: str, field: str
+) -> None:
+    plain = place == "leaf" and field in UNDERSTOOD
+    assert understood({place: {field: OTHER[field]}}) == plain
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        {"tls": {"close_notify": False}},
+        {"tls": {"versions": ["TLSv1.3"]}},
+        {"staple": {}},
+        {"depth": 2},
+        {"more": {"spare": {}}},
+        {"trust": ["root", "unrelated"]},
+    ],
+)
+def test_of_another_server_it_is_not_known(server: dict[str, Any]) -> None:
+    assert understood({})
+    assert not understood(server)
+
+
+@pytest.mark.parametrize("server", [{"chain": ["leaf"]}, {"trust": ["unrelated"]}])
+def test_what_is_sent_and_trusted_may_vary(server: dict[str, Any]) -> None:
+    assert understood(server, "unknown-issuer")
+
+
+@pytest.mark.parametrize("reason", get_args(Reason.__value__))
+def test_reasons_that_a_copy_does_not_carry_are_not_understood(reason: str) -> None:
+    known = {"expired", "not-yet-valid", "name-mismatch",
+             "self-signed", "unknown-issuer", "incomplete-chain"}  # fmt: skip
+    assert understood({}, reason) == (reason in known)
+
+
+def test_it_does_not_matter_whether_somebody_looked_at_the_server_before() -> None:
+    looked = loader.find("expired")
+    assert looked.server.certificates
+    assert looked.server.sent
+    assert is_understood(looked)
+
+
+# -- and what is claimed then is true: openssl and service_identity judge the copy ----
+
+
+def is_accepted(plan: Plan, copy: tuple[bytes, ...], folder: Path) -> bool:
+    """Whether a client that trusts both roots finds trust, times and name in order."""
+    assert plan.antivirus_root is not None
+    roots = (*plan.server_roots, plan.antivirus_root.certificate)
+    for name, certificates in {"roots": roots, "leaf": copy[:1], "rest": copy[1:]}.items():
+        (folder / name).write_bytes(b"".join(map(pem, certificates)))
+    rest = ["-untrusted", "rest"] if copy[1:] else []
+    trusted = ["-no-CApath", "-no-CAstore", "-CAfile", "roots", *rest, "-purpose", "sslserver"]
+    run = subprocess.run(
+        [need("openssl"), "verify", *trusted, "leaf"],
+        cwd=folder, capture_output=True, timeout=20, check=False,
+    )  # fmt: skip
+    leaf = x509.load_der_x509_certificate(copy[0])
+    try:
+        if is_ip(plan.name):
+            verify_certificate_ip_address(leaf, plan.name)
+        else:
+            verify_certificate_hostname(leaf, plan.name.encode("idna").decode())
+    except (VerificationError, CertificateError):
+        return False
+    return run.returncode == 0
+
+
+def is_ip(name: str) -> bool:
+    return kind_of(name)[0] == "ip"
+
+
+@dataclass(frozen=True)
+class Found:
+    chain: tuple[bytes, ...]
+    errors: tuple[str, ...]
+
+
+@pytest.mark.parametrize("vendor", ["norton", "generic"])
+def test_of_every_shipped_scenario_that_is_understood_the_claim_is_true(
+    vendor: str, tmp_path: Path
+) -> None:
+    # host-trailing-dot is level may: what a client makes of the dot is its own affair.
+    cases = [x for x in loader.load_all().values() if is_understood(x) and x.expect.level != "may"]
+    wrong = []
+    for case in cases:
+        one = make(case, loader.find_vendor(vendor), STORE, constrained=False)
+        seen = Found(one.door.chain, found(case))
+        identity = one.choose_shield("imaps")(seen, one.name)
+        assert identity is not None
+        claimed = one.expect("imaps", BOTH).verdict == "accept"
+        if is_accepted(one, identity.chain, tmp_path) != claimed:
+            wrong.append(case.id)
+    assert len(cases) > 40
+    assert wrong == []

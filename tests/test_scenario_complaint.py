@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from mitmail.scenario.complaint import did_you_mean
 from mitmail.scenario.loader import load
 from mitmail.scenario.problem import ScenarioError
+from mitmail.scenario.word import did_you_mean
 
 # Lines 1 to 3 of every file below; what a row says begins on line 4.
 HEAD = "title: A case\nwhy: It hurts.\nrule: RFC 1\n"
@@ -59,19 +59,17 @@ def complaints(tmp_path: Path, text: str) -> list[str]:
         ("expect: {verdict: accept}\nserver: {leaf: {names: ['']}}", "5:25: server.leaf.names[0]:"
          " must not be empty"),
         ("expect: {verdict: accept}\nserver: {leaf: {names: ['{nam}']}}", "5:25: "
-         "server.leaf.names[0]: unknown placeholder {nam}: the only one is {name}"),
-        ("expect: {verdict: accept}\nserver: {leaf: {names: []}}", "5:16: server.leaf: "
-         "without names, say a common_name"),
+         "server.leaf.names[0]: unknown placeholder '{nam}': the only one is {name}"),
         ("expect: {verdict: accept}\nserver: {leaf: {not_after: 90}}", "5:28: "
          "server.leaf.not_after: use a duration such as -1d, +90d or 12h"),
-        ("expect: {verdict: accept}\nserver: {leaf: {not_after: -1d}}", "5:16: server.leaf: "
-         "not_before must be earlier than not_after: say both"),
-        ("expect: {verdict: accept}\nserver: {chain: []}", "5:17: server.chain: "
+        ("expect: {verdict: accept}\nserver: {trust: []}", "5:17: server.trust: "
          "must not be empty"),
-        ("expect: {verdict: accept}\nserver: {chain: [intermediate]}", "5:9: server: "
-         "chain must begin with the leaf"),
-        ("expect: {verdict: accept}\nserver: {issuer: self, chain: [leaf, root]}", "5:9: server: "
-         "a self-signed certificate has no chain"),
+        ("expect: {verdict: accept}\nserver: {leaf: {issuer: rot}}", "5:25: server.leaf.issuer: "
+         "there is no certificate 'rot' (did you mean 'root'?)"),
+        ("expect: {verdict: accept}\nserver: {more: {x: {issuer: x}}}", "5:29: "
+         "server.more.x.issuer: leads back to itself"),
+        ("expect: {verdict: accept}\nserver: {leaf: {key_form: pss}}", "5:16: server.leaf: "
+         "key_form pss needs an RSA key: say key: rsa2048"),
         ("expect: {verdict: accept}\nconnect_as: 'a b'", "5:13: connect_as: use a host name "
          "such as mail.customer.test, or an IP address"),
         ("expect: {verdict: accept}\ncontrol: mail.customer.test", "5:10: control: must be a "
@@ -118,8 +116,8 @@ def test_all_that_is_wrong_is_said_at_once_in_order_of_place(tmp_path: Path) -> 
         "2:1: title: missing: The case in one line, for lists and reports",
         "3:6: why: must be text, not the number 5: put it in quotes",
         "4:7: rule: must not be empty",
-        "6:17: server.chain[1]: must be one of leaf, intermediate, root, not 'intermediat' "
-        "(did you mean 'intermediate'?)",
+        "6:17: server.chain[1]: there is no certificate 'intermediat' "
+        "(did you mean 'intermediate'?): leaf, intermediate, root, unrelated",
         "8:17: server.leaf.not_before: use a duration such as -1d, +90d or 12h",
         "9:3: server: duplicate key 'leaf', first given in line 7",
     ]

@@ -33,12 +33,12 @@ def test_a_case_that_is_as_it_says_is_clean(tmp_path: Path) -> None:
     [
         # Names
         ("server: {leaf: {names: [example.com]}}\n" + REJECT,
-         "4:25: server.leaf.names[0]: must be in one of customer.test, hoster.test, mitmail.test "
-         "or a loopback address, not 'example.com'"),
+         "4:25: server.leaf.names[0]: must end in .test or be a loopback address, "
+         "not 'example.com'"),
         ("server: {leaf: {names: [hoster.test, 10.1.1.1]}}\n" + REJECT,
-         "4:38: server.leaf.names[1]: must be in one of"),
+         "4:38: server.leaf.names[1]: must end in .test or be"),
         ("server: {leaf: {common_name: example.com}}\n" + ACCEPT,
-         "4:30: server.leaf.common_name: must be in one of"),
+         "4:30: server.leaf.common_name: must end in .test or be"),
         ("connect_as: mail.example.com\n" + ACCEPT, "4:13: connect_as: must be in one of"),
         # Truth
         (REJECT, "4:9: expect: nothing is wrong with this server for a client that uses "
@@ -51,12 +51,16 @@ def test_a_case_that_is_as_it_says_is_clean(tmp_path: Path) -> None:
          "5:9: expect: a client may reject this server: name-mismatch"),
         ("server: {chain: [leaf]}\n" + REJECT,
          "5:36: expect.reasons: a client may truthfully say incomplete-chain, unknown-issuer"),
-        ("server: {issuer: self}\nexpect: {verdict: reject, reasons: [self-signed]}\n",
+        ("server: {leaf: {issuer: self}}\nexpect: {verdict: reject, reasons: [self-signed]}\n",
          "5:36: expect.reasons: a client may truthfully say self-signed, unknown-issuer"),
-        ("server: {issuer: untrusted}\nexpect: {verdict: reject, reasons: [weak]}\n",
+        ("server: {trust: [unrelated]}\nexpect: {verdict: reject, reasons: [weak]}\n",
          "5:36: expect.reasons: a client may truthfully say unknown-issuer"),
         ("server: {leaf: {not_before: -9d, not_after: -1d, names: [hoster.test]}}\n" + REJECT,
          "5:36: expect.reasons: a client may truthfully say expired, name-mismatch"),
+        # Endpoints
+        ("server: {tls: {instead: {when: connected}}}\n"
+         "expect: {verdict: reject, reasons: [transport]}\n",
+         "1:1: endpoints: with when: connected, leave out imap, pop3, smtp"),
         # Control
         ("control: {connect_as: a.hoster.test}\n" + ACCEPT,
          "4:10: control: only a scenario that expects reject has a control"),

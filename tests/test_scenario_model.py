@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 from pydantic import ValidationError
 
-from mitmail.scenario.model import Expect, Leaf, ScenarioFile, Server
+from mitmail.scenario.certificate import Certificate
+from mitmail.scenario.model import Expect, ScenarioFile
 
 DESIGN = """
 expired not-yet-valid name-mismatch unknown-issuer self-signed incomplete-chain bad-signature weak
@@ -21,26 +22,23 @@ LEAST = {
 
 def test_a_scenario_that_says_nothing_is_a_good_certificate() -> None:
     said = ScenarioFile.model_validate(LEAST)
-    assert said.server.leaf.names == ("{name}",)
-    assert said.server.leaf.common_name is None
-    assert said.server.leaf.not_before == timedelta(days=-1)
-    assert said.server.leaf.not_after == timedelta(days=90)
-    assert said.server.leaf.key == "ec256"
-    assert said.server.issuer == "intermediate"
-    assert said.server.chain == ("leaf", "intermediate")
+    leaf = said.server.certificates["leaf"]
+    assert leaf.names == ("{name}",)
+    assert leaf.common_name is None
+    assert leaf.not_before == timedelta(days=-1)
+    assert leaf.not_after == timedelta(days=90)
+    assert leaf.key == "ec256"
+    assert leaf.issuer == "intermediate"
+    assert said.server.sent == ("leaf", "intermediate")
+    assert said.server.trust == ("root",)
     assert said.expect.level == "must"
     assert said.connect_as is None
     assert said.control is None
 
 
-def test_a_self_signed_certificate_is_sent_alone() -> None:
-    assert Server.model_validate({"issuer": "self"}).chain == ("leaf",)
-    assert Server.model_validate({"issuer": "untrusted"}).chain == ("leaf", "intermediate")
-
-
 def test_a_part_cannot_be_changed() -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        Leaf().names = ()
+        Certificate().names = ()
 
 
 def test_the_reasons_are_the_closed_list_of_the_design() -> None:

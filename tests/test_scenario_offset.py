@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mitmail.scenario.offset import moment, offset, written
+from mitmail.scenario.offset import NEVER, end, moment, offset, written
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,24 @@ def test_a_moment_is_absolute_or_relative() -> None:
 def test_a_duration_is_written_in_its_largest_whole_unit(text: str, expected: str) -> None:
     assert written(offset(text)) == expected
     assert offset(written(offset(text))) == offset(text)
+
+
+def test_only_an_end_may_never_come() -> None:
+    """The year 9999 has no distance from now."""
+    assert end("never") is NEVER
+    assert end("+90d") == timedelta(days=90)
+    for other in (offset, moment):
+        with pytest.raises(ValueError, match="use a duration"):
+            other("never")
+
+
+@pytest.mark.parametrize("text", ["Never", "NEVER", "never ", "", "9999", None, 0])
+def test_never_is_one_word(text: object) -> None:
+    with pytest.raises(ValueError, match=r"such as -1d, \+90d or 12h, or never"):
+        end(text)
+
+
+def test_never_is_later_than_the_longest_duration_and_written_as_a_word() -> None:
+    assert offset("1000y") < NEVER
+    assert written(NEVER) == "never"
+    assert end(written(NEVER)) == NEVER

@@ -109,7 +109,7 @@ def test_every_shipped_file_is_valid(name: Name, file: Any) -> None:
         "expect: {verdict: accept}\nserver: {leaf: {not_after: 90}}",
         "expect: {verdict: accept}\nserver: {leaf: {not_after: soon}}",
         "expect: {verdict: accept}\nserver: {leaf: {nmaes: []}}",
-        "expect: {verdict: accept}\nserver: {chain: []}",
+        "expect: {verdict: accept}\nserver: {chain: leaf}",
         "expect: {verdict: accept}\ncontrol: {}",
         "expect: {verdict: accept}\nid: x",
         "",
@@ -145,7 +145,7 @@ def test_every_key_is_described_and_no_other_key_is_allowed(name: Name) -> None:
 
 
 def test_a_time_is_shown_as_text_with_a_pattern() -> None:
-    leaf = schema("scenario")["$defs"]["Leaf"]["properties"]
+    leaf = schema("scenario")["$defs"]["Certificate"]["properties"]
     assert leaf["not_before"]["default"] == "-1d"
     assert leaf["not_after"]["default"] == "+90d"
     offset = part(schema("scenario"), ("server", "leaf", "not_after"))

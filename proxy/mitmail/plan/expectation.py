@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mitmail.plan.shield import Shield
+from mitmail.scenario.certificate import Certificate
 from mitmail.scenario.model import Level, Scenario
+from mitmail.scenario.reference import ROOT
+from mitmail.scenario.server import Server
 from mitmail.scenario.vendor import ClientException
 
 type Trusted = Literal["server-root", "antivirus-root"]
@@ -20,6 +23,9 @@ SEEN_AS = (
     ("unknown-issuer", "unknown-issuer"),
 )
 
+# What may be said of the leaf without making it odd to a shield.
+UNDERSTOOD = ("names", "common_name", "not_before", "not_after", "issuer")
+
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
@@ -33,12 +39,17 @@ class Expectation:
 def expect(
     scenario: Scenario, shield: Shield | None, endpoint: str, trusted: frozenset[Trusted]
 ) -> Expectation:
-    """What a correct client that trusts these roots does on this endpoint."""
+    """What a correct client that trusts these roots does on this endpoint.
+
+    Behind a shield that is not understood the level is ``may``, which no client fails.
+    """
     said = scenario.expect
     if shield is None:
         if "server-root" in trusted:
             return Expectation(said.verdict, frozenset(said.reasons), said.level)
         return Expectation("reject", frozenset({*said.reasons, "unknown-issuer"}), "must")
+    if not is_understood(scenario):
+        return Expectation("reject", frozenset({*said.reasons, "unknown-issuer"}), "may")
     copied = COPIED & set(said.reasons)
     signer = shield.signer(endpoint, found(scenario))
     if signer != "trusted" or "antivirus-root" not in trusted:
@@ -46,6 +57,21 @@ def expect(
     if copied:
         return Expectation("reject", frozenset(copied), said.level)
     return Expectation("accept", frozenset(), "must")
+
+
+def is_understood(scenario: Scenario) -> bool:
+    """Whether it is known what a shield makes of this scenario's server.
+
+    Of names, times and who signed, it is. What its copy does with anything else that is odd, and
+    whether its own verification minds, differs from product to product: nothing is claimed.
+    """
+    if not set(scenario.expect.reasons) <= COPIED | {reason for reason, _ in SEEN_AS}:
+        return False
+    server = scenario.server
+    leaf = server.leaf.model_copy(update=dict.fromkeys(UNDERSTOOD))
+    plain = Certificate().model_copy(update=dict.fromkeys(UNDERSTOOD))
+    rest = server.model_copy(update={"leaf": leaf, "chain": None, "trust": (ROOT,)})
+    return rest == Server().model_copy(update={"leaf": plain}) and len(server.trust) == 1
 
 
 def found(scenario: Scenario) -> tuple[str, ...]:

@@ -10,8 +10,9 @@ from mitmail.pki.store import Store
 from mitmail.plan import server
 from mitmail.plan import shield as shielding
 from mitmail.plan.expectation import Expectation, Trusted, expect
-from mitmail.plan.server import Names
+from mitmail.plan.names import Names
 from mitmail.plan.shield import Seen, Shield
+from mitmail.scenario.hostname import CUSTOMER
 from mitmail.scenario.model import Expect, Scenario
 from mitmail.scenario.vendor import Vendor
 
@@ -23,14 +24,14 @@ class Plan:
     """What will be presented, by whom, and to whom it should look how.
 
     ``name`` is what the client is told to connect to; ``door`` what the mail server presents;
-    ``server_root`` the root below which a correct server's certificate stands.
+    ``server_roots`` the certificates (DER) that the client is told to trust.
     """
 
     scenario: Scenario
     name: str
     now: datetime
     door: Identity
-    server_root: Authority
+    server_roots: tuple[bytes, ...]
     shield: Shield | None
 
     def choose_door(self, seen: Seen | None, sni: str | None) -> Identity | None:
@@ -80,11 +81,11 @@ def make(
     outlive the server's. Raises MitmailError.
     """
     moment = now or server.utc_now()
-    played = names or Names(also=also)
-    name = (scenario.connect_as if names is None else None) or played.name
+    played = names or Names(scenario.connect_as or CUSTOMER, also)
+    name = played.name
     if scenario.control is not None and name == scenario.control.connect_as:
         scenario = scenario.model_copy(update={"expect": Expect(verdict="accept")})
-    door, root = server.identity(scenario.server, played, store, moment, constrained=constrained)
+    door = server.door(scenario.server, played, store, moment, constrained=constrained)
     shield = None
     if vendor is not None:
         shield = shielding.make(vendor, vendor_store or store, moment, switches, copies=store)
@@ -92,7 +93,7 @@ def make(
         scenario=scenario,
         name=name,
         now=moment,
-        door=door,
-        server_root=root,
+        door=door.identity,
+        server_roots=door.roots,
         shield=shield,
     )

@@ -1,17 +1,25 @@
 """The simulated mail server's certificates: its roots, and the identity that a scenario wants."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from mitmail.errors import MitmailError
 from mitmail.pki import extension
 from mitmail.pki.authority import Authority, make_root, root_extensions
-from mitmail.pki.certificate import Recipe, make, parse, sha256
+from mitmail.pki.certificate import parse, sha256
 from mitmail.pki.identity import Identity
-from mitmail.pki.key import Key, KeyPool, key_id, spki
+from mitmail.pki.key import key_id
+from mitmail.pki.keypool import KeyPool
 from mitmail.pki.name import distinguished_name
 from mitmail.pki.store import Store
-from mitmail.scenario.model import Leaf, Server
+from mitmail.plan import speech
+from mitmail.plan.chain import Chain, holds
+from mitmail.plan.names import Names
+from mitmail.scenario.hostname import is_test_name, is_well_written
+from mitmail.scenario.reference import INTERMEDIATE, LEAF, ROOT, UNRELATED
+from mitmail.scenario.server import Server
 
 # What the kept root may sign: the names that mitmail plays and loopback, and nothing real.
 CONSTRAINED_TO = (
@@ -20,19 +28,6 @@ CONSTRAINED_TO = (
 ROOT_LIFE = timedelta(days=90)
 RENEWED_BEFORE = timedelta(days=7)
 DAY = timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """``name`` is what the user typed into the client; ``also`` are further names of the leaf."""
-
-    name: str = "mail.customer.test"
-    also: tuple[str, ...] = ()
-
-    def fill(self, templates: tuple[str, ...]) -> tuple[str, ...]:
-        """Put the name where a scenario says ``{name}``."""
-        filled = tuple(template.replace("{name}", self.name) for template in templates)
-        return filled + (self.also if "{name}" in templates else ())
 
 
 def root(store: Store, now: datetime, *, kind: str, constrained: bool) -> Authority:
@@ -68,56 +63,80 @@ def intermediate(store: Store, above: Authority, now: datetime, *, kind: str) ->
     return store.authority(slot, mint, lambda kept: _lives(kept.certificate, now, DAY))
 
 
-def identity(
-    server: Server, names: Names, store: Store, now: datetime, *, constrained: bool
-) -> tuple[Identity, Authority]:
-    """What the door presents, and the root that a client is told to trust."""
-    trusted = root(store, now, kind="server", constrained=constrained)
-    above = trusted
-    if server.issuer == "untrusted":
-        above = root(store, now, kind="untrusted", constrained=constrained)
-    kind = "untrusted" if server.issuer == "untrusted" else "server"
-    issuer = intermediate(store, above, now, kind=kind)
-    slot = f"server-{_digest(server, names, issuer)}"
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What the door presents, and the roots (DER) that a client is told to trust."""
+
+    identity: Identity
+    roots: tuple[bytes, ...]
+
+
+def is_ordinary(server: Server, names: Names) -> bool:
+    """Whether a server can stand below the kept root: nothing odd is trusted, nor named.
+
+    What a machine may come to trust is kept and constrained to test names. An odd root is thrown
+    away with the process that made it, and a name outside the constraint would be a second fault.
+    """
+    odd = [name for name in server.trust if not _is_good(server, name)]
+    shown = (*names.of(server), *_common_names(server, names))
+    return not odd and all(is_test_name(name) and is_well_written(name) for name in shown)
+
+
+def _common_names(server: Server, names: Names) -> Iterator[str]:
+    # Without another DNS name, OpenSSL and GnuTLS hold the common name to the constraint.
+    leaf = server.certificates[LEAF]
+    for text in (leaf.common_name, (leaf.subject or {}).get("CN")):
+        if text is not None:
+            yield f"dns:{names.fill(text)}"
+
+
+def _is_good(server: Server, name: str) -> bool:
+    return name in {ROOT, UNRELATED} and server.certificates[name] == Server().certificates[name]
+
+
+def door(server: Server, names: Names, store: Store, now: datetime, *, constrained: bool) -> Door:
+    """What the door presents; certificates are made, or kept ones found in the store."""
+    given = _given(server, store, now, constrained=constrained)
+    slot = f"server-{_digest(server, names, given)}"
+    chain = Chain(server, names, store.keys, slot, now, given)
 
     def mint(keys: KeyPool) -> Identity:
-        key = keys.get(server.leaf.key, slot)
-        leaf = _leaf(server, names, key, issuer, now)
-        parts = {"leaf": leaf, "intermediate": issuer.certificate, "root": above.certificate}
-        return Identity(tuple(parts[part] for part in server.chain), key)
+        return Identity(tuple(chain.certificate(name) for name in server.sent), chain.key(LEAF))
 
-    kept = store.identity(slot, mint, lambda kept: _still(kept.leaf, server.leaf, now))
-    return kept, trusted
-
-
-def _leaf(server: Server, names: Names, key: Key, issuer: Authority, now: datetime) -> bytes:
-    leaf = server.leaf
-    filled = names.fill(leaf.names)
-    common_name = names.fill((leaf.common_name or leaf.names[0],))[0]
-    subject = distinguished_name([("CN", common_name)])
-    start, end = now + leaf.not_before, now + leaf.not_after
-    if server.issuer != "self":
-        return issuer.leaf(key, names=filled, subject=subject, not_before=start, not_after=end)
-    extensions = (
-        extension.key_usage("digitalSignature"),
-        extension.extended_key_usage("serverAuth"),
-        extension.basic_constraints(False),
-        extension.subject_key_identifier(key_id(key)),
-        *([extension.subject_alternative_name(filled)] if filled else []),
-    )
-    recipe = Recipe(
-        subject=subject,
-        issuer=subject,
-        not_before=start,
-        not_after=end,
-        spki=spki(key),
-        extensions=extensions,
-    )
-    return make(recipe, key)
+    if server.sent:
+        found = store.identity(slot, mint, lambda kept: _still(kept, server, now))
+    else:  # nothing to keep
+        found = mint(store.keys)
+    response = None
+    if server.staple is not None:
+        response = speech.staple(server.staple, server, chain, now, leaf=found.leaf)
+    # Where a kept certificate is sent, it is also the one to trust, not another of its kind.
+    sent = dict(zip(server.sent, found.chain, strict=True))
+    roots = tuple(sent.get(x) or chain.certificate(x) for x in server.trust)
+    manner = speech.manner(server, response)
+    return Door(replace(found, manner=manner, anchors=roots), roots)
 
 
-def _digest(server: Server, names: Names, issuer: Authority) -> str:
-    said = f"{server.model_dump_json()} {names} {sha256(issuer.certificate)}"
+def _given(
+    server: Server, store: Store, now: datetime, *, constrained: bool
+) -> dict[str, Authority]:
+    # The root that the user has imported is the one that is trusted and good, whichever it is.
+    found: dict[str, Authority] = {}
+    kinds = {True: "server", False: "untrusted"}
+    used = {*server.sent, *server.trust, *map(server.issuer_of, server.certificates)}
+    for name in (ROOT, UNRELATED):
+        if name in used and _is_good(server, name):
+            kind = kinds.pop(name in server.trust, None) or f"{name}"
+            found[name] = root(store, now, kind=kind, constrained=constrained)
+    if ROOT in found and server.certificates[INTERMEDIATE] == Server().certificates[INTERMEDIATE]:
+        kind = "server" if ROOT in server.trust else "untrusted"
+        found[INTERMEDIATE] = intermediate(store, found[ROOT], now, kind=kind)
+    return found
+
+
+def _digest(server: Server, names: Names, given: Mapping[str, Authority]) -> str:
+    authorities = [sha256(each.certificate) for each in given.values()]
+    said = f"{server.model_dump_json()} {names} {authorities}"
     return hashlib.sha256(said.encode()).hexdigest()[:24]
 
 
@@ -126,14 +145,17 @@ def _lives(certificate: bytes, now: datetime, at_least: timedelta) -> bool:
     return read.not_before <= now and now + at_least < read.not_after
 
 
-def _still(certificate: bytes, wanted: Leaf, now: datetime) -> bool:
-    """Whether a kept leaf is still what the scenario says: a future one becomes valid in time."""
-    read = parse(certificate)
-    if wanted.not_before <= timedelta(0) < wanted.not_after:
-        return _lives(certificate, now, min(DAY, wanted.not_after / 2))
-    if wanted.not_before > timedelta(0):  # it must not become valid while it is being served
-        return read.not_before > now + min(DAY, wanted.not_before / 2)
-    return read.not_after < now
+def _still(kept: Identity, server: Server, now: datetime) -> bool:
+    """Whether kept certificates are what the scenario says; unreadable ones are made anew."""
+    try:
+        read = [parse(certificate) for certificate in kept.chain]
+    except MitmailError:
+        return False
+    said = [server.certificates[name] for name in server.sent]
+    return len(read) == len(said) and all(
+        holds(one, (found.not_before, found.not_after), now)
+        for one, found in zip(said, read, strict=True)
+    )
 
 
 def utc_now() -> datetime:

@@ -13,7 +13,8 @@ from mitmail.pki.authority import Authority, make_root
 from mitmail.pki.certificate import parse, random_serial
 from mitmail.pki.extension import Extension
 from mitmail.pki.identity import Identity
-from mitmail.pki.key import Key, KeyPool, key_id
+from mitmail.pki.key import Key, key_id
+from mitmail.pki.keypool import KeyPool
 from mitmail.pki.name import distinguished_name
 from mitmail.pki.resign import CopyStyle, copy, guid_serial
 from mitmail.pki.store import Store

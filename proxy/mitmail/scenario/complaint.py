@@ -1,7 +1,6 @@
 """What pydantic found wrong, as sentences with a place in the file."""
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -10,6 +9,7 @@ from pydantic_core import ErrorDetails
 from mitmail.scenario.document import Document, path_text, shown
 from mitmail.scenario.problem import Problem
 from mitmail.scenario.schema import Name, part, schema
+from mitmail.scenario.word import did_you_mean
 
 _WANTED: Final = {
     "string_type": "text",
@@ -100,9 +100,3 @@ def _kind(value: object) -> str:
             return "a mapping"
         case _:
             return "a list"
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return " (did you mean 'x'?)" for the nearest known word, or nothing."""
-    near = get_close_matches(word.lower(), [str(each) for each in known], 1, 0.6)
-    return f" (did you mean {near[0]!r}?)" if near else ""

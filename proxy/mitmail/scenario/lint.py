@@ -1,33 +1,22 @@
 """What a scenario should be beyond what it must be: true, clear, and wrong in one way only."""
 
-from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
+from collections.abc import Collection, Iterator, Sequence
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final
 
 from mitmail.errors import MitmailError
 from mitmail.scenario import loader
+from mitmail.scenario.certificate import Certificate
 from mitmail.scenario.document import Keys, path_text
-from mitmail.scenario.hostname import CUSTOMER, NAME, TEST_DOMAINS, covers, is_test_name
-from mitmail.scenario.model import Reason, Scenario
+from mitmail.scenario.fault import reasons
+from mitmail.scenario.hostname import CUSTOMER, NAME, TEST_DOMAINS, is_harmless, is_test_name
+from mitmail.scenario.model import Scenario
 from mitmail.scenario.problem import Problem, ScenarioError
+from mitmail.scenario.server import Server
 
 type Finding = tuple[Keys, str]
-type Fault = tuple[Callable[[Scenario, str], bool], set[Reason]]
-
-NOW: Final = timedelta(0)
 MAX_TITLE: Final = 100
-
-# What is wrong with a server for a client that uses this name, and what may truthfully be said.
-_FAULTS: Final[tuple[Fault, ...]] = (
-    (lambda said, name: said.server.leaf.not_after <= NOW, {"expired"}),
-    (lambda said, name: said.server.leaf.not_before > NOW, {"not-yet-valid"}),
-    (lambda said, name: not _is_covered(said, name), {"name-mismatch"}),
-    (lambda said, name: said.server.issuer == "self", {"self-signed", "unknown-issuer"}),
-    (lambda said, name: said.server.issuer == "untrusted", {"unknown-issuer"}),
-    (lambda said, name: _is_incomplete(said), {"incomplete-chain", "unknown-issuer"}),
-)
 
 
 def lint(paths: Sequence[Path]) -> list[Problem]:
@@ -96,30 +85,41 @@ def _texts(said: Scenario) -> Iterator[Finding]:
 
 
 def _test_names(said: Scenario) -> Iterator[Finding]:
-    leaf: Keys = ("server", "leaf")
-    named: list[tuple[Keys, str | None]] = [
-        *(((*leaf, "names", index), name) for index, name in enumerate(said.server.leaf.names)),
-        ((*leaf, "common_name"), said.server.leaf.common_name),
-        (("connect_as",), said.connect_as),
-        (("control", "connect_as"), said.control.connect_as if said.control else None),
-    ]
-    for path, name in named:
-        if name is not None and not is_test_name(name.replace(NAME, CUSTOMER)):
+    hosts: dict[Keys, str | None] = {("connect_as",): said.connect_as}
+    if said.control is not None:
+        hosts["control", "connect_as"] = said.control.connect_as
+    for path, host in hosts.items():
+        if host is not None and not is_test_name(host.removesuffix(".")):
             allowed = ", ".join(TEST_DOMAINS)
-            yield path, f"must be in one of {allowed} or a loopback address, not {name!r}"
+            yield path, f"must be in one of {allowed} or a loopback address, not {host!r}"
+    for path, name in _certificate_names(said.server):
+        if not is_harmless(name.replace(NAME, CUSTOMER)):
+            yield path, f"must end in .test or be a loopback address, not {name!r}"
+
+
+def _certificate_names(server: Server) -> Iterator[tuple[Keys, str]]:
+    parts: dict[Keys, Certificate] = {
+        ("server", "leaf"): server.leaf,
+        ("server", "intermediate"): server.intermediate,
+        ("server", "root"): server.root,
+    }
+    for path, said in (parts | {("server", "more", x): y for x, y in server.more.items()}).items():
+        yield from (((*path, "names", i), name) for i, name in enumerate(said.names or ()))
+        if path == ("server", "leaf") and said.common_name is not None:
+            yield (*path, "common_name"), said.common_name
 
 
 def _truth(said: Scenario) -> Iterator[Finding]:
     name = said.connect_as or CUSTOMER
-    reasons = _reasons(said, name)
-    if reasons == set(said.expect.reasons):
+    true = reasons(said, name)
+    if true == set(said.expect.reasons):
         return
-    if not reasons:
+    if not true:
         yield ("expect",), f"nothing is wrong with this server for a client that uses {name}"
     elif said.expect.verdict == "accept":
-        yield ("expect",), f"a client may reject this server: {_listed(reasons)}"
+        yield ("expect",), f"a client may reject this server: {_listed(true)}"
     else:
-        yield ("expect", "reasons"), f"a client may truthfully say {_listed(reasons)}"
+        yield ("expect", "reasons"), f"a client may truthfully say {_listed(true)}"
 
 
 def _control(said: Scenario) -> Iterator[Finding]:
@@ -128,24 +128,20 @@ def _control(said: Scenario) -> Iterator[Finding]:
     path, name = ("control", "connect_as"), said.control.connect_as
     if said.expect.verdict == "accept":
         yield ("control",), "only a scenario that expects reject has a control"
-    elif reasons := _reasons(said, name):
-        yield path, f"must be accepted, but a client may say {_listed(reasons)}"
+    elif true := reasons(said, name):
+        yield path, f"must be accepted, but a client may say {_listed(true)}"
 
 
-def _is_covered(said: Scenario, name: str) -> bool:
-    return any(covers(each.replace(NAME, name), name) for each in said.server.leaf.names)
+def _endpoints(said: Scenario) -> Iterator[Finding]:
+    instead = said.server.tls.instead
+    if instead is None or instead.when != "connected":
+        return
+    if clear := [x for x in said.endpoints if not x.endswith("s")]:
+        yield ("endpoints",), f"with when: connected, leave out {_listed(clear)}"
 
 
-def _is_incomplete(said: Scenario) -> bool:
-    return said.server.issuer != "self" and "intermediate" not in said.server.chain
+def _listed(words: Collection[str]) -> str:
+    return ", ".join(sorted(words))
 
 
-def _reasons(said: Scenario, name: str) -> set[Reason]:
-    return {reason for holds, reasons in _FAULTS if holds(said, name) for reason in reasons}
-
-
-def _listed(reasons: set[Reason]) -> str:
-    return ", ".join(sorted(reasons))
-
-
-_CHECKS: Final = (_texts, _test_names, _truth, _control)
+_CHECKS: Final = (_texts, _test_names, _truth, _control, _endpoints)

@@ -9,12 +9,14 @@ from pydantic import ValidationError
 
 from mitmail import shipped as data
 from mitmail.errors import MitmailError
-from mitmail.scenario.complaint import complaints, did_you_mean
+from mitmail.scenario.complaint import complaints
 from mitmail.scenario.document import Document, read
-from mitmail.scenario.model import Model, Scenario, ScenarioFile
+from mitmail.scenario.model import Scenario, ScenarioFile
+from mitmail.scenario.part import Model
 from mitmail.scenario.problem import Problem, ScenarioError
 from mitmail.scenario.schema import Name
 from mitmail.scenario.vendor import Vendor, VendorFile
+from mitmail.scenario.word import did_you_mean
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -53,9 +55,16 @@ def _parse[M: Model](file: Traversable, form: type[M], name: Name) -> tuple[M, D
 
 
 def _id_problems(file: Traversable) -> Iterator[Problem]:
-    if not _ID.fullmatch(stem(file)) or len(stem(file)) > 63:  # it becomes a DNS label
+    if id_problem(stem(file)):
         message = "the file's name is the id: lower-case words joined by hyphens"
         yield Problem(str(file), 1, 1, "", f"{message}, such as wrong-host.yaml")
+
+
+def id_problem(text: str) -> str | None:
+    """Tell what keeps a text from being an id, or nothing."""
+    if _ID.fullmatch(text) and len(text) <= 63:  # it becomes a DNS label
+        return None
+    return "use lower-case words joined by hyphens, such as wrong-host"
 
 
 def stem(file: Traversable) -> str:

@@ -10,6 +10,9 @@ _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "y": 365 * 86400}
 _OFFSET: Final = re.compile(r"([+-]?)([0-9]{1,11})([smhdy])")
 _FURTHEST: Final = 1000 * _SECONDS["y"]
 
+NEVER: Final = timedelta.max
+"""No well-defined end: the year 9999 (RFC 5280 section 4.1.2.5)."""
+
 
 def offset(text: object) -> timedelta:
     """Parse a duration relative to now: ``-1d``, ``+90d``, ``12h``; units s m h d y (365 d).
@@ -38,10 +41,22 @@ def moment(text: object) -> datetime | timedelta:
         raise ValueError(f"{error}, or a time such as 2010-01-01T12:00:00Z") from None
 
 
+def end(text: object) -> timedelta:
+    """Parse a duration, or ``never``."""
+    if text == "never":
+        return NEVER
+    try:
+        return offset(text)
+    except ValueError as error:
+        raise ValueError(f"{error}, or never") from None
+
+
 def written(when: datetime | timedelta) -> str:
     """Write a time the way `moment` reads it, in the largest unit that loses nothing."""
     if isinstance(when, datetime):
         return when.strftime("%Y-%m-%dT%H:%M:%SZ")
+    if when == NEVER:
+        return "never"
     seconds = int(when.total_seconds())
     units = (unit for unit in "dhms" if seconds % _SECONDS[unit] == 0)
     unit = next(units)
@@ -57,6 +72,18 @@ type Offset = Annotated[
     PlainSerializer(written),
     WithJsonSchema(
         {"type": "string", "pattern": f"^{_OFFSET_PATTERN}$", "examples": ["-1d", "+90d", "12h"]}
+    ),
+]
+type End = Annotated[
+    timedelta,
+    PlainValidator(end),
+    PlainSerializer(written),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": f"^({_OFFSET_PATTERN}|never)$",
+            "examples": ["-1d", "+90d", "never"],
+        }
     ),
 ]
 type Moment = Annotated[

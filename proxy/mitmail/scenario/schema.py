@@ -1,8 +1,10 @@
 """JSON Schema (2020-12) of the files that people write, for editors and reviewers."""
 
+from functools import cache
 from typing import Any, Final, Literal
 
-from mitmail.scenario.model import Model, ScenarioFile
+from mitmail.scenario.model import ScenarioFile
+from mitmail.scenario.part import Model
 from mitmail.scenario.vendor import VendorFile
 
 type Name = Literal["scenario", "vendor"]
@@ -10,8 +12,9 @@ type Name = Literal["scenario", "vendor"]
 FILES: Final[dict[Name, type[Model]]] = {"scenario": ScenarioFile, "vendor": VendorFile}
 
 
+@cache
 def schema(name: Name) -> dict[str, Any]:
-    """Return the JSON Schema of a scenario file or of a vendor profile."""
+    """Return the JSON Schema of a scenario file or of a vendor profile, for reading only."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:mitmail:schema:{name}:1",

@@ -11,11 +11,12 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from mitmail.scenario.model import KeyKind, Model, Reasons, Text, Verdict
+from mitmail.scenario.model import Reasons, Verdict
 from mitmail.scenario.offset import Moment
+from mitmail.scenario.part import Keys, Misfit, Model, Text, misfit
 
+type KeyKind = Literal["ec256", "rsa2048"]
 type Signer = Literal["trusted", "untrusted", "self-signed"]
 type Result = Literal[
     "valid",
@@ -30,9 +31,6 @@ type Serial = Literal["guid", "random16", "upstream"]
 type Endpoint = Literal["imap", "pop3", "smtp", "imaps", "pop3s", "smtps"]
 type AttributeType = Literal["C", "ST", "L", "O", "OU", "CN"]
 type Attribute = tuple[AttributeType, Text]
-
-type Keys = tuple[str | int, ...]
-type Misfit = tuple[Keys, str]
 
 RESULTS: Final[tuple[Result, ...]] = (
     "valid",
@@ -205,7 +203,7 @@ class VendorFile(Model):
         if self.chain[0] != "leaf":
             wrong.append((("chain", 0), "chain must begin with the leaf"))
         if wrong:
-            raise ValidationError.from_exception_data("vendor", [_misfit(*each) for each in wrong])
+            raise ValidationError.from_exception_data("vendor", [misfit(*each) for each in wrong])
         return self
 
     def _missing_signers(self) -> Iterator[Misfit]:
@@ -246,11 +244,6 @@ class Vendor(VendorFile):
 
     id: str
     file: str
-
-
-def _misfit(path: Keys, message: str) -> InitErrorDetails:
-    complaint = PydanticCustomError("misfit", "{message}", {"message": message})
-    return InitErrorDetails(type=complaint, loc=path, input=None)
 
 
 def _holds(part: object, path: Iterable[str]) -> bool:
