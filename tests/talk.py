@@ -120,7 +120,7 @@ class Side:
     def __init__(self, talk: "Talk", who: Who) -> None:
         self.talk, self.who = talk, who
         self.heard = b""
-        self.ended = self.closed = False
+        self.ended = self.closed = self.reset = False
 
     def says(self, octets: bytes) -> None:
         """Say this in one segment."""
@@ -306,6 +306,8 @@ class Talk:
                     self._side(who).ended = True
                 case action.Close(who):
                     self._side(who).ended = self._side(who).closed = True
+                case action.Reset(who):
+                    self._side(who).ended = self._side(who).reset = True
                 case action.SetTimer(name, seconds):
                     assert seconds >= 0
                     self.timers.append((self.clock.now + seconds, name))

@@ -103,7 +103,7 @@ def told(plan: Plan, client: Client, root: Path) -> list[Session]:
 def test_both_drivers_tell_the_same(client: Client, verdict: str, tmp_path: Path) -> None:
     plan = make(loader.find("healthy"), None, Store(None))
     root = tmp_path / "root.pem"
-    root.write_bytes(pem(plan.server_root.certificate))
+    root.write_bytes(pem(plan.server_roots[0]))
 
     one, other = told(plan, client, root)
 
@@ -127,7 +127,7 @@ def test_who_listens_badly_does_not_leave_the_client_without_an_end(
         spec = SessionSpec(
             protocol="imap", client="implicit", server="plain", choose=plan.choose_door
         )
-        context = ssl.create_default_context(cadata=pem(plan.server_root.certificate).decode())
+        context = ssl.create_default_context(cadata=pem(plan.server_roots[0]).decode())
         async with Mailstore(MailStore("x", "y")) as store:
             proxy = await Proxy.start()
             server = ("127.0.0.1", store.ports["imap"])

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,12 +10,15 @@ import pytest
 
 from bench import need
 from mitmail.engine import context
+from mitmail.engine.fault import faults
 from mitmail.engine.spec import Trust
+from mitmail.engine.verdict import Witness
+from mitmail.manner import Manner, Version
 from mitmail.pki import der, extension
 from mitmail.pki.authority import Authority
 from mitmail.pki.certificate import Recipe, make, pem
 from mitmail.pki.identity import Identity
-from mitmail.pki.key import spki
+from mitmail.pki.key import generate, spki
 from mitmail.pki.name import distinguished_name
 from talk import (
     DAY,
@@ -23,6 +27,7 @@ from talk import (
     Talk,
     TlsSide,
     blind,
+    hello,
     identity,
     key,
     root,
@@ -168,6 +173,7 @@ def odd(**wrong: object) -> Identity:
     return Identity((make(recipe, root().key),), key())
 
 
+TLS12: tuple[Version, ...] = ("TLSv1.2",)
 SAN = extension.subject_alternative_name([NAME])
 GARBLED = [
     odd(version=4),
@@ -186,7 +192,7 @@ GARBLED = [
 @pytest.mark.parametrize("presented", GARBLED)
 def test_a_certificate_that_cannot_be_read_breaks_nothing(presented: Identity) -> None:
     leaf = presented.leaf
-    assert context.faults((leaf,)) is not None
+    assert faults((leaf,)) is not None
     assert context.names(leaf, NAME) in {True, False}
     talk = Talk("imap", "implicit", "implicit")
     far = TlsSide(talk.server, served_by(presented)) if loads(presented) else None
@@ -196,13 +202,12 @@ def test_a_certificate_that_cannot_be_read_breaks_nothing(presented: Identity) -
 
 
 @pytest.mark.parametrize("presented", GARBLED)
-def test_a_certificate_that_cannot_be_read_is_presented_as_it_is_or_not_at_all(
-    presented: Identity,
-) -> None:
-    talk = Talk(choose=lambda upstream, sni: presented)
-    client = talk.secure(blind())
-    assert client.leaf in {presented.leaf, None}
-    assert (client.leaf is None) == (talk.session.error is not None)
+def test_a_certificate_that_cannot_be_read_is_presented_as_it_is(presented: Identity) -> None:
+    talk = Talk(choose=lambda upstream, sni: replace(presented, manner=Manner(versions=TLS12)))
+    talk.client.says(hello())
+    assert presented.leaf in talk.client.heard  # in clear, in TLS 1.2
+    assert talk.session.error is None
+    assert talk.session.presented.identity is not None
 
 
 def loads(presented: Identity) -> bool:
@@ -214,15 +219,47 @@ def loads(presented: Identity) -> bool:
     return True
 
 
+def test_a_chain_without_any_certificate_is_malformed() -> None:
+    assert faults(()) == {"malformed"}
+
+
+def weak(kind: str, *, hash: str = "sha256", e: str = "") -> Identity:  # noqa: A002 # Recipe's word
+    """A leaf with a weak key, or a weak signature by our root."""
+    own = generate(kind + e)
+    recipe = Recipe(
+        subject=distinguished_name([("CN", NAME)]), issuer=root().subject, not_before=NOW - DAY,
+        not_after=NOW + DAY, spki=spki(own), hash=hash,
+        extensions=(extension.subject_alternative_name([NAME]),),
+    )  # fmt: skip
+    return Identity((make(recipe, root().key),), own)
+
+
+@pytest.mark.parametrize(
+    "presented",
+    [
+        weak("rsa512"), weak("rsa1024"), weak("rsa2048", e="-e3"), weak("dsa2048"), weak("ec224"),
+        weak("ec256", hash="sha1"),
+    ],
+)  # fmt: skip
+def test_of_a_weak_chain_an_alert_proves_no_unknown_issuer(presented: Identity) -> None:
+    """What a client says about the issuer may be what it thinks of the key."""
+    assert "weak" in faults(presented.chain)
+    witness = Witness("imap")
+    witness.present(faults(presented.chain))
+    found = witness.alert(48, fatal=True)
+    assert found is not None
+    assert (found.verdict, found.reason) == ("reject", None)
+
+
 @pytest.mark.parametrize("octets", [b"", b"\x30", b"\x30\x03\x02\x01\x01", bytes(300)])
 def test_octets_that_are_no_certificate_are_malformed(octets: bytes) -> None:
-    assert context.faults((octets,)) == {"malformed"}
+    assert faults((octets,)) == {"malformed"}
     assert not context.names(octets, NAME)
 
 
 def test_a_chain_without_fault_has_none_whatever_the_client_trusts() -> None:
     for presented in (identity(), identity(issuer="a stranger"), self_signed([NAME]), below()):
-        assert context.faults(presented.chain) == frozenset()
+        assert faults(presented.chain) == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -236,7 +273,7 @@ def test_a_chain_without_fault_has_none_whatever_the_client_trusts() -> None:
     ],
 )
 def test_a_fault_that_anyone_can_see_is_seen(presented: Identity, fault: str) -> None:
-    assert context.faults(presented.chain) == {fault}
+    assert faults(presented.chain) == {fault}
 
 
 @pytest.mark.parametrize("name", ["", "x" * 300, "\N{SNOWMAN}.test", "127.0.0.1", "::1"])

@@ -2,6 +2,7 @@
 
 import logging
 from collections import deque
+from collections.abc import Callable
 
 from mitmproxy.connection import Connection
 from mitmproxy.proxy import commands, events
@@ -18,6 +19,7 @@ from mitmail.engine.action import (
     Connect,
     Crashed,
     HalfClose,
+    Reset,
     Said,
     Send,
     SetTimer,
@@ -34,10 +36,16 @@ class Stop(events.Event):
 
 
 class MailLayer(Layer):
-    """One client's connection to one of our listeners."""
+    """One client's connection to one of our listeners.
 
-    def __init__(self, context: Context, route: Route, number: int) -> None:
+    ``reset`` breaks a connection with RST, which no command of mitmproxy does.
+    """
+
+    def __init__(
+        self, context: Context, route: Route, number: int, reset: Callable[[Connection], None]
+    ) -> None:
         super().__init__(context)
+        self._reset = reset
         self.route = route
         self.number = number
         self.session = Session(route.spec)
@@ -91,6 +99,8 @@ class MailLayer(Layer):
                     yield commands.CloseTcpConnection(self._connection(who), half_close=True)
                 case Close(who):
                     yield commands.CloseConnection(self._connection(who))
+                case Reset(who):
+                    self._reset(self._connection(who))
                 case SetTimer(name, seconds):
                     wakeup = commands.RequestWakeup(seconds)
                     self._timers[wakeup] = name

@@ -2,9 +2,11 @@
 
 import asyncio
 import socket
+import struct
 import sys
 
 from mitmproxy import ctx
+from mitmproxy.connection import Connection
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.mode_servers import AsyncioServerInstance
 from mitmproxy.proxy.mode_specs import ProxyMode
@@ -54,7 +56,7 @@ class MailInstance(AsyncioServerInstance[MailMode]):
         """Give a new connection its session."""
         addon = ctx.master.addons.get("mitmail")
         route, number = addon.admit(self.mode.data)
-        return MailLayer(context, route, number)
+        return MailLayer(context, route, number, lambda connection: _reset(context, connection))
 
     async def listen(
         self, host: str, port: int
@@ -70,6 +72,22 @@ class MailInstance(AsyncioServerInstance[MailMode]):
             return asyncio.StreamReaderProtocol(reader, self.handle_stream, loop=loop)
 
         return await loop.create_server(protocol, sock=sock)
+
+
+def _reset(context: Context, connection: Connection) -> None:
+    handlers = ctx.master.addons.get("proxyserver").connections
+    io = handlers[context.client.id].transports.get(connection)
+    if io is not None and isinstance(io.writer, asyncio.StreamWriter):
+        reset(io.writer)
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    """Break a connection with RST, once what was written has been handed to the kernel."""
+    # abort() alone ends with FIN, unless something of the client's lies unread.
+    now = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+    sock: socket.socket = writer.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, now)
+    writer.transport.abort()
 
 
 def bind(host: str, port: int) -> list[socket.socket]:
@@ -96,7 +114,8 @@ def bind(host: str, port: int) -> list[socket.socket]:
 
 def _bound(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio switches Nagle's delay off only where the protocol is named.
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if sys.platform != "win32":  # there it would let two programs share the port
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

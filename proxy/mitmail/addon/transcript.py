@@ -7,6 +7,7 @@ from mitmproxy.connection import Connection
 from mitmproxy.proxy.context import Context
 from mitmproxy.tcp import TCPFlow, TCPMessage
 
+from mitmail.engine.certificate import UNREADABLE, load
 from mitmail.engine.session import Session
 
 LIMIT = 65_536  # octets kept of one session; what was relayed is not bounded by it
@@ -45,7 +46,8 @@ class Transcript:
             if session.presented.version in {"TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"}:
                 client.tls_version = session.presented.version  # type: ignore[assignment] # checked
         if session.presented.identity is not None and client.mitmcert is None:
-            client.mitmcert = _certificate(session.presented.identity.chain[0])
+            leaf = next(iter(session.presented.identity.chain), b"")  # there may be none at all
+            client.mitmcert = _certificate(leaf)
         if session.upstream is not None and not server.certificate_list:
             server.tls = True
             server.timestamp_tls_setup = time.time()
@@ -59,8 +61,6 @@ def _list(connection: Connection, chain: tuple[bytes, ...]) -> None:
 
 def _certificate(der: bytes) -> certs.Cert | None:
     try:
-        from cryptography import x509
-
-        return certs.Cert(x509.load_der_x509_certificate(der))
-    except ValueError:  # a broken certificate is shown to the client, not to mitmweb
+        return certs.Cert(load(der))
+    except UNREADABLE:  # a broken certificate is shown to the client, not to mitmweb
         return None

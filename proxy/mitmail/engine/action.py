@@ -36,6 +36,13 @@ class Close:
 
 
 @dataclass(frozen=True, slots=True)
+class Reset:
+    """Break the connection to one side with RST; what was sent before goes out first."""
+
+    who: Who
+
+
+@dataclass(frozen=True, slots=True)
 class SetTimer:
     """Call ``timer(id)`` after so many seconds; a later timer of the same id replaces none."""
 
@@ -70,4 +77,6 @@ class Crashed:
     traceback: str
 
 
-type Action = Send | Connect | HalfClose | Close | SetTimer | Said | Announce | Waiting | Crashed
+type Action = (
+    Send | Connect | HalfClose | Close | Reset | SetTimer | Said | Announce | Waiting | Crashed
+)

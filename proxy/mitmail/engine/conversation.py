@@ -6,23 +6,23 @@ The client leg is brought up in one order only, whatever the modes::
 
 ``clear`` is the dialogue before STARTTLS; ``hello`` waits for the whole ClientHello, so that the
 server can be asked for the name that the client asked for; ``upstream`` is the TLS handshake
-with the server, because a shield copies what it finds there; ``handshake`` is the client's.
+with the server, because a shield copies what it finds there; ``handshake`` is the client's. A
+manner that breaks TLS off leads from any of these to ``aftermath``, and nowhere else.
 """
 
-from mitmail.engine import context, leg
-from mitmail.engine.action import Action, Close, Said, SetTimer, Who
+from mitmail.engine import context, leg, presenter
+from mitmail.engine.action import Action, Close, SetTimer, Who
+from mitmail.engine.aftermath import Aftermath
+from mitmail.engine.backlog import Backlog
 from mitmail.engine.chronicle import Chronicle
-from mitmail.engine.credential import Credentials
-from mitmail.engine.leg import Leg
+from mitmail.engine.clear_text import TLS_HANDSHAKE, ClearText, Outcome
+from mitmail.engine.interpreter import Interpreter
 from mitmail.engine.observer import Observer
 from mitmail.engine.outlet import Outlet
-from mitmail.engine.prelude import Dropped, Flood, Noted, Offer, Pass, Relay, Step, Upgrade
 from mitmail.engine.spec import Identity, SessionSpec, Upstream
-from mitmail.wire import Kind, Piece, dialogue
+from mitmail.manner import Instead
+from mitmail.wire import Kind, dialogue
 from mitmail.wire.clienthello import ClientHello, Malformed, NotTls, parse
-
-TLS_HANDSHAKE = b"\x16"  # the type of a handshake record (RFC 8446 section 5.1)
-EARLY_LIMIT = 262_144  # octets kept of a side whose turn has not come; TLS handshakes are smaller
 
 
 class Conversation:
@@ -41,14 +41,23 @@ class Conversation:
         self._actions = actions
         self._outlet = Outlet(actions)
         self._dialogue = dialogue(spec.protocol)
-        self._prelude: Relay | Offer = (
-            Relay() if spec.server == "starttls" else Offer(self._dialogue, spec.protocol)
-        )
-        self._credentials = Credentials()
-        self._early: dict[Who, bytes] = {"client": b"", "server": b""}
+        self._interpreter = Interpreter(self._dialogue, actions)
+        self._early = Backlog()
+        self._clear_text = ClearText(
+            spec, self._dialogue, interpreter=self._interpreter, backlog=self._early,
+            outlet=self._outlet, chronicle=chronicle,
+        )  # fmt: skip
         self._verifier: context.Verifier | None = None
+        self._aftermath = Aftermath(
+            spec.protocol, outlet=self._outlet, observer=self.observer, chronicle=chronicle,
+            actions=actions,
+        )  # fmt: skip
         self._identity: Identity | None = None
         self._closed: set[Who] = set()
+
+    def next_segment(self) -> None:
+        """The pause behind a segment is over."""
+        self._outlet.next_segment()
 
     def release(self) -> None:
         """The greeting has been held long enough."""
@@ -76,6 +85,7 @@ class Conversation:
             self._outlet.release()
             self._outlet.shutdown("client")
             self._outlet.shutdown("server")
+            self._outlet.hurry()
         finally:
             self._actions += [Close("client"), Close("server")]
 
@@ -91,7 +101,7 @@ class Conversation:
         self._chronicle.note("upstream-connected")
         if self.state == "hello":
             self._on_hello(b"")
-        elif early := self._take_early("client"):
+        elif early := self._early.take("client"):
             self._on_clear_client(early)
 
     def on_client(self, octets: bytes) -> None:
@@ -100,19 +110,16 @@ class Conversation:
             self._on_clear_client(octets)
         elif self.state == "hello":
             self._on_hello(octets)
+        elif self.state == "aftermath":
+            self._on_aftermath(octets)
         elif (tls := self._outlet.legs.get("client")) is None:
             self._keep_early("client", octets)
         else:
             self._handle_client_leg(tls.receive(octets))
 
     def _keep_early(self, who: Who, octets: bytes) -> None:
-        self._early[who] += octets
-        if len(self._early[who]) > EARLY_LIMIT:
+        if not self._early.keep(who, octets):
             self._flooded(who)
-
-    def _take_early(self, who: Who) -> bytes:
-        early, self._early[who] = self._early[who], b""
-        return early
 
     def _flooded(self, who: Who) -> None:
         self._chronicle.note("flood", who=who)
@@ -132,71 +139,31 @@ class Conversation:
         elif not self.connected:
             self._keep_early("client", octets)
         else:
-            self._take(self._prelude.client(self._parse("client", octets)))
+            self._after_clear_text(self._clear_text.client(octets))
 
-    def _parse(self, who: Who, octets: bytes) -> list[Piece]:
-        track = self._dialogue.client if who == "client" else self._dialogue.server
-        pieces = track(octets)
-        if who == "client":
-            self._credentials.learn(pieces)
-        self._show(who, b"".join(piece.shown for piece in pieces))
-        return pieces
-
-    def _show(self, who: Who, shown: bytes) -> None:
-        if shown:
-            hidden = self._credentials.hide(shown) if who == "server" else shown
-            self._actions.append(Said(who, hidden))
-
-    def _take(self, steps: list[Step]) -> None:
-        out: dict[Who, bytes] = {"client": b"", "server": b""}
-        upgrade = False
-        for step in steps:
-            match step:
-                case Pass(who, octets):
-                    out[who] += octets
-                case Noted(fact, verb):
-                    self._chronicle.note(fact, verb=verb)
-                case Dropped(who, octets):
-                    self._drop(who, octets)
-                case Upgrade():
-                    upgrade = True
-                case Flood():
-                    self._flooded("client")
-        if self.over:
-            return
-        self._outlet.send("server", out["server"])
-        self._show("server", out["client"])  # a door changes the server's words
-        self._outlet.send("client", out["client"])
-        if upgrade:
+    def _after_clear_text(self, outcome: Outcome) -> None:
+        if outcome == "flood":
+            self._flooded("client")
+        elif outcome == "upgrade":
             self._chronicle.note("go-ahead")
             self.state = "hello"
             self._on_hello(b"")
-
-    def _drop(self, who: Who, octets: bytes) -> None:
-        # A ClientHello may share the segment with STARTTLS; anything else there is an injection.
-        if who == "client" and (self._early["client"] or octets[:1] == TLS_HANDSHAKE):
-            self._keep_early("client", octets)
-        else:
-            self._chronicle.note("dropped-after-starttls", who=who, octets=len(octets))
 
     # -- ClientHello, upstream, certificate ------------------------------------------------------
 
     def _on_hello(self, octets: bytes) -> None:
         self._keep_early("client", octets)
-        if self.over or not self._early["client"]:
+        if self.over or not self._early.of("client"):
             return
         try:
-            self.hello = parse(self._early["client"])
+            self.hello = parse(self._early.of("client"))
         except (NotTls, Malformed) as error:
-            self._not_tls(error)
+            self._chronicle.note("not-tls", words=str(error))
+            self._dismiss(f"the client did not speak TLS where TLS was due: {error}")
             return
         if self.hello is not None and self.connected:
             self.observer.hello(self.hello)
             self._dial_upstream(self.hello)
-
-    def _not_tls(self, error: Exception) -> None:
-        self._chronicle.note("not-tls", words=str(error))
-        self._dismiss(f"the client did not speak TLS where TLS was due: {error}")
 
     def _dial_upstream(self, hello: ClientHello) -> None:
         if self.spec.server == "plain" or self.spec.trust is None:
@@ -207,7 +174,7 @@ class Conversation:
         self._verifier = context.Verifier(self.spec.trust)
         tls = self._verifier.leg(hello.sni)
         self._outlet.legs["server"] = tls
-        early = self._take_early("server")
+        early = self._early.take("server")
         self._handle_server_leg(tls.start())
         if early and not self.over:
             self._handle_server_leg(tls.receive(early))
@@ -215,7 +182,7 @@ class Conversation:
     def _on_upstream_secured(self) -> None:
         assert self._verifier is not None
         assert self.hello is not None
-        self.upstream = self._verifier.found(self._outlet.legs["server"])
+        self.upstream = self._verifier.found()
         self._chronicle.note("upstream-verified", errors=self.upstream.errors)
         self._present(self.hello)
 
@@ -227,19 +194,42 @@ class Conversation:
             self.fail(f"TLS with the mail server failed: {error}")
 
     def _present(self, hello: ClientHello) -> None:
-        identity = self.spec.choose(self.upstream, hello.sni)
-        if identity is None:
-            self.fail("there is no certificate to present")
-            return
         try:
-            tls = Leg(context.server_context(identity), accepting=True)
-        except context.UnpresentableError as error:
+            identity = self.spec.choose(self.upstream, hello.sni)
+            if identity is None:
+                self.fail("there is no certificate to present")
+                return
+            self._identity = identity
+            self._outlet.segment_size = identity.manner.segment_size
+            if (instead := presenter.instead(identity, hello)) is not None:
+                self.play(instead)
+                return
+            tls = presenter.present(identity)
+        except leg.UnpresentableError as error:
             self.fail(str(error))
             return
         self.state = "handshake"
-        self._identity = identity
         self._outlet.legs["client"] = tls
-        self._handle_client_leg(tls.receive(self._take_early("client")))
+        self._handle_client_leg(tls.receive(self._early.take("client")))
+
+    # -- TLS broken off on purpose ---------------------------------------------------------------
+
+    def play(self, instead: Instead) -> None:
+        """Send these octets where the client expects TLS, and end as they say."""
+        self.state = "aftermath"
+        if self._aftermath.play(instead):
+            self.finish()
+
+    def _on_cut(self) -> None:
+        assert self._identity is not None
+        self.state = "aftermath"
+        self._aftermath.cut(self._identity.manner.cut or "close")
+
+    def _on_aftermath(self, octets: bytes) -> None:
+        over = self._aftermath.hear(octets)
+        self.hello = self.hello or self._aftermath.hello
+        if over:
+            self.finish()
 
     # -- the client leg --------------------------------------------------------------------------
 
@@ -250,6 +240,8 @@ class Conversation:
             match event:
                 case leg.Presented() if self.observer.witness.presented is None:
                     self._on_presented()
+                case leg.Cut():
+                    self._on_cut()
                 case leg.Alert(code, fatal, received):
                     self.observer.alert(code, fatal=fatal, received=received)
                 case leg.HandshakeDone():
@@ -279,11 +271,11 @@ class Conversation:
             self._dialogue.secured()
         self._outlet.hold()
         self._actions.append(SetTimer("greeting", self.spec.greeting_hold))
-        if early := self._take_early("server"):
+        if early := self._early.take("server"):
             self._relay_to_client(early)
 
     def _on_plaintext(self, octets: bytes) -> None:
-        pieces = self._parse("client", octets)
+        pieces = self._interpreter.hear("client", octets)
         self.observer.said(pieces)
         if not self._guarding():
             self._outlet.send("server", octets)
@@ -327,10 +319,12 @@ class Conversation:
 
     def on_server(self, octets: bytes) -> None:
         """Octets of the server."""
+        if self.state == "aftermath":
+            return
         if (tls := self._outlet.legs.get("server")) is not None:
             self._handle_server_leg(tls.receive(octets))
         elif self.state == "clear":
-            self._take(self._prelude.server(self._dialogue.server(octets)))
+            self._after_clear_text(self._clear_text.server(octets))
         elif self.state == "relay":
             self._relay_to_client(octets)
         elif self.spec.server == "starttls":
@@ -361,7 +355,7 @@ class Conversation:
         self._outlet.flush("server")
 
     def _relay_to_client(self, octets: bytes) -> None:
-        self._parse("server", octets)
+        self._interpreter.hear("server", octets)
         self._outlet.send("client", octets)
 
     def on_server_eof(self) -> None:
@@ -397,4 +391,4 @@ class Conversation:
 
     def reached(self) -> bool:
         """Whether the server is there, with its TLS where it has any."""
-        return self.connected and self.state != "upstream"
+        return self.state == "aftermath" or (self.connected and self.state != "upstream")

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mitmail.engine import context
 from mitmail.engine.chronicle import Chronicle
-from mitmail.engine.leg import Leg
+from mitmail.engine.fault import faults
+from mitmail.engine.leg import NO_CLIENT_CERTIFICATE, Leg
 from mitmail.engine.spec import Identity, MailProtocol
 from mitmail.engine.verdict import Verdict, Witness
 from mitmail.wire import Kind, Piece
@@ -29,7 +29,8 @@ class Observer:
         self.witness = Witness(protocol)
         self.shown = Presented()
         self._chronicle = chronicle
-        self._alerted = False  # the client ended TLS itself, with a fatal alert
+        self.alerted = False
+        """The client ended TLS itself, with a fatal alert."""
 
     def hello(self, hello: ClientHello) -> None:
         """The client sent its ClientHello."""
@@ -40,30 +41,42 @@ class Observer:
     def presented(self, identity: Identity) -> None:
         """The client was sent this chain."""
         self.shown.identity = identity
-        self.witness.present(context.faults(identity.chain))
+        self.witness.present(faults(identity.chain, identity.anchors))
         self._chronicle.note("certificate-presented", chain=len(identity.chain))
 
     def secured(self, leg: Leg) -> None:
         """The handshake is complete."""
         self.witness.handshake_done = True
         self.shown.version = leg.version
-        self.shown.cipher = leg.connection.get_cipher_name()
+        self.shown.cipher = leg.cipher
         self._chronicle.note("handshake-done", version=leg.version)
 
     def alert(self, code: int, *, fatal: bool, received: bool) -> None:
         """An alert was received, or sent."""
         self._chronicle.note("alert-received" if received else "alert-sent", code=code)
         if received:
-            self._alerted = self._alerted or fatal
+            self.alerted = self.alerted or fatal
             self._chronicle.decide(self.witness.alert(code, fatal=fatal))
 
     def failed(self, error: str) -> None:
         """TLS with the client is broken; not by us, if the client sent a fatal alert."""
         self._chronicle.note("tls-failed", who="client", words=error)
-        if not self._alerted:
+        if not self.alerted:
             self.witness.broken = error
+            if error == NO_CLIENT_CERTIFICATE:
+                self._chronicle.decide(self.witness.sent_no_certificate())
             if self.witness.presented is None:
                 self._chronicle.decide(self.witness.refused_hello(error))
+
+    def broke_off(self, how: str) -> None:
+        """Our manner ended TLS on purpose; ``how`` goes on after "the server broke TLS off"."""
+        self._chronicle.note("tls-broken-off", how=how)
+        self.witness.broke_off = how
+
+    def in_clear(self, verb: str, *, credentials: bool) -> None:
+        """After that the client sent a mail command in clear."""
+        self._chronicle.note("clear-text-after-failure", verb=verb, credentials=credentials)
+        self._chronicle.decide(self.witness.in_clear(verb, credentials=credentials))
 
     def said(self, pieces: Sequence[Piece]) -> None:
         """The client said something through TLS; unfinished lines make no piece."""

@@ -97,7 +97,7 @@ class Relay:
                 continue
             if piece.kind is Kind.COMMAND and piece.verb in STARTTLS:
                 steps.append(Noted("starttls-command", piece.verb))
-            if piece.kind is Kind.COMMAND and _gives_credentials(piece):
+            if piece.kind is Kind.COMMAND and gives_credentials(piece):
                 steps.append(Noted("credentials-in-clear", piece.verb))
             steps.append(Pass("server", piece.raw))
         return steps
@@ -194,7 +194,7 @@ class Offer:
             return []
         self._withheld = "unanswered"
         # PASS would have followed USER, had it not been refused.
-        gives = piece.verb == "USER" or _gives_credentials(piece)
+        gives = piece.verb == "USER" or gives_credentials(piece)
         noted = [Noted("credentials-in-clear", piece.verb)] if gives else []
         return [*noted, *self._skip(piece)]
 
@@ -218,6 +218,7 @@ class Offer:
         return [Pass("client", answer)]
 
 
-def _gives_credentials(piece: Piece) -> bool:
+def gives_credentials(piece: Piece) -> bool:
+    """Whether a command hands over credentials, or begins to."""
     bare = piece.verb == "AUTH" and len(piece.raw.split()) == 1  # POP3: which mechanisms?
     return piece.verb in CREDENTIALS and not bare

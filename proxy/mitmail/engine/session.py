@@ -120,6 +120,9 @@ class Session:
     def _start(self) -> None:
         self._chronicle.note("connected")
         self._actions.append(SetTimer("deadline", self.spec.deadline))
+        if self.spec.opening is not None:
+            self._conversation.play(self.spec.opening)
+            return
         self._actions.append(SetTimer("connect", self.spec.handshake_deadline))
         self._actions.append(Connect())
 
@@ -136,6 +139,8 @@ class Session:
         match name:
             case "greeting":
                 conversation.release()
+            case "segment":
+                conversation.next_segment()
             case "linger":
                 conversation.finish()
             case "connect" if not conversation.connected:
@@ -158,6 +163,7 @@ class Session:
         conversation = self._conversation
         silence = self._clock() - self._silent_since
         if self.verdict is not None:
+            self._end_aftermath()
             return
         if not conversation.reached():  # the timers "connect" and "upstream" see to the server
             self._actions.append(SetTimer("deadline", self.spec.deadline))
@@ -168,6 +174,11 @@ class Session:
         self._chronicle.note("silence", seconds=round(silence, 1))
         if conversation.client_is_due():
             conversation.observer.silent(self.spec.deadline)
+            self._end_aftermath()
         else:
             conversation.error = "the mail server did not answer"
             conversation.observer.unjudged(f"could not judge: {conversation.error}")
+
+    def _end_aftermath(self) -> None:
+        if self._conversation.state == "aftermath":
+            self._conversation.finish()

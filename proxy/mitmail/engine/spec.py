@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+
+from mitmail.manner import Instead, Manner
 
 type Mode = Literal["implicit", "starttls", "plain"]
 type MailProtocol = Literal["imap", "pop3", "smtp"]
@@ -20,8 +20,16 @@ class Identity(Protocol):
         """The certificates to send, in this order."""
 
     @property
-    def key(self) -> RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey:
+    def key(self) -> PrivateKeyTypes:
         """The key of the first certificate."""
+
+    @property
+    def manner(self) -> Manner:
+        """How the leg speaks."""
+
+    @property
+    def anchors(self) -> tuple[bytes, ...]:
+        """The certificates that the client is told to trust, as far as is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +69,8 @@ class SessionSpec:
     unread is destroyed by its own RST (10 of 25 were lost without, 0 of 25 with 150 ms).
     ``deadline``: silence of the client after which the verdict is ``hang``; the session goes on.
     ``waiting``: silence after which the fact ``waiting`` is noted. ``guarded``: nothing of the
-    client's is relayed to a server whose certificate failed.
+    client's is relayed to a server whose certificate failed. ``opening`` is what a client gets as
+    soon as it is connected (implicit TLS only); there is then neither TLS nor a mail server.
 
     A server leg is plain or has TLS in the same mode as the client's, and then ``trust``; raises
     ValueError for another combination.
@@ -78,6 +87,7 @@ class SessionSpec:
     waiting: float | None = None
     linger: float = 2.0
     guarded: bool = False
+    opening: Instead | None = None
 
     def __post_init__(self) -> None:
         if self.client == "plain":
@@ -86,3 +96,13 @@ class SessionSpec:
             raise ValueError(f"{self.client} before {self.server} cannot be joined")
         if self.server != "plain" and self.trust is None:
             raise ValueError("a server leg with TLS needs to know whom to trust")
+        if self.opening is not None:
+            self._check_opening(self.opening)
+
+    def _check_opening(self, opening: Instead) -> None:
+        if self.client != "implicit":
+            raise ValueError(
+                "only a client of implicit TLS can be met with octets of another kind"
+            )
+        if opening.when != "connected" or opening.offering is not None:
+            raise ValueError("an opening comes before the client has said or offered anything")

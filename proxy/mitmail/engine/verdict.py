@@ -89,6 +89,10 @@ class Witness:
     ungreeted: bool = False
     """The server was late with its greeting when the client left."""
     commands: list[str] = field(default_factory=list)
+    broke_off: str | None = None
+    """How our manner ended TLS on purpose, if it did."""
+    clear_commands: list[str] = field(default_factory=list)
+    """Mail commands that the client sent in clear after that."""
 
     def present(self, faults: frozenset[str]) -> None:
         """Our Certificate message went out; what anyone can see to be wrong with it."""
@@ -98,6 +102,8 @@ class Witness:
         """The client sent an alert."""
         if code in NO_VERDICT or not fatal:
             return None
+        if self.broke_off is not None:
+            return self._refused_broken(code)
         if code == DECODE_ERROR and self.we_closed:
             return None
         if self.presented is None:
@@ -108,6 +114,15 @@ class Witness:
             return self._refused_version(code)
         words = f"the client sent the alert {alert_name(code)} after our certificate"
         return Verdict("reject", "sure", words, self._suggested(code, self.presented), code)
+
+    def _refused_broken(self, code: int) -> Verdict | None:
+        if self.clear_commands:
+            return None
+        words = f"the client sent the alert {alert_name(code)} after {self._break()}"
+        return Verdict("reject", "sure", words, "transport", code)
+
+    def _break(self) -> str:
+        return f"the server had broken TLS off {self.broke_off}"
 
     def _refused_version(self, code: int) -> Verdict:
         words = f"the client refused the TLS version or cipher: alert {alert_name(code)}"
@@ -131,6 +146,23 @@ class Witness:
         words = f"no TLS version or cipher in common: {error}"
         return Verdict("reject", "sure", words, "tls-version")
 
+    def sent_no_certificate(self) -> Verdict:
+        """The client was told to show a certificate, and had none."""
+        words = "the server insisted on a client certificate, the client sent none"
+        return Verdict("reject", "sure", words, "client-certificate")
+
+    def in_clear(self, verb: str, *, credentials: bool) -> Verdict | None:
+        """The client sent a complete mail command in clear after TLS had been broken off."""
+        if verb in LEAVING:
+            return None
+        self.spoke = True
+        self.clear_commands.append(verb)
+        return self._spoke_in_clear(verb, " with credentials") if credentials else None
+
+    def _spoke_in_clear(self, verb: str, what: str = "") -> Verdict:
+        words = f"the client sent {verb}{what} in clear after {self._break()}"
+        return Verdict("none", "sure", words)
+
     def command(self, verb: str) -> Verdict | None:
         """The client sent a complete command through TLS; an unknown one has no verb.
 
@@ -152,6 +184,8 @@ class Witness:
 
     def closed(self) -> Verdict:
         """The client has gone, or the session is over."""
+        if self.broke_off is not None:
+            return self._gave_up(self.broke_off)
         if neutral := [verb for verb in self.commands if verb not in LEAVING]:
             words = f"the client sent {neutral[0]} through TLS, and no more"
             return Verdict("accept", "suspected", words)
@@ -164,6 +198,17 @@ class Witness:
             return Verdict("reject", "sure", words)
         words = "the client finished the handshake and closed without a command"
         return Verdict("reject", "suspected", words)
+
+    def _gave_up(self, how: str) -> Verdict:
+        if self.clear_commands:
+            return self._spoke_in_clear(self.clear_commands[0])
+        if self.we_closed:
+            return Verdict("none", "sure", "our side closed before the client had given up")
+        if self.spoke:
+            words = f"the client sent neither TLS nor a mail command after {self._break()}"
+            return Verdict("none", "sure", words)
+        words = f"the server broke TLS off {how}, and the client gave up"
+        return Verdict("reject", "sure", words, "transport")
 
     def _undecided(self) -> str | None:
         if self.presented is None:
@@ -188,4 +233,5 @@ class Witness:
         if self.spoke:
             return self.closed()
         phase = "after our certificate" if self.presented is not None else "before any certificate"
+        phase = phase if self.broke_off is None else f"after {self._break()}"
         return Verdict("hang", "sure", f"nothing from the client for {seconds:g} s {phase}")
