@@ -6,7 +6,7 @@ import pytest
 
 from mitmail.errors import MitmailError
 from mitmail.service import upstream
-from mitmail.service.service import is_loopback
+from mitmail.service.place import is_loopback
 
 HOST = "imap.example.com"
 

@@ -21,8 +21,9 @@ from mitmail.pki.store import Store
 from mitmail.plan import Plan, make
 from mitmail.plan.server import utc_now
 from mitmail.scenario import loader
+from mitmail.service.place import JUDGE, Patience
 from mitmail.service.record import Served
-from mitmail.service.service import JUDGE, Patience, Service
+from mitmail.service.service import Service
 from mitmail.service.upstream import Upstream
 
 USER, PASSWORD = "qa@customer.test", "Pass-4711"

@@ -50,8 +50,9 @@ def answers(house: House) -> Answers:
 
     async def ask(antivirus: str, endpoint: str) -> None:
         site = sites[antivirus]
-        root = site.plan.antivirus_root or site.plan.server_root
-        target = site.target(endpoint, house.roots(root.certificate))
+        shield = site.plan.antivirus_root
+        root = shield.certificate if shield else site.plan.server_roots[0]
+        target = site.target(endpoint, house.roots(root))
         for name, probe in present().items():
             cell = Cell(antivirus, endpoint, name)
             report = await probe(target, str(cell))
@@ -127,7 +128,7 @@ def test_nobody_saw_anybody_elses_leaf(answers: Answers) -> None:
 @pytest.mark.parametrize("antivirus", SHIELDS)
 def test_without_the_shields_root_nothing_moves(house: House, antivirus: str) -> None:
     site = house.open(house.plan("healthy", antivirus))
-    roots = house.roots(site.plan.server_root.certificate)
+    roots = house.roots(site.plan.server_roots[0])
     before = len(house.mail.inbox.messages)
 
     async def ask(endpoint: str) -> None:

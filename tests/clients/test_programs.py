@@ -173,7 +173,7 @@ def signers(site: Site) -> Iterable[bytes]:
     """The roots below which this site's leaves stand, whatever is wrong with them."""
     shield = site.plan.shield
     if shield is None:
-        return [site.plan.server_root.certificate]
+        return [site.plan.server_roots[0]]
     return [root.certificate for root in shield.roots.values()]
 
 

@@ -12,11 +12,11 @@ from mitmail.engine.session import Session
 from mitmail.judge import driver
 from mitmail.judge.client import Said
 from mitmail.judge.outcome import strongest
-from mitmail.scenario import loader
+from mitmail.scenario import sets
 
 type Tls = Literal["TLSv1_2", "TLSv1_3"]
 
-SCENARIOS = sorted(loader.load_all())
+SCENARIOS = sets.load("demo")
 PROGRAMS = ("openssl", "curl", "gnutls-cli")
 CLIENTS = ("python", *PROGRAMS)
 VERSIONS: tuple[Tls, ...] = ("TLSv1_2", "TLSv1_3")
@@ -65,7 +65,7 @@ def answers(house: House) -> Answers:
         if cell.client in clients:
             queues.setdefault((cell.scenario, cell.endpoint), []).append(cell)
     sites = {name: house.open(house.plan(name)) for name in SCENARIOS}
-    roots = {name: house.roots(site.plan.server_root.certificate) for name, site in sites.items()}
+    roots = {name: house.roots(site.plan.server_roots[0]) for name, site in sites.items()}
     found: Answers = {}
 
     async def ask(cells: list[Cell]) -> None:

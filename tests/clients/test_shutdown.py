@@ -12,7 +12,7 @@ import pytest
 
 from clients.house import PASSWORD, USER, House, Site
 from mitmail.endpoint import ENDPOINTS
-from mitmail.scenario import loader
+from mitmail.scenario import sets
 
 SECONDS = 10.0
 LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp
@@ -64,7 +64,7 @@ def open_to(port: int) -> list[str]:
 def test_everybody_gets_a_verdict_and_every_port_is_freed(tmp_path: Path, antivirus: str) -> None:
     before = listening() if sys.platform == "linux" else set()
     house, stack = House(tmp_path), ExitStack()
-    sites = [house.open(house.plan(name, antivirus)) for name in loader.load_all()]
+    sites = [house.open(house.plan(name, antivirus)) for name in sets.load("demo")]
     site = sites[0]
     ports = {one.port for each in sites for one in each.served.values()}
     ports |= set(house.mailstore.ports.values())

@@ -5,6 +5,7 @@ import random
 import re
 import socket
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,10 +80,10 @@ class ForPerson(Program):
 
 
 class ForProgram(Program):
-    """``mitmail serve --ready-json``."""
+    """``mitmail serve --ready-json``; ``through`` is a command that starts it."""
 
-    def __init__(self, home: Path, *arguments: str) -> None:
-        command = [*MITMAIL, "serve", "--ready-json", *arguments]
+    def __init__(self, home: Path, *arguments: str, through: Sequence[str] = ()) -> None:
+        command = [*through, *MITMAIL, "serve", "--ready-json", *arguments]
         super().__init__(command, environment(home))
 
     @property

@@ -8,10 +8,12 @@ import click
 
 from mitmail import __version__
 from mitmail.cli.author import lint_command, schema_command
-from mitmail.cli.browse import list_command, show_command
+from mitmail.cli.browse import list_command
 from mitmail.cli.ca import ca_group
 from mitmail.cli.demo import demo_command
+from mitmail.cli.new import new_command
 from mitmail.cli.serve import addon_command, serve_command
+from mitmail.cli.show import show_command
 from mitmail.errors import MitmailError
 
 EXAMPLES = """\b
@@ -49,7 +51,8 @@ def cli() -> None:
 
 
 for command in (
-    list_command, show_command, serve_command, demo_command, lint_command, schema_command,
+    list_command, show_command, serve_command, demo_command, new_command, lint_command,
+    schema_command,
     ca_group, addon_command,
 ):  # fmt: skip
     cli.add_command(command)

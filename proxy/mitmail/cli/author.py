@@ -36,8 +36,11 @@ def lint_command(paths: Sequence[Path], *, as_json: bool) -> None:
     click.echo("Nothing to mend.")
 
 
+NAMES = ["scenario", "vendor", "ready", "ready-all", "record", "list"]
+
+
 @click.command("schema")
-@click.argument("name", type=click.Choice(["scenario", "vendor", "ready", "record", "list"]))
+@click.argument("name", type=click.Choice(NAMES))
 def schema_command(name: str) -> None:
     """Print the JSON Schema of a file or of an output."""
     from mitmail.scenario.schema import schema

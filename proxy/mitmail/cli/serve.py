@@ -1,4 +1,4 @@
-"""``mitmail serve``: a scenario on six ports, until Ctrl-C."""
+"""``mitmail serve``: a scenario on six ports, or all of them, until Ctrl-C."""
 
 import sys
 from collections.abc import Sequence
@@ -10,7 +10,20 @@ from mitmail.cli.browse import scenarios_option
 
 
 @click.command("serve")
-@click.argument("scenario", default="healthy", metavar="[ID|FILE]")
+@click.argument("scenario", required=False, metavar="[ID|FILE]")
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Every scenario by its own name, <id>.mitmail.test, on the same six ports.",
+)
+@click.option("--set", "chosen", metavar="FILE|quick", help="With --all: these scenarios only.")
+@click.option(
+    "--hosts",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="With --all: write the lines for a hosts file.",
+)
 @click.option(
     "--antivirus",
     default="none",
@@ -58,13 +71,16 @@ from mitmail.cli.browse import scenarios_option
 )
 @scenarios_option
 def serve_command(
-    scenario: str,
+    scenario: str | None,
     antivirus: str,
     switches: Sequence[str],
     name: str | None,
     upstreams: Sequence[str],
     upstream_ca: Path | None,
+    chosen: str | None,
+    hosts: Path | None,
     *,
+    everything: bool,
     relay_unverified: bool,
     listen: str | None,
     port_offset: int,
@@ -72,10 +88,11 @@ def serve_command(
     ephemeral: bool,
     folders: Sequence[Path],
 ) -> None:
-    """Serve one scenario on six ports and say what each client does with it.
+    """Serve one scenario, or all, on six ports and say what each client does with it.
 
     \b
     mitmail serve expired
+    mitmail serve --all --hosts hosts.txt
     mitmail serve --antivirus norton
     mitmail serve --antivirus norton --upstream imap.example.com
     mitmail serve expired --name mail.example.com
@@ -98,6 +115,9 @@ def serve_command(
         ready_json=ready_json,
         ephemeral=ephemeral,
         folders=tuple(folders),
+        everything=everything,
+        chosen=chosen,
+        hosts=hosts,
     )
     sys.exit(asyncio.run(bench.run(orders)))
 

@@ -22,7 +22,7 @@ from mitmail.pki.store import Store
 from mitmail.plan import Expectation, Plan, Trusted, make
 from mitmail.plan.expectation import exception
 from mitmail.plan.server import utc_now
-from mitmail.scenario import loader
+from mitmail.scenario import loader, sets
 from mitmail.service.orders import USER
 from mitmail.service.record import Served
 from mitmail.service.service import Service
@@ -75,11 +75,11 @@ class Cell:
 
 
 def cases(store: Store) -> list[Case]:
-    """All scenarios bare and behind norton; their controls; the antivirus' root imported."""
+    """The demo's set, bare and behind norton; its controls; the antivirus' root imported."""
     now = utc_now()
     vendors = {name: loader.find_vendor(name) for name in ("norton", "generic")}
     found: list[Case] = []
-    for scenario in loader.load_all().values():
+    for scenario in map(loader.find, sets.load("demo")):
         bare = make(scenario, None, store, now=now)
         shielded = make(scenario, vendors["norton"], store, now=now)
         found += [Case(plan, SERVER_ROOT, plan.name) for plan in (bare, shielded)]
@@ -93,12 +93,18 @@ def cases(store: Store) -> list[Case]:
 
 
 async def run(
-    clients: Sequence[Client], *, done: Callable[[int, int], None] = lambda count, total: None
+    clients: Sequence[Client],
+    every: Sequence[Case] | None = None,
+    *,
+    done: Callable[[int, int], None] = lambda count, total: None,
 ) -> list[Cell]:
-    """Ask every client in every case on all six endpoints; ``done`` hears how far it is."""
+    """Ask every client in every case (the demo's, by default) on all of its endpoints.
+
+    ``done`` hears how far it is.
+    """
+    every = cases(Store(None)) if every is None else every
     password = secrets.token_urlsafe(12)
     async with _service(password) as (service, folder):
-        every = cases(Store(None))
         # Twice the cores: a client spends about half of its time waiting for our greeting.
         gate = asyncio.Semaphore(2 * (os.cpu_count() or 1))
         jobs = []
@@ -196,10 +202,10 @@ def _target(served: Served, case: Case, password: str, roots: Path) -> Target:
 
 
 def _write_roots(case: Case, file: Path) -> Path:
-    roots = [case.plan.server_root]
+    roots = [*case.plan.server_roots]
     if "antivirus-root" in case.trusted and case.plan.antivirus_root is not None:
-        roots.append(case.plan.antivirus_root)
-    file.write_bytes(b"".join(pem(root.certificate) for root in roots))
+        roots.append(case.plan.antivirus_root.certificate)
+    file.write_bytes(b"".join(map(pem, roots)))
     return file
 
 

@@ -22,7 +22,8 @@ TEXTS = (
 GNUTLS_TEXTS = (
     ("expired", "expired"),
     ("not yet activated", "not-yet-valid"),
-    ("does not match", "name-mismatch"),
+    ("intended purpose", "usage"),
+    ("the name in the certificate does not match", "name-mismatch"),
     ("issuer is unknown", "unknown-issuer"),
 )
 

@@ -1,4 +1,4 @@
-"""``mitmail serve``, for a person at the bench or for a program: one plan until it is stopped."""
+"""``mitmail serve``, for a person at the bench or for a program, until it is stopped."""
 
 import asyncio
 import json
@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -17,10 +17,17 @@ from mitmail.mailstore.seed import seed
 from mitmail.mailstore.server import Mailstore
 from mitmail.mailstore.store import Store as MailStore
 from mitmail.plan.server import utc_now
-from mitmail.service import notice, record
+from mitmail.service import gallery, guide, hosts, notice, record
+from mitmail.service.gallery import Gallery, Places
 from mitmail.service.orders import Orders, place, prepare
+from mitmail.service.place import BENCH, JUDGE, Patience, is_loopback
+from mitmail.service.reception import Reception
 from mitmail.service.record import Bench, Served
-from mitmail.service.service import BENCH, JUDGE, Observer, Service, is_loopback
+from mitmail.service.service import Observer, Service
+
+# A person's ports for cases that no name leads to: above those of the field, below those that
+# kernels give away. The six differ in their last two digits, so steps of 100 never meet.
+APART, STEP = 10_000, 100
 
 
 async def run(orders: Orders) -> int:
@@ -38,31 +45,92 @@ async def open_in(proxy: Proxy, orders: Orders, stack: AsyncExitStack) -> None:
     """
     stack.push_async_callback(proxy.stop)
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mitmail-")))
-    bench = prepare(orders, folder)
-    mail = MailStore(bench.user, bench.password, messages=seed(bench.user, utc_now()))
-    mailstore = await stack.enter_async_context(Mailstore(mail))
-    served = await Service(proxy, mailstore).open(
-        bench.plan,
-        _observer(bench, ready_json=orders.ready_json),
-        place=place(orders),
-        patience=JUDGE if orders.ready_json else BENCH,
-        upstream=bench.upstream,
-    )
+    show = _show_all if orders.everything else _show_one
+    await show(orders, folder, proxy, stack)
     # Before the mailstore: a session that is being ended may still want its answer.
     stack.push_async_callback(proxy.stop)
+
+
+async def _show_one(orders: Orders, folder: Path, proxy: Proxy, stack: AsyncExitStack) -> None:
+    bench = prepare(orders, folder)
+    service = Service(proxy, await _mailstore(bench.user, bench.password, stack))
+
+    def notify(happening: Happening, served: Served, number: int, session: Session) -> str | None:
+        return notice.happening(bench, happening, served, number, session)
+
+    served = await service.open(
+        bench.plan,
+        _records if orders.ready_json else _notices(notify),
+        place=place(orders),
+        patience=_patience(orders),
+        upstream=bench.upstream,
+    )
     _announce(orders, bench, served)
 
 
-def _observer(bench: Bench, *, ready_json: bool) -> Observer:
+async def _show_all(orders: Orders, folder: Path, proxy: Proxy, stack: AsyncExitStack) -> None:
+    shown = gallery.prepare(orders, folder, _nothing if orders.ready_json else _say)
+    for problem in shown.problems:
+        print(f"{problem} (left out)", file=sys.stderr)
+    host = place(orders).host
+    if orders.hosts is not None:
+        hosts.write(orders.hosts, host, shown.names)
+    service = Service(proxy, await _mailstore(shown.user, shown.password, stack))
+
+    def notify(happening: Happening, served: Served, number: int, session: Session) -> str | None:
+        bench = shown.bench(served.plan) if served.plan is not None else None
+        case = served.scenario
+        return notice.happening(bench, happening, served, number, session, case=case)
+
+    observe = _records if orders.ready_json else _notices(notify)
+    places = await _places(orders, shown, service, observe)
+    if orders.ready_json:
+        _say(json.dumps(gallery.ready(shown, places, orders.hosts)))
+    else:
+        _say(guide.welcome(shown, places, orders.hosts, exposed=not is_loopback(host)))
+
+
+async def _places(orders: Orders, shown: Gallery, service: Service, observe: Observer) -> Places:
+    apart: dict[str, dict[str, Served]] = {}
+    patience = _patience(orders)
+    for number, scenario_id in enumerate(shown.catalogue.apart):
+        if scenario_id not in shown.unsupported:
+            where = place(orders, APART + number * STEP)
+            apart[scenario_id] = await service.open(
+                shown.catalogue.plan(scenario_id), observe, place=where, patience=patience
+            )
+    reception = Reception(shown.catalogue, apart)
+    by_name = await service.open_by_name(
+        reception, observe, place=place(orders), patience=patience
+    )
+    return Places(by_name, apart)
+
+
+async def _mailstore(user: str, password: str, stack: AsyncExitStack) -> Mailstore:
+    mail = MailStore(user, password, messages=seed(user, utc_now()))
+    return await stack.enter_async_context(Mailstore(mail))
+
+
+def _patience(orders: Orders) -> Patience:
+    return JUDGE if orders.ready_json else BENCH
+
+
+def _records(happening: Happening, served: Served, number: int, session: Session) -> None:
+    if happening in {"verdict", "end"}:
+        make_record = record.verdict if happening == "verdict" else record.end
+        _say(json.dumps(make_record(served, number, session)))
+
+
+def _notices(notify: Callable[[Happening, Served, int, Session], str | None]) -> Observer:
     def observe(happening: Happening, served: Served, number: int, session: Session) -> None:
-        if not ready_json:
-            if text := notice.happening(bench, happening, served, number, session):
-                _say(text)
-        elif happening in {"verdict", "end"}:
-            make_record = record.verdict if happening == "verdict" else record.end
-            _say(json.dumps(make_record(served, number, session)))
+        if text := notify(happening, served, number, session):
+            _say(text)
 
     return observe
+
+
+def _nothing(text: str) -> None:
+    pass
 
 
 def _say(text: str) -> None:

@@ -1,6 +1,5 @@
 """What ``mitmail serve`` tells a person: what to type into the client, and what the client did."""
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,13 +9,9 @@ from mitmail.engine.context import is_address
 from mitmail.engine.session import Session
 from mitmail.engine.verdict import Verdict
 from mitmail.plan import Expectation, Trusted
+from mitmail.service import hosts
 from mitmail.service.record import Bench, Served
 
-HOSTS_FILES = {
-    "win32": r"C:\Windows\System32\drivers\etc\hosts (as administrator)",
-    "darwin": "/etc/hosts (with sudo)",
-}
-LINUX_HOSTS = "/etc/hosts (with sudo)"
 BOTH: frozenset[Trusted] = frozenset({"server-root", "antivirus-root"})
 
 
@@ -97,7 +92,7 @@ def _hosts(bench: Bench, host: str) -> list[str]:
         return []
     if is_address(name):  # no hosts file leads from an address to another
         return [f"What the client sends to {name} must be led to {host} by a route or NAT.", ""]
-    where = HOSTS_FILES.get(sys.platform, LINUX_HOSTS)
+    where = hosts.place()
     line = f"  {host} {name}"
     if bench.upstream is None or name != bench.upstream.host:
         return [f"The name must lead here; this line in {where}:", line, ""]
@@ -112,10 +107,20 @@ def _hosts(bench: Bench, host: str) -> list[str]:
 
 
 def happening(
-    bench: Bench, what: Happening, served: Served, number: int, session: Session
+    bench: Bench | None,
+    what: Happening,
+    served: Served,
+    number: int,
+    session: Session,
+    *,
+    case: str | None = None,
 ) -> str | None:
-    """One line for what happened in a session, and one for what to try next."""
-    who = f"{served.endpoint.name:5} session {number}: "
+    """One line for what happened in a session, and one for what to try next.
+
+    ``case`` names the scenario where there are many. ``bench`` is None where the client had to
+    choose one by name, and has not.
+    """
+    who = f"{served.endpoint.name:5} {f'{case} ' if case else ''}session {number}: "
     if what == "waiting":
         return f"{who}waiting: the client has the certificate and is silent; a dialog may be open"
     if what == "verdict" and session.verdict is not None:
@@ -130,23 +135,29 @@ def _words(verdict: Verdict) -> str:
     return f"{verdict.verdict}{reason}{certainty}: {verdict.evidence}"
 
 
-def _hint(bench: Bench, served: Served, session: Session) -> str | None:
+def _hint(bench: Bench | None, served: Served, session: Session) -> str | None:
     assert session.verdict is not None
     seen = {fact.fact for fact in session.facts}
     if session.error:
-        return "This is no word about the client. Look at the mail server."
+        no_word = "This is no word about the client."
+        return no_word if bench is None else f"{no_word} Look at the mail server."
     if "tls-on-starttls-port" in seen:
-        return _other(served.endpoint, "STARTTLS", "SSL/TLS", "implicit")
+        return _other(bench, served.endpoint, "STARTTLS", "SSL/TLS", "implicit")
     if "not-tls" in seen and served.endpoint.tls == "implicit":
-        return _other(served.endpoint, "SSL/TLS", "STARTTLS", "starttls")
+        return _other(bench, served.endpoint, "SSL/TLS", "STARTTLS", "starttls")
+    if bench is None:
+        return None
     if session.verdict.verdict in {"accept", "reject"} and bench.upstream is None:
         return _compared(bench, served, session.verdict)
     return None
 
 
-def _other(endpoint: Endpoint, this: str, other: str, mode: str) -> str:
+def _other(bench: Bench | None, endpoint: Endpoint, this: str, other: str, mode: str) -> str:
     twin = next(x for x in ENDPOINTS.values() if x.protocol == endpoint.protocol and x.tls == mode)
-    return f"This port expects {this}: choose {this} in the client, or {other} on {twin.name}."
+    words = f"This port expects {this}: choose {this} in the client"
+    if bench is not None and twin.name not in bench.plan.scenario.endpoints:
+        return f"{words}."
+    return f"{words}, or {other} on {twin.name}."
 
 
 def _compared(bench: Bench, served: Served, verdict: Verdict) -> str:

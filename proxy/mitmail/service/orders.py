@@ -9,26 +9,30 @@ from pathlib import Path
 
 from mitmail.endpoint import ENDPOINTS
 from mitmail.errors import MitmailError
-from mitmail.pki.authority import Authority
 from mitmail.pki.certificate import pem
+from mitmail.pki.keypool import KeyPool
 from mitmail.pki.store import Store, data_folder
-from mitmail.plan import Names, make
+from mitmail.plan import Names, is_ordinary, make
 from mitmail.plan.shield import Shield, root_slot
 from mitmail.scenario import loader
-from mitmail.scenario.hostname import is_hostname
+from mitmail.scenario.hostname import CUSTOMER, is_hostname
 from mitmail.service import upstream
+from mitmail.service.place import LOOPBACK, Place, is_loopback
 from mitmail.service.record import Bench
-from mitmail.service.service import LOOPBACK, Place, is_loopback
 from mitmail.service.upstream import Upstream
 
 USER = "qa@customer.test"
+HEALTHY = "healthy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orders:
-    """What ``mitmail serve`` was told."""
+    """What ``mitmail serve`` was told.
 
-    scenario: str = "healthy"
+    ``everything`` is ``--all``, ``chosen`` its ``--set``, and ``hosts`` its ``--hosts``.
+    """
+
+    scenario: str | None = None
     antivirus: str = "none"
     switches: frozenset[str] = frozenset()
     name: str | None = None
@@ -40,22 +44,29 @@ class Orders:
     ready_json: bool = False
     ephemeral: bool = False
     folders: tuple[Path, ...] = ()
+    everything: bool = False
+    chosen: str | None = None
+    hosts: Path | None = None
 
 
 def prepare(orders: Orders, folder: Path) -> Bench:
     """Resolve the orders; ``folder`` takes what need not outlive them. Raises MitmailError."""
-    _check(orders)
+    check(orders)
     behind = _upstream(orders)
-    scenario = loader.find(orders.scenario, orders.folders)
+    scenario = loader.find(orders.scenario or HEALTHY, orders.folders)
     vendor = None if orders.antivirus == "none" else loader.find_vendor(orders.antivirus)
     throw_away = orders.ready_json or orders.ephemeral
     kept_in = None if throw_away else data_folder(os.environ, sys.platform)
     store = Store(kept_in)
     names, also = _names(orders, behind)
     # A root that a machine may come to trust signs for test names and loopback only; one that
-    # plays the customer's own name must not be constrained (a second fault), so it is not kept.
+    # plays the customer's own name, or an odd one, must not be constrained (a second fault), so
+    # it is not kept.
     tame = names is None and all(is_loopback(address) for address in also)
-    server_store = store if tame else Store(None)
+    played = Names(scenario.connect_as or CUSTOMER, also)
+    tame = tame and is_ordinary(scenario.server, played)
+    # Their keys are not thrown away where they take long: a key alone proves nothing to anybody.
+    server_store = store if tame else Store(None, KeyPool(slow=store.keys))
     plan = make(
         scenario,
         vendor,
@@ -71,13 +82,18 @@ def prepare(orders: Orders, folder: Path) -> Bench:
         upstream=behind,
         user=USER,
         password=store.secret("password", lambda: secrets.token_urlsafe(9)),
-        root_file=_root_file(server_store, "server-root", plan.server_root, folder),
+        root_file=_root_file(server_store, "server-root", plan.server_roots, folder),
         antivirus_root_file=_antivirus_root_file(plan.shield, store, folder),
         kept_in=kept_in,
     )
 
 
-def _check(orders: Orders) -> None:
+def check(orders: Orders) -> None:
+    """Refuse orders that contradict each other; raises MitmailError."""
+    if orders.everything:
+        _check_all(orders)
+    elif orders.chosen or orders.hosts:
+        raise MitmailError("--set and --hosts are for --all")
     if orders.antivirus == "none" and orders.upstreams:
         raise MitmailError("--upstream needs an antivirus to stand before it: --antivirus norton")
     if orders.antivirus == "none" and orders.switches:
@@ -93,6 +109,20 @@ def _check(orders: Orders) -> None:
         )
 
 
+def _check_all(orders: Orders) -> None:
+    if orders.antivirus != "none" or orders.switches:
+        raise MitmailError("--all has no antivirus yet: serve one scenario behind --antivirus")
+    given = {
+        f"the scenario {orders.scenario}": orders.scenario is not None,
+        "--name": orders.name is not None,
+        "--upstream": orders.upstreams or orders.upstream_ca or orders.relay_unverified,
+    }
+    for what in (what for what, is_given in given.items() if is_given):
+        raise MitmailError(
+            f"--all serves every scenario by its own name, <id>.mitmail.test: leave out {what}"
+        )
+
+
 def _is_one_address(text: str) -> bool:
     try:
         address = ipaddress.ip_address(text)
@@ -104,14 +134,16 @@ def _is_one_address(text: str) -> bool:
 def _antivirus_root_file(shield: Shield | None, store: Store, folder: Path) -> Path | None:
     if shield is None:
         return None
-    return _root_file(store, root_slot(shield.vendor, "trusted"), shield.roots["trusted"], folder)
+    roots = (shield.roots["trusted"].certificate,)
+    return _root_file(store, root_slot(shield.vendor, "trusted"), roots, folder)
 
 
-def _root_file(store: Store, slot: str, root: Authority, folder: Path) -> Path:
-    if (kept := store.public_file(slot)) is not None:
+def _root_file(store: Store, slot: str, roots: tuple[bytes, ...], folder: Path) -> Path:
+    # A store publishes one root a slot; a client that trusts two needs both.
+    if (kept := store.public_file(slot)) is not None and len(roots) == 1:
         return kept
     file = folder / f"{slot}.pem"
-    file.write_bytes(pem(root.certificate))
+    file.write_bytes(b"".join(map(pem, roots)))
     return file
 
 
@@ -131,12 +163,13 @@ def _names(orders: Orders, behind: Upstream | None) -> tuple[Names | None, tuple
     return (Names(name, also) if name else None), also
 
 
-def place(orders: Orders) -> Place:
-    """Where the endpoints listen. Raises MitmailError."""
+def place(orders: Orders, shift: int = 0) -> Place:
+    """Where the endpoints listen; ``shift`` is added to the ports, too. Raises MitmailError."""
     host = orders.listen or LOOPBACK
     if orders.ready_json:
         return Place(host=host)
-    ports = {one.name: one.bench_port + orders.port_offset for one in ENDPOINTS.values()}
+    offset = orders.port_offset + shift
+    ports = {one.name: one.bench_port + offset for one in ENDPOINTS.values()}
     if not all(0 < port < 65536 for port in ports.values()):
         raise MitmailError(f"--port-offset {orders.port_offset} leads to ports that do not exist")
     return Place(host=host, ports=ports)

@@ -17,16 +17,27 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """One endpoint of one plan, and where it listens.
+    """One endpoint, where it listens, and the plan that is served there.
 
-    ``scenario`` is None when the mail server behind the shield is not ours.
+    ``plan`` is None where the client chooses one by name, and has not. ``scenario`` is None then,
+    and when the mail server behind the shield is not ours.
     """
 
-    plan: Plan
+    plan: Plan | None
     endpoint: Endpoint
     host: str
     port: int
     scenario: str | None
+
+    @property
+    def antivirus(self) -> str:
+        """The product in front of the mail server, or ``none``."""
+        return self.plan.antivirus if self.plan is not None else "none"
+
+    @property
+    def place(self) -> dict[str, object]:
+        """How a ready line says where a client connects to."""
+        return {"host": self.host, "port": self.port, "tls": self.endpoint.tls}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +70,7 @@ def ready(bench: Bench, served: Mapping[str, Served]) -> dict[str, object]:
         "password": bench.password,
         "root_file": str(bench.root_file),
         "antivirus_root_file": str(antivirus_root) if antivirus_root else None,
-        "endpoints": {
-            name: {"host": one.host, "port": one.port, "tls": one.endpoint.tls}
-            for name, one in served.items()
-        },
+        "endpoints": {name: one.place for name, one in served.items()},
     }
 
 
@@ -101,7 +109,7 @@ def _head(served: Served, kind: str, number: int) -> dict[str, object]:
         "session": number,
         "scenario": served.scenario,
         "endpoint": served.endpoint.name,
-        "antivirus": served.plan.antivirus,
+        "antivirus": served.antivirus,
     }
 
 
@@ -121,9 +129,10 @@ def _presented(session: Session) -> dict[str, object] | None:
     identity = session.presented.identity
     if identity is None:
         return None
+    leaf = next(iter(identity.chain), None)
     return {
-        "leaf_sha256": sha256(identity.chain[0]),
-        "issuer": _issuer(identity.chain[0]),
+        "leaf_sha256": None if leaf is None else sha256(leaf),
+        "issuer": None if leaf is None else _issuer(leaf),
         "chain": len(identity.chain),
     }
 

@@ -50,9 +50,9 @@ _VERDICT_RECORD: Final[Json] = _object(
         ),
         "presented": _object(
             {
-                "leaf_sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+                "leaf_sha256": {"type": ["string", "null"], "pattern": "^[0-9a-f]{64}$"},
                 "issuer": _WORD_OR_NULL,
-                "chain": {"type": "integer", "minimum": 1},
+                "chain": {"type": "integer", "minimum": 0},
             },
             nullable=True,
         ),
@@ -75,6 +75,17 @@ _END_RECORD: Final[Json] = _object(
         "facts": _FACTS,
     }
 )
+_ENDPOINTS: Final[Json] = {
+    "type": "object",
+    "propertyNames": _ENDPOINT,
+    "additionalProperties": _object(
+        {
+            "host": _WORD,
+            "port": {"type": "integer", "minimum": 1, "maximum": 65535},
+            "tls": {"enum": ["implicit", "starttls"]},
+        }
+    ),
+}
 _READY: Final[Json] = _object(
     {
         "schema": _ONE,
@@ -86,17 +97,27 @@ _READY: Final[Json] = _object(
         "password": _WORD,
         "root_file": _WORD,
         "antivirus_root_file": _WORD_OR_NULL,
-        "endpoints": {
+        "endpoints": _ENDPOINTS,
+    }
+)
+_READY_ALL: Final[Json] = _object(
+    {
+        "schema": _ONE,
+        "ready": {"const": True},
+        "all": {"const": True},
+        "antivirus": {"const": "none"},
+        "user": _WORD,
+        "password": _WORD,
+        "root_file": _WORD,
+        "hosts_file": _WORD_OR_NULL,
+        "endpoints": _ENDPOINTS | {"required": list(ENDPOINTS)},
+        "scenarios": {
             "type": "object",
-            "propertyNames": _ENDPOINT,
             "additionalProperties": _object(
-                {
-                    "host": _WORD,
-                    "port": {"type": "integer", "minimum": 1, "maximum": 65535},
-                    "tls": {"enum": ["implicit", "starttls"]},
-                }
+                {"name": _WORD, "root_file": _WORD, "endpoints": _ENDPOINTS | {"minProperties": 1}}
             ),
         },
+        "unsupported": {"type": "object", "additionalProperties": _WORD},
     }
 )
 _LIST: Final[Json] = _object(
@@ -135,6 +156,9 @@ def _document(name: str, title: str, body: Json) -> Json:
 
 DOCUMENTS: Final[dict[str, Json]] = {
     "ready": _document("ready", "The first line of mitmail serve --ready-json", _READY),
+    "ready-all": _document(
+        "ready-all", "The first line of mitmail serve --all --ready-json", _READY_ALL
+    ),
     "record": _document(
         "record",
         "Each further line of mitmail serve --ready-json",

@@ -1,48 +1,23 @@
 """Serving plans: one mailstore, one proxy, and for each plan its doors and shields."""
 
-import ipaddress
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 
 from mitmail.addon.proxy import Listener, Proxy
 from mitmail.addon.route import Happening, Route
 from mitmail.endpoint import ENDPOINTS, Endpoint
-from mitmail.engine.context import is_address
 from mitmail.engine.session import Session
-from mitmail.engine.spec import GREETING_HOLD, SessionSpec, Trust
+from mitmail.errors import MitmailError
 from mitmail.mailstore.server import Mailstore
 from mitmail.plan import Plan
+from mitmail.service.place import JUDGE, LOOPBACK, Patience, Place
+from mitmail.service.reception import Reception
 from mitmail.service.record import Served
+from mitmail.service.station import Station, door_route
 from mitmail.service.upstream import Upstream
 
-LOOPBACK = "127.0.0.1"
-
 type Observer = Callable[[Happening, Served, int, Session], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How long a silent client is waited for, in seconds.
-
-    ``waiting`` is when it is said that a dialog may be open; a judge says nothing of the kind.
-    """
-
-    deadline: float
-    waiting: float | None = None
-
-
-# A person may think about a dialog for long; a judge's client answers at once or hangs.
-BENCH = Patience(deadline=1800, waiting=3)
-JUDGE = Patience(deadline=10)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where endpoints listen: ``ports`` by endpoint name, 0 or absent for a free one."""
-
-    host: str = LOOPBACK
-    ports: Mapping[str, int] = field(default_factory=dict)
 
 
 class Service:
@@ -62,35 +37,82 @@ class Service:
         patience: Patience = JUDGE,
         upstream: Upstream | None = None,
     ) -> dict[str, Served]:
-        """Open a plan's endpoints, by name.
+        """Open a plan's endpoints, by name: those that its scenario is for, or its upstream's.
 
-        Raises CannotJudgeError when a port is taken.
+        Raises CannotJudgeError when a port is taken, MitmailError when no endpoint is left.
         """
-        site = _Site(next(self._plans), plan, patience, place or Place())
-        wanted = [ENDPOINTS[name] for name in (upstream.servers if upstream else ENDPOINTS)]
-        routes = {endpoint.name: site.door(endpoint, self._mailstore) for endpoint in wanted}
+        station = Station(next(self._plans), plan, patience, place or Place())
+        wanted = [ENDPOINTS[x] for x in upstream.servers] if upstream else _endpoints(plan)
+        routes = {endpoint.name: station.door(endpoint, self._mailstore) for endpoint in wanted}
         if upstream is not None:
-            routes = {x.name: site.shield_before(x, upstream) for x in wanted}
+            routes = {x.name: station.shield_before(x, upstream) for x in wanted}
         elif plan.shield is not None:
             doors = await self._proxy.open([Listener(x, LOOPBACK) for x in routes.values()])
-            routes = {x.name: site.shield(x, doors[routes[x.name].key]) for x in wanted}
-        return await self._listen(site, routes, observe, upstream)
+            routes = {x.name: station.shield(x, doors[routes[x.name].key]) for x in wanted}
+        scenario = None if upstream else plan.scenario.id
+
+        def serve(endpoint: Endpoint, port: int) -> Served:
+            return Served(plan, endpoint, station.place.host, port, scenario)
+
+        return await self._listen(station.place, routes, serve, observe)
+
+    async def open_by_name(
+        self,
+        reception: Reception,
+        observe: Observer,
+        *,
+        place: Place | None = None,
+        patience: Patience = JUDGE,
+    ) -> dict[str, Served]:
+        """Open six endpoints for a whole catalogue: each client names its case (SNI).
+
+        ``observe`` is told of the case that a session has chosen. Raises CannotJudgeError when a
+        port is taken.
+        """
+        number, at = next(self._plans), place or Place()
+        routes = {
+            x.name: door_route(
+                f"front-{number}-{x.name}", x, reception.chooser(x), self._mailstore, patience
+            )
+            for x in ENDPOINTS.values()
+        }
+
+        def serve(endpoint: Endpoint, port: int) -> Served:
+            return Served(None, endpoint, at.host, port, None)
+
+        def tell(happening: Happening, served: Served, number: int, session: Session) -> None:
+            observe(happening, reception.served(served, session), number, session)
+
+        return await self._listen(at, routes, serve, tell)
 
     async def _listen(
-        self, site: "_Site", routes: dict[str, Route], observe: Observer, upstream: Upstream | None
+        self,
+        place: Place,
+        routes: dict[str, Route],
+        serve: Callable[[Endpoint, int], Served],
+        observe: Observer,
     ) -> dict[str, Served]:
         served: dict[str, Served] = {}
         listeners = [
-            Listener(_observed(route, name, served, observe), site.place.host, site.port(name))
+            Listener(_observed(route, name, served, observe), place.host, place.ports.get(name, 0))
             for name, route in routes.items()
         ]
         ports = await self._proxy.open(listeners)
-        scenario = None if upstream else site.plan.scenario.id
         for name, route in routes.items():
-            served[name] = Served(
-                site.plan, ENDPOINTS[name], site.place.host, ports[route.key], scenario
-            )
+            served[name] = serve(ENDPOINTS[name], ports[route.key])
         return served
+
+
+def _endpoints(plan: Plan) -> list[Endpoint]:
+    # Before STARTTLS no client takes octets for the beginning of TLS.
+    instead = plan.door.manner.instead
+    at_once = instead is not None and instead.when == "connected"
+    wanted = [x for x in ENDPOINTS.values() if x.name in plan.scenario.endpoints]
+    if found := [x for x in wanted if x.tls == "implicit" or not at_once]:
+        return found
+    raise MitmailError(
+        f"{plan.scenario.file}: no endpoint is left: with when: connected name imaps, pop3s, smtps"
+    )
 
 
 def _observed(route: Route, name: str, served: dict[str, Served], observe: Observer) -> Route:
@@ -98,70 +120,3 @@ def _observed(route: Route, name: str, served: dict[str, Served], observe: Obser
         observe(happening, served[name], number, session)
 
     return replace(route, observe=tell)
-
-
-@dataclass(frozen=True, slots=True)
-class _Site:
-    number: int
-    plan: Plan
-    patience: Patience
-    place: Place
-
-    def port(self, endpoint: str) -> int:
-        return self.place.ports.get(endpoint, 0)
-
-    def door(self, endpoint: Endpoint, mailstore: Mailstore) -> Route:
-        """The simulated mail server; it is the front where there is no antivirus."""
-        behind = self.plan.shield is not None
-        spec = SessionSpec(
-            protocol=endpoint.protocol,
-            client=endpoint.tls,
-            server="plain",
-            choose=self.plan.choose_door,
-            deadline=self.patience.deadline,
-            waiting=self.patience.waiting,
-            # A shield of ours sends no late alerts: its client need not wait twice.
-            greeting_hold=0.0 if behind else GREETING_HOLD,
-        )
-        key = f"{'door' if behind else 'front'}-{self.number}-{endpoint.name}"
-        return Route(key=key, spec=spec, server=(LOOPBACK, mailstore.ports[endpoint.protocol]))
-
-    def shield(self, endpoint: Endpoint, door_port: int) -> Route:
-        """The simulated antivirus in front of our own door."""
-        trust = Trust(name=self.plan.name, roots=(self.plan.server_root.certificate,))
-        route = self._shield(endpoint, trust, (LOOPBACK, door_port), guarded=False)
-        return replace(route, to_door=True)
-
-    def shield_before(self, endpoint: Endpoint, upstream: Upstream) -> Route:
-        """The simulated antivirus in front of somebody's mail server."""
-        host, port = upstream.servers[endpoint.name]
-        # Where a hosts file leads the name to us, the server is named by its address.
-        name = self.plan.name if is_address(host) else host
-        trust = Trust(name=name, roots=upstream.roots, system=True)
-        guarded = not (upstream.relay_unverified or is_loopback(host))
-        return self._shield(endpoint, trust, (host, port), guarded=guarded)
-
-    def _shield(
-        self, endpoint: Endpoint, trust: Trust, server: tuple[str, int], *, guarded: bool
-    ) -> Route:
-        spec = SessionSpec(
-            protocol=endpoint.protocol,
-            client=endpoint.tls,
-            server=endpoint.tls,
-            choose=self.plan.choose_shield(endpoint.name),
-            trust=trust,
-            deadline=self.patience.deadline,
-            waiting=self.patience.waiting,
-            guarded=guarded,
-        )
-        return Route(key=f"front-{self.number}-{endpoint.name}", spec=spec, server=server)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine by its very name: nothing is looked up."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -1,0 +1,84 @@
+"""``mitmail show``: one scenario, or one simulated antivirus, explained."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mitmail.cli.browse import scenarios_option, summary
+from mitmail.endpoint import ENDPOINTS
+
+if TYPE_CHECKING:
+    from mitmail.scenario.model import Scenario
+    from mitmail.scenario.vendor import Vendor
+
+
+@click.command("show")
+@click.argument("name", metavar="ID|FILE|ANTIVIRUS")
+@scenarios_option
+@click.option("--json", "as_json", is_flag=True, help="As one JSON document.")
+def show_command(name: str, folders: Sequence[Path], *, as_json: bool) -> None:
+    """Explain one scenario, or one simulated antivirus."""
+    from mitmail.scenario import loader
+
+    if name in loader.vendor_files() and name not in loader.files(folders):
+        vendor = loader.find_vendor(name)
+        document = {"schema": 1} | vendor.model_dump(mode="json")
+        click.echo(json.dumps(document, indent=1) if as_json else _vendor(vendor))
+        return
+    scenario = loader.find(name, folders)
+    if as_json:
+        document = {"schema": 1} | summary(scenario) | scenario.model_dump(mode="json")
+        click.echo(json.dumps(document, indent=1))
+    else:
+        click.echo(_scenario(scenario))
+
+
+def _scenario(scenario: "Scenario") -> str:
+    from mitmail.cli import tree
+
+    expect = scenario.expect
+    reasons = f" ({' or '.join(expect.reasons)})" if expect.reasons else ""
+    lines = [
+        f"{scenario.id}: {scenario.title}",
+        "",
+        scenario.why,
+        "",
+        *tree.draw(scenario, ascii_only=not tree.can_draw(sys.stdout)),
+        "",
+        f"A correct client {expect.level} {expect.verdict}{reasons}.",
+        f"The rule:    {scenario.rule}",
+        f"The client:  connects to {scenario.connect_as or 'mail.customer.test'}",
+    ]
+    if len(scenario.endpoints) < len(ENDPOINTS):
+        lines.append(f"It is shown: on {', '.join(scenario.endpoints)} only")
+    if scenario.control is not None:
+        lines.append(f"The proof:   as {scenario.control.connect_as} the same server is fine")
+    return "\n".join(
+        [*lines, f"The file:    {scenario.file}", "", f"Try it: mitmail serve {name_of(scenario)}"]
+    )
+
+
+def name_of(scenario: "Scenario") -> str:
+    """What to type for this scenario: its id when it ships with mitmail, else its file."""
+    from mitmail.scenario import loader
+
+    return scenario.id if scenario.id in loader.shipped() else scenario.file
+
+
+def _vendor(vendor: "Vendor") -> str:
+    lines = [f"{vendor.id}: {vendor.title}", ""]
+    for signer in vendor.roots:
+        subject = ", ".join(f"{kind}={text}" for kind, text in vendor.subject(signer))
+        lines.append(f"The {signer} root: {subject}")
+    lines += ["", "Who signs what it finds on the mail server:"]
+    lines += [f"  {result:15} {signer}" for result, signer in vendor.policy.items()]
+    if vendor.switches:
+        lines += ["", "Switches (off unless asked for with --switch):"]
+        lines += [f"  {name}: {switch.description}" for name, switch in vendor.switches.items()]
+    for known in vendor.exceptions:
+        lines += ["", f"Known of {known.client} since {known.since}: {known.why}"]
+    return "\n".join([*lines, "", f"Try it: mitmail serve --antivirus {vendor.id}"])

@@ -1,0 +1,82 @@
+"""The routes of one plan: its doors, and the shields in front of them."""
+
+from dataclasses import dataclass, replace
+
+from mitmail.addon.route import Route
+from mitmail.endpoint import Endpoint
+from mitmail.engine.context import is_address
+from mitmail.engine.spec import GREETING_HOLD, Chooser, SessionSpec, Trust
+from mitmail.mailstore.server import Mailstore
+from mitmail.plan import Plan
+from mitmail.service.greeting import greeting, opening
+from mitmail.service.place import LOOPBACK, Patience, Place, is_loopback
+from mitmail.service.upstream import Upstream
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """One plan at one place; ``number`` tells its routes from those of other stations."""
+
+    number: int
+    plan: Plan
+    patience: Patience
+    place: Place
+
+    def door(self, endpoint: Endpoint, mailstore: Mailstore) -> Route:
+        """The simulated mail server; it is the front where there is no antivirus."""
+        identity = greeting(self.plan.door, endpoint.protocol)
+        behind = self.plan.shield is not None
+        key = f"{'door' if behind else 'front'}-{self.number}-{endpoint.name}"
+        route = door_route(key, endpoint, lambda seen, sni: identity, mailstore, self.patience)
+        spec = replace(
+            route.spec,
+            # A shield of ours sends no late alerts: its client need not wait twice.
+            greeting_hold=0.0 if behind else GREETING_HOLD,
+            opening=opening(identity),
+        )
+        return replace(route, spec=spec)
+
+    def shield(self, endpoint: Endpoint, door_port: int) -> Route:
+        """The simulated antivirus in front of our own door."""
+        trust = Trust(name=self.plan.name, roots=self.plan.server_roots)
+        route = self._shield(endpoint, trust, (LOOPBACK, door_port), guarded=False)
+        return replace(route, to_door=True)
+
+    def shield_before(self, endpoint: Endpoint, upstream: Upstream) -> Route:
+        """The simulated antivirus in front of somebody's mail server."""
+        host, port = upstream.servers[endpoint.name]
+        # Where a hosts file leads the name to us, the server is named by its address.
+        name = self.plan.name if is_address(host) else host
+        trust = Trust(name=name, roots=upstream.roots, system=True)
+        guarded = not (upstream.relay_unverified or is_loopback(host))
+        return self._shield(endpoint, trust, (host, port), guarded=guarded)
+
+    def _shield(
+        self, endpoint: Endpoint, trust: Trust, server: tuple[str, int], *, guarded: bool
+    ) -> Route:
+        spec = SessionSpec(
+            protocol=endpoint.protocol,
+            client=endpoint.tls,
+            server=endpoint.tls,
+            choose=self.plan.choose_shield(endpoint.name),
+            trust=trust,
+            deadline=self.patience.deadline,
+            waiting=self.patience.waiting,
+            guarded=guarded,
+        )
+        return Route(key=f"front-{self.number}-{endpoint.name}", spec=spec, server=server)
+
+
+def door_route(
+    key: str, endpoint: Endpoint, choose: Chooser, mailstore: Mailstore, patience: Patience
+) -> Route:
+    """A simulated mail server in front: ``choose`` says what each client is shown."""
+    spec = SessionSpec(
+        protocol=endpoint.protocol,
+        client=endpoint.tls,
+        server="plain",
+        choose=choose,
+        deadline=patience.deadline,
+        waiting=patience.waiting,
+    )
+    return Route(key=key, spec=spec, server=(LOOPBACK, mailstore.ports[endpoint.protocol]))
