@@ -34,6 +34,14 @@ demo: $(VENV)/ready ## See it work: the first scenarios against the clients on t
 test: $(VENV)/ready ## Run the tests (a part of them: .venv/bin/pytest tests/test_engine_verdict.py).
 	$(BIN)/python -m pytest -q -n auto --dist loadfile
 
+.PHONY: proof
+proof: $(VENV)/ready ## Put every case to every verifier here, today and in a year: docs/proof.md.
+	cd tests && $(abspath $(BIN))/python -W ignore -m proof.write
+
+.PHONY: docs
+docs: $(VENV)/ready ## Write the catalogue's page, docs/catalogue.md.
+	$(BIN)/mitmail list --markdown > docs/catalogue.md.new && mv docs/catalogue.md.new docs/catalogue.md
+
 .PHONY: check
 check: $(VENV)/ready ## Lint, check formatting, check types (also as Windows and macOS see them).
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""The wheel carries the code and every YAML file of the checkout, and it works by itself."""
+"""The wheel carries the code and every data file of the checkout, and it works by itself."""
 
 import os
 import subprocess
@@ -36,7 +36,8 @@ def test_the_wheel_holds_the_code_and_the_data_and_nothing_else(wheel: Path) -> 
     shipped = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
 
     code = {f"mitmail/{file}" for file in files_in("proxy/mitmail", ".py")} | {"mitmail/py.typed"}
-    data = {f"mitmail/data/{d}/{f}" for d in ("scenarios", "certs") for f in files_in(d, ".yaml")}
+    kinds = (("scenarios", ".yaml"), ("scenarios", ".set"), ("certs", ".yaml"))
+    data = {f"mitmail/data/{d}/{file}" for d, suffix in kinds for file in files_in(d, suffix)}
     assert shipped == code | data
 
 
