@@ -38,6 +38,10 @@ test: $(VENV)/ready ## Run the tests (a part of them: .venv/bin/pytest tests/tes
 proof: $(VENV)/ready ## Put every case to every verifier here, today and in a year: docs/proof.md.
 	cd tests && $(abspath $(BIN))/python -W ignore -m proof.write
 
+.PHONY: hostile
+hostile: $(VENV)/ready ## Garble 10,000 dialogues with each server of the mailstore (minutes).
+	HOSTILE_ROUNDS=10000 $(BIN)/python -m pytest -q tests/test_mailstore_hostile.py
+
 .PHONY: docs
 docs: $(VENV)/ready ## Write the catalogue's page, docs/catalogue.md.
 	$(BIN)/mitmail list --markdown > docs/catalogue.md.new && mv docs/catalogue.md.new docs/catalogue.md

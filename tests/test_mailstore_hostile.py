@@ -4,6 +4,7 @@ import asyncio
 import base64
 import gc
 import logging
+import os
 import random
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
@@ -19,7 +20,7 @@ from mitmail.mailstore.store import MAILBOXES, Store
 USER, PASSWORD = "qa@customer.test", "secret"
 DEADLINE = 10.0
 PATIENCE = 3.0  # what is linear takes 0.1 s; what is not takes minutes
-ROUNDS, BATCH = 2000, 100
+ROUNDS, BATCH = int(os.environ.get("HOSTILE_ROUNDS", "500")), 100
 PLAIN = base64.b64encode(f"\0{USER}\0{PASSWORD}".encode())
 
 LOGINS = {
@@ -110,7 +111,7 @@ def _no_log_noise(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("protocol", COMMANDS)
-def test_2000_garbled_dialogues_neither_crash_nor_hang_nor_fill_memory(protocol: str) -> None:
+def test_garbled_dialogues_neither_crash_nor_hang_nor_fill_memory(protocol: str) -> None:
     async def attack() -> list[int]:
         store = Store(USER, PASSWORD)
         sizes = []

@@ -2,7 +2,7 @@
 
 Imports point one way; each layer may use those above it::
 
-    shipped, errors
+    shipped, errors, endpoint, manner
     pki          keys, DER, certificates, the CA store
     wire         ClientHello parser, SMTP/IMAP/POP3 dialogue trackers; no I/O
     scenario     what a scenario file and a vendor profile may say
@@ -10,6 +10,7 @@ Imports point one way; each layer may use those above it::
     engine       TLS legs and the session state machine; no I/O
     addon        the mitmproxy addon, the only user of mitmproxy
     mailstore    the embedded mail server, clear text only
+    service      plans being served: listeners, records, notices
     judge        real mail clients, driven
     cli          the command line
 """

@@ -15,4 +15,6 @@ def hearing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hearing]:
     """``mitmail serve --all`` on free ports, until the tests are over."""
     with ForProgram(tmp_path_factory.mktemp("catalogue"), "--all") as serving:
         serving.line('"ready"', seconds=READY)
-        yield Hearing(serving.ready)
+        hearing = Hearing(serving.ready)
+        hearing.ask_all(hearing.verifiers)  # side by side: they mostly wait
+        yield hearing

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 
@@ -37,10 +38,21 @@ class Known:
 @cache
 def known() -> tuple[Known, ...]:
     """The known disagreements, as their file has them."""
-    said = YAML(typ="safe").load(KNOWN.read_text(encoding="utf-8"))
     return tuple(
-        Known(tuple(x["cases"]), tuple(x["verifiers"]), x["does"], x["because"]) for x in said
+        Known(tuple(x["cases"]), tuple(x["verifiers"]), x["does"], x["because"])
+        for x in _file()["known"]
     )
+
+
+def is_measured(verifier: Verifier) -> bool:
+    """Whether the known disagreements were measured with this version."""
+    measured: dict[str, str] = _file()["measured"]
+    return ".".join(verifier.version.split(".")[:2]) == measured[verifier.name]
+
+
+@cache
+def _file() -> Any:
+    return YAML(typ="safe").load(KNOWN.read_text(encoding="utf-8"))
 
 
 def disagreement(said: Scenario, verifier: Verifier, word: Word) -> tuple[str, str] | None:

@@ -4,6 +4,8 @@ Every file is served as users serve it, and put to every verifier of this machin
 verifier is known to do otherwise, ``known.yaml`` says why.
 """
 
+import os
+
 import pytest
 
 from mitmail.scenario import loader, sets
@@ -17,6 +19,7 @@ from proof.judgement import (
     Known,
     disagreement,
     families,
+    is_measured,
     known,
     vector,
 )
@@ -56,7 +59,10 @@ def test_a_verifier_sees_what_the_file_says_and_nothing_else(hearing: Hearing, n
         if found is None or excuse is None or found[0] != excuse.does:
             expected = f" (known: {excuse.does})" if excuse else ""
             strange.append(f"{scenario}: {' '.join(found) if found else 'agrees'}{expected}")
-    assert not strange, "\n".join([f"{name} {verifier.version}:", *strange])
+    said = "\n".join([f"{name} {verifier.version}:", *strange])
+    if strange and not is_measured(verifier) and not os.environ.get("CI"):
+        pytest.skip(f"not measured with this version: {said}")
+    assert not strange, said
 
 
 @pytest.mark.parametrize("said", cases("reject", "must"), ids=lambda said: said.id)

@@ -121,7 +121,13 @@ def _apply[T](rules: tuple[Rule[T], ...], part: str, said: T) -> list[Fault]:
 def _filled(words: str, said: object) -> str:
     times = {x: written(getattr(said, x)) for x in ("not_before", "not_after") if hasattr(said, x)}
     lists = {x: ", ".join(getattr(said, x)) for x in _LISTS if hasattr(said, x)}
-    return words.format(said, **times, **lists)
+    return words.format(said, key=_key(said), **times, **lists)
+
+
+def _key(said: object) -> str:
+    if not isinstance(said, Certificate):
+        return ""
+    return said.key if said.key_form == "plain" else f"{said.key}, {said.key_form}"
 
 
 def _names(server: Server, host: str) -> Iterator[Fault]:

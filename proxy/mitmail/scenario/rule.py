@@ -39,6 +39,12 @@ ENCODING: Final = {
 SERVER_PURPOSES: Final = {"serverAuth", "anyExtendedKeyUsage"}
 # The one that TLS 1.3 demands and the one that it recommends (RFC 8446 section 9.1).
 EVERYDAY_GROUPS: Final = {"secp256r1", "x25519"}
+# RFC 9325 section 4.2 and RFC 7905; with any of these TLS 1.2 is as it should be.
+EVERYDAY_CIPHERS: Final = {
+    f"ECDHE-{key}-{cipher}"
+    for key in ("ECDSA", "RSA")
+    for cipher in ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305")
+}
 # handshake_failure and protocol_version (RFC 8446 section 6.2): nothing in common, they say.
 VERSION_ALERTS: Final = {40, 70}
 
@@ -97,11 +103,29 @@ def _is_no_utf8(said: Certificate) -> bool:
     return False
 
 
+def _has_odd_ca_key(said: Certificate) -> bool:
+    return said.key in ODD_CA_KEYS or said.key_form == "pss"
+
+
+def _has_poor_ciphers_only(said: Tls) -> bool:
+    # They bind up to TLS 1.2: a client of TLS 1.3 meets none of them.
+    return bool(said.ciphers) and not (
+        "TLSv1.3" in said.versions or set(said.ciphers) & EVERYDAY_CIPHERS
+    )
+
+
+def _answers(said: Staple) -> bool:
+    # A response that is not successful has no more to it than its status (RFC 6960 4.2.1).
+    return said.status != "try-later"
+
+
 # fmt: off
 _EVERY: Final[tuple[Rule[Certificate], ...]] = (
     rule("expired: {not_after}", "expired", lambda c: c.not_after <= NOW),
     rule("not yet valid: {not_before}", "not-yet-valid", lambda c: c.not_before > NOW),
     rule("a weak or odd key: {0.key}", "weak policy", lambda c: c.key in WEAK_KEYS),
+    rule("the curve is given by explicit parameters", "malformed policy",
+         lambda c: c.key_form == "explicit"),
     rule("extendedKeyUsage: not for servers", "usage", lambda c: not _serves(c)),
     rule("a critical extension that nobody knows", "policy malformed",
          lambda c: any(x.critical for x in c.add)),
@@ -116,8 +140,6 @@ _BELOW_THE_ANCHOR: Final[tuple[Rule[Certificate], ...]] = (
     rule("signed with {0.signature}", "weak", lambda c: c.signature in WEAK_HASHES),
     rule("signed with a digest that few clients take: {0.signature}",
          "policy weak bad-signature unknown-issuer", lambda c: c.signature == "sha224"),
-    rule("the curve is given by explicit parameters", "malformed policy",
-         lambda c: c.key_form == "explicit"),
     rule("an odd serial number: {0.serial}", "malformed", lambda c: c.serial is not None),
     rule("one bit of its signature is flipped", "bad-signature unknown-issuer",
          lambda c: c.damage == "signature-bit"),
@@ -142,7 +164,7 @@ _LEAF: Final[tuple[Rule[Certificate], ...]] = (
          lambda c: LONGEST_LIFE < c.lives < NEVER and c.not_after > NOW),
     rule("a very long key: {0.key}", "limit policy", lambda c: c.key == "rsa8192"),
     rule("a key for RSASSA-PSS only", "tls-version policy", lambda c: c.key_form == "pss"),
-    rule("a key that few clients take: {0.key}", "tls-version policy weak bad-signature",
+    rule("a key that few clients take: {key}", "tls-version policy weak bad-signature",
          lambda c: c.key in ODD_KEYS),
     rule("says that it is a CA", "usage constraint", lambda c: c.ca),
     rule("extendedKeyUsage: any", "usage",
@@ -167,14 +189,14 @@ _LEAF: Final[tuple[Rule[Certificate], ...]] = (
     rule("{0.padding} octets of padding", "limit", lambda c: c.padding >= LARGE),
 )
 _AUTHORITY: Final[tuple[Rule[Certificate], ...]] = (
+    rule("a key that few clients take: {key}", "policy weak bad-signature unknown-issuer",
+         _has_odd_ca_key),
     rule("is not a CA", "constraint unknown-issuer usage",
          lambda c: c.version < 3 or not c.ca or "bc" in c.omit),
     rule("keyUsage: not for certificates", "usage constraint unknown-issuer",
          lambda c: not _may(c, "keyCertSign")),
 )
 _INTERMEDIATE: Final[tuple[Rule[Certificate], ...]] = (
-    rule("a key that few clients take: {0.key}", "policy weak bad-signature unknown-issuer",
-         lambda c: c.key in ODD_CA_KEYS),
     rule("basicConstraints is not critical", "constraint policy",
          lambda c: "bc" in c.not_critical),
     rule("a CA without a name", "malformed unknown-issuer", lambda c: c.subject == {}),
@@ -190,8 +212,10 @@ TRUSTED_LEAF: Final = (*_EVERY, *_LEAF)
 TLS: Final[tuple[Rule[Tls], ...]] = (
     rule("speaks {versions} only", "tls-version weak",
          lambda t: not set(t.versions) & set(MODERN)),
-    rule("speaks {ciphers} only", "tls-version weak", lambda t: t.ciphers and not t.dh_bits),
-    rule("a Diffie-Hellman group of {0.dh_bits} bits", "weak tls-version", lambda t: t.dh_bits),
+    rule("speaks {ciphers} only", "tls-version weak",
+         lambda t: not t.dh_bits and _has_poor_ciphers_only(t)),
+    rule("a Diffie-Hellman group of {0.dh_bits} bits", "weak tls-version",
+         lambda t: t.dh_bits and _has_poor_ciphers_only(t)),
     rule("insists on a client certificate", "client-certificate transport",
          lambda t: t.client_certificate == "required"),
     rule("signs the handshake with another key", "bad-signature", lambda t: t.wrong_key),
@@ -208,12 +232,13 @@ TLS: Final[tuple[Rule[Tls], ...]] = (
 )
 STAPLE: Final[tuple[Rule[Staple], ...]] = (
     rule("says revoked", "revoked", lambda s: s.status == "revoked"),
-    rule("says {0.status}", "policy revoked", lambda s: s.status in {"unknown", "try-later"}),
-    rule("too old", "policy", lambda s: s.next_update <= NOW),
-    rule("from the future", "policy", lambda s: s.this_update > NOW),
-    rule("signed by another key", "policy bad-signature", lambda s: s.signer == "stranger"),
+    rule("says {0.status}", "policy", lambda s: s.status in {"unknown", "try-later"}),
+    rule("too old", "policy", lambda s: _answers(s) and s.next_update <= NOW),
+    rule("from the future", "policy", lambda s: _answers(s) and s.this_update > NOW),
+    rule("signed by another key", "policy bad-signature",
+         lambda s: _answers(s) and s.signer == "stranger"),
     rule("signed by a server that nobody put in charge", "policy bad-signature",
-         lambda s: s.signer == "upstart"),
-    rule("for another certificate", "policy", lambda s: s.about == "other"),
+         lambda s: _answers(s) and s.signer == "upstart"),
+    rule("for another certificate", "policy", lambda s: _answers(s) and s.about == "other"),
 )
 # fmt: on
