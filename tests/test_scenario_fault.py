@@ -190,6 +190,15 @@ def test_a_common_name_is_held_to_the_limits_where_nothing_else_names_the_host()
     assert "nameConstraints do not allow the name" not in words
 
 
+def test_an_odd_key_is_named_with_how_it_is_written() -> None:
+    reasons_ = "policy weak bad-signature unknown-issuer"
+    for said, words in (
+        ({"key": "ed448"}, "a key that few clients take: ed448"),
+        ({"key": "rsa2048", "key_form": "pss"}, "a key that few clients take: rsa2048, pss"),
+    ):
+        assert wrong({"root": said}) == [fault("root", words, reasons_)]
+
+
 # -- names ----
 
 
@@ -288,7 +297,7 @@ def test_of_what_nobody_can_read_no_name_is_told(server: dict[str, Any]) -> None
             {"tls": {"ciphers": ["AES128-SHA"], "versions": ["TLSv1.2"]}},
             fault("tls", "speaks AES128-SHA only", "tls-version weak"),
         ),
-        ({"staple": {"status": "unknown"}}, fault("staple", "says unknown", "policy revoked")),
+        ({"staple": {"status": "unknown"}}, fault("staple", "says unknown", "policy")),
         (
             {"leaf": {"must_staple": True}},
             fault("staple", "none, though the certificate demands one", "policy"),

@@ -17,6 +17,7 @@ from mitmail.scenario.server import Server
 from mitmail.scenario.tls import Staple, Tls
 
 CRITICAL = {"oid": "1.3.6.1.4.1.32473.2", "value": "0500", "critical": True}
+TLS12 = {"versions": ["TLSv1.2"]}
 PLACES = {"leaf": "leaf", "ca": "intermediate", "anchor": "root"}
 
 # What a file says of a certificate that breaks the rule of these words, in any place.
@@ -97,15 +98,21 @@ CERTIFICATE: dict[str, list[dict[str, Any]]] = {
         {"name_constraints": {"permitted": ["a.test", ".b.test"]}},
         {"name_constraints": {"excluded": [".b.test"]}},
     ],
-    "a key that few clients take: {0.key}": [
+    "a key that few clients take: {key}": [
         {"key": x}
         for x in ("ec224", "secp256k1", "brainpool256", "ed25519", "ed448", "dsa2048", "mldsa65")
     ],
 }  # fmt: skip
 TLS: dict[str, list[dict[str, Any]]] = {
     "speaks {versions} only": [{"versions": ["TLSv1.0"]}, {"versions": ["SSLv3", "TLSv1.1"]}],
-    "speaks {ciphers} only": [{"ciphers": ["RC4-SHA"]}],
-    "a Diffie-Hellman group of {0.dh_bits} bits": [{"dh_bits": x} for x in (512, 1024, 2048)],
+    "speaks {ciphers} only": [
+        {"ciphers": ["RC4-SHA"], **TLS12},
+        {"ciphers": ["ECDHE-ECDSA-AES128-SHA", "AES128-GCM-SHA256"], **TLS12},
+    ],
+    "a Diffie-Hellman group of {0.dh_bits} bits": [
+        {"ciphers": ["DHE-RSA-AES128-GCM-SHA256"], "dh_bits": x, **TLS12}
+        for x in (512, 1024, 2048)
+    ],
     "insists on a client certificate": [{"client_certificate": "required"}],
     "signs the handshake with another key": [{"wrong_key": True}],
     "warns of an unknown name, in TLS 1.3": [
@@ -182,6 +189,13 @@ HARMLESS_TLS: list[dict[str, Any]] = [
     {"client_certificate": "optional"},
     {"unrecognized_name": True, "versions": ["TLSv1.2"]},
     {"unrecognized_name": True, "versions": ["TLSv1.1", "TLSv1.2"]},
+    {"ciphers": ["ECDHE-ECDSA-AES256-GCM-SHA384"], **TLS12},
+    {"ciphers": ["RC4-SHA", "ECDHE-RSA-CHACHA20-POLY1305"], **TLS12},
+    # A client of TLS 1.3 never meets the ciphers and groups of TLS 1.2.
+    {"ciphers": ["RC4-SHA"]},
+    {"ciphers": ["DHE-RSA-AES128-GCM-SHA256"], "dh_bits": 512},
+    # Without ciphers there are better ones than those that need the group.
+    {"dh_bits": 512, **TLS12},
     {"record_size": 1},
     {"segment_size": 1},
 ]
@@ -251,6 +265,42 @@ def test_what_is_odd_in_tls_and_allowed_breaks_no_rule(said: dict[str, Any]) -> 
 @pytest.mark.parametrize("said", HARMLESS_STAPLES)
 def test_what_is_odd_in_a_staple_and_allowed_breaks_no_rule(said: dict[str, Any]) -> None:
     assert broken(rule.STAPLE, Staple.model_validate(said)) == set()
+
+
+@pytest.mark.parametrize("role", ["ca", "anchor"])
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"key": "rsa2048", "key_form": "pss"}, "a key that few clients take: {key}"),
+        ({"key": "ed448"}, "a key that few clients take: {key}"),
+        ({"key_form": "explicit"}, "the curve is given by explicit parameters"),
+    ],
+)
+def test_the_key_of_every_ca_has_to_be_understood_the_trusted_ones_too(
+    role: str, said: dict[str, Any], words: str
+) -> None:
+    """RFC 5280 section 6.1.1 (d): the anchor's key and its parameters are input to the path."""
+    assert broken(EVERY_PLACE[role], said_of(role, said)) == {words}
+
+
+def test_the_curve_of_a_trusted_leaf_has_to_be_understood() -> None:
+    said = said_of("leaf", {"key_form": "explicit"})
+    assert broken(rule.TRUSTED_LEAF, said) == {"the curve is given by explicit parameters"}
+
+
+def test_a_response_that_says_try_later_says_nothing_else() -> None:
+    """RFC 6960 section 4.2.1: without responseBytes it has no times, no signer and no subject."""
+    for said in (
+        {"next_update": "-1d"}, {"this_update": "+1d"}, {"signer": "stranger"},
+        {"signer": "upstart"}, {"about": "other"},
+    ):  # fmt: skip
+        staple = Staple.model_validate({"status": "try-later", **said})
+        assert broken(rule.STAPLE, staple) == {"says {0.status}"}, said
+
+
+def test_only_a_response_that_says_revoked_lets_a_client_say_revoked() -> None:
+    said = [one.words for one in rule.STAPLE if "revoked" in one.reasons]
+    assert said == ["says revoked"]
 
 
 def test_every_rule_has_an_example_here_and_every_example_a_rule() -> None:

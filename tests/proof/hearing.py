@@ -66,7 +66,11 @@ class Hearing:
     def _ask(self, verifier: Verifier) -> dict[str, Word]:
         heard = [id_ for id_, said in self.scenarios.items() if concerns(said, verifier)]
         words = verifier.ask([self.target(id_) for id_ in heard])
-        return dict(zip(heard, words, strict=True))
+        said = dict(zip(heard, words, strict=True))
+        # One that could not judge may have had too little of a busy machine: it is asked again.
+        again = [id_ for id_, word in said.items() if word.verdict == "error"]
+        words = verifier.ask([self.target(id_) for id_ in again]) if again else []
+        return said | dict(zip(again, words, strict=True))
 
     def about(self, scenario: str) -> dict[Verifier, Word]:
         """What every verifier says of a case."""
