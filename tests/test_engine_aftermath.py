@@ -9,6 +9,7 @@ from mitmail.engine.action import Announce, Connect, Reset
 from mitmail.engine.spec import Mode, SessionSpec
 from mitmail.engine.verdict import Witness
 from mitmail.manner import Instead, Manner, Version
+from mitmail.wire.clienthello import LIMIT, ClientHello, parse
 from plain_driver import LOGIN, ask_gnutls, ask_openssl
 from talk import GREETING, Talk, alert, hello, identity, trusting
 
@@ -315,3 +316,17 @@ def test_a_session_announces_one_verdict_whatever_comes_later() -> None:
     talk.client.says(b"a LOGIN qa secret\r\nb SELECT inbox\r\n")
     talk.client.leaves()
     assert sum(isinstance(action, Announce) for action in talk.actions) == 1
+
+
+def test_handshake_records_without_end_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+
+    def count(octets: bytes) -> ClientHello | None:
+        read.append(len(octets))
+        return parse(octets)
+
+    monkeypatch.setattr("mitmail.engine.aftermath.parse", count)
+    talk = opened("stall")
+    for _ in range(100):
+        talk.client.says(b"\x16\x03\x01\x40\x00\x01\x00\xff\xff" + bytes(16380))
+    assert max(read) < 2 * LIMIT

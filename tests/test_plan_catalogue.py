@@ -61,7 +61,7 @@ def catalogue(scenarios: dict[str, Scenario], slow: Path) -> Catalogue:
 
 
 def lasting_keys(folder: Path) -> Store:
-    return Store(None, KeyPool(slow=KeyPool(folder)))
+    return Store(None, KeyPool(shared=KeyPool(folder)))
 
 
 def few(*ids: str) -> dict[str, Scenario]:

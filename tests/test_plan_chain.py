@@ -90,29 +90,36 @@ def test_a_key_that_is_quick_to_make_is_no_other_scenarios() -> None:
     assert public(one.certificate("leaf")) == public(again.certificate("leaf"))
 
 
-def test_a_key_that_is_slow_to_make_is_shared_by_scenarios_but_not_within_one() -> None:
+def test_a_leaf_key_that_is_slow_to_make_is_shared_by_scenarios() -> None:
     slow = {"leaf": {"key": "rsa1024"}, "root": {"key": "rsa1024"}}
     one, other = (chain(slow, slot=slot) for slot in ("one", "other"))
     assert public(one.certificate("leaf")) == public(other.certificate("leaf"))
     assert public(one.certificate("leaf")) != public(one.certificate("root"))
 
 
-def test_the_slow_keys_of_a_server_are_those_that_it_asks_the_pool_for() -> None:
-    """Each once: what repeats another one's key has none of its own."""
-    said = {
-        "leaf": {"key": "rsa1024"},
-        "intermediate": {"key": "ed25519"},
-        "more": {"old": {"key": "rsa1024", "same_key": "root"}, "spare": {"key": "rsa1024"}},
-    }
-    pool = KeyPool()
+def test_a_key_that_may_sign_for_any_name_is_never_shared_nor_kept_with_the_slow_ones() -> None:
+    """Whoever imported its certificate would leave the key behind on this machine."""
+    shared = KeyPool()
+    pool = KeyPool(shared=shared)
+    said = {name: {"key": "rsa1024"} for name in ("leaf", "intermediate", "root")}
     made = chain(said, pool=pool)
-    wanted = list(slow_keys(Server.model_validate(said)))
-    assert wanted == [("rsa1024", "shared-leaf"), ("rsa1024", "shared-spare")]
-    assert not any(pool.has(*each) for each in wanted)
-    for name in ("leaf", "old", "spare"):
+    assert list(slow_keys(Server.model_validate(said))) == [("rsa1024", "shared-leaf")]
+    assert not pool.has("rsa1024", "shared-leaf")
+    for name in said:
         made.certificate(name)
-    assert all(pool.has(*each) for each in wanted)
-    assert not pool.has("rsa1024", "shared-old")
+    assert pool.has("rsa1024", "shared-leaf")
+    kept = shared.get("rsa1024", "shared-leaf")
+    assert public(made.certificate("leaf")) == kept.public_key().public_bytes(
+        Encoding.DER, PublicFormat.SubjectPublicKeyInfo
+    )
+    assert not any(shared.has("rsa1024", f"shared-{x}") for x in ("intermediate", "root"))
+
+
+def test_the_key_of_a_leaf_that_may_itself_be_trusted_is_not_shared() -> None:
+    said = {"leaf": {"key": "rsa1024", "issuer": "self"}}
+    assert list(slow_keys(Server.model_validate(said))) == []
+    one, other = (chain(said, slot=slot) for slot in ("one", "other"))
+    assert public(one.certificate("leaf")) != public(other.certificate("leaf"))
 
 
 @pytest.mark.parametrize("kind", ["ec384", "ed25519", "rsa1024"])

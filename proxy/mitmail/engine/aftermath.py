@@ -1,7 +1,5 @@
 """What a client says after the server, in its manner, broke TLS off."""
 
-from contextlib import suppress
-
 from mitmail.engine import leg
 from mitmail.engine.action import Action, Reset
 from mitmail.engine.chronicle import Chronicle
@@ -49,6 +47,7 @@ class Aftermath:
         self._interpreter = Interpreter(dialogue(protocol), actions)
         self._octets = b""
         self._handshake = b""
+        self._no_hello = False  # what it sends is none, however much of it comes
         self._in_clear = False
         self._foreign = False  # it began with no mail command: what looks like one is none either
 
@@ -98,11 +97,18 @@ class Aftermath:
             level, code = record[HEADER:]
             self._observer.alert(code, fatal=level == FATAL, received=True)
         elif record[0] == HANDSHAKE and self.hello is None:
-            self._handshake += record
-            with suppress(NotTls, Malformed):
-                self.hello = parse(self._handshake)
-            if self.hello is not None:
-                self._observer.hello(self.hello)
+            self._take_hello(record)
+
+    def _take_hello(self, record: bytes) -> None:
+        if self._no_hello:
+            return
+        self._handshake += record
+        try:
+            self.hello = parse(self._handshake)
+        except (NotTls, Malformed):
+            self._no_hello, self._handshake = True, b""
+        if self.hello is not None:
+            self._observer.hello(self.hello)
 
     def _read(self, text: bytes) -> None:
         pieces = self._interpreter.hear("client", text)

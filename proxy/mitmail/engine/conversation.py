@@ -10,7 +10,7 @@ with the server, because a shield copies what it finds there; ``handshake`` is t
 manner that breaks TLS off leads from any of these to ``aftermath``, and nowhere else.
 """
 
-from mitmail.engine import context, leg, presenter
+from mitmail.engine import context, leg, presenter, suitability
 from mitmail.engine.action import Action, Close, SetTimer, Who
 from mitmail.engine.aftermath import Aftermath
 from mitmail.engine.backlog import Backlog
@@ -289,7 +289,9 @@ class Conversation:
         return self.spec.guarded and self.upstream is not None and bool(self.upstream.errors)
 
     def _on_client_failed(self, error: str) -> None:
-        self.observer.failed(error)
+        assert self._identity is not None
+        assert self.hello is not None
+        self.observer.failed(suitability.cause(error, self._identity, self.hello))
         self._outlet.flush("client")
         self.finish()
 

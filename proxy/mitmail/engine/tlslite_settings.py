@@ -148,6 +148,16 @@ def _certified() -> Iterable[int]:
     )  # fmt: skip
 
 
+def authenticated(algorithm: Algorithm) -> frozenset[int]:
+    """The numbers of the cipher suites of TLS 1.2 and older for a server key of this kind."""
+    if algorithm == "dsa":
+        return frozenset(CipherSuite.dheDsaSuites)
+    if algorithm in {"rsa", "rsa-pss"}:
+        of_rsa = (CipherSuite.certSuites, CipherSuite.dheCertSuites, CipherSuite.ecdheCertSuites)
+        return frozenset(chain(*of_rsa))
+    return frozenset(CipherSuite.ecdheEcdsaSuites)
+
+
 # From the registry's name to OpenSSL's; in this order.
 RENAMED = (
     (r"^TLS_(.+)_WITH_", r"\1-"),

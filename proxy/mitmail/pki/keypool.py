@@ -8,6 +8,8 @@ from mitmail.pki import file
 from mitmail.pki.key import KINDS, Key, generate, kind_of, load, pem
 from mitmail.pki.word import choose
 
+SHARED = "shared-"
+
 
 def is_slow(kind: str) -> bool:
     """Whether a key of this kind takes long to make: 20 ms to 20 s (measured), others under 2."""
@@ -18,13 +20,13 @@ class KeyPool:
     """Keys by slot: the same kind and slot give the same key, made when first asked for.
 
     With a folder (made 0700) they stay there as 0600 PEM files, the same for every process;
-    without one they live as long as the pool. Those that are slow to make come from ``slow``,
-    where that is another pool. Safe for several threads.
+    without one they live as long as the pool. Those of shared slots come from another pool where
+    one is given: ``shared``. Safe for several threads.
     """
 
-    def __init__(self, folder: Path | None = None, *, slow: "KeyPool | None" = None) -> None:
+    def __init__(self, folder: Path | None = None, *, shared: "KeyPool | None" = None) -> None:
         self._folder = folder
-        self._slow = slow
+        self._shared = shared
         self._keys: dict[tuple[str, str], Key] = {}
 
     def get(self, kind: str, slot: str) -> Key:
@@ -33,8 +35,8 @@ class KeyPool:
         Raises MitmailError on an unknown kind, a damaged key file or an unwritable folder.
         """
         choose(KINDS, kind, "the key kind")
-        if self._slow is not None and is_slow(kind):
-            return self._slow.get(kind, slot)
+        if self._shared is not None and slot.startswith(SHARED):
+            return self._shared.get(kind, slot)
         known = self._keys.get((kind, slot))
         if known is None:
             path = self._path(kind, slot)
@@ -44,8 +46,8 @@ class KeyPool:
 
     def has(self, kind: str, slot: str) -> bool:
         """Whether the slot's key of this kind has been made."""
-        if self._slow is not None and is_slow(kind):
-            return self._slow.has(kind, slot)
+        if self._shared is not None and slot.startswith(SHARED):
+            return self._shared.has(kind, slot)
         path = self._path(kind, slot)
         return (kind, slot) in self._keys or (path is not None and path.exists())
 

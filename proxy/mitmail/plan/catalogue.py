@@ -51,7 +51,7 @@ class Catalogue:
         self.now = now or server.utc_now()
         self._constrained = constrained
         self._store = store
-        self._throw_away = Store(None, KeyPool(slow=store.keys)) if constrained else store
+        self._throw_away = Store(None, KeyPool(shared=store.keys)) if constrained else store
         self._by_name = {x.id for x in scenarios.values() if can_be_named(x)}
         self._plans: dict[str, Plan] = {}
         self._lock = threading.RLock()

@@ -8,7 +8,7 @@ from mitmail.pki.authority import Authority
 from mitmail.pki.certificate import Recipe, make
 from mitmail.pki.damage import damaged
 from mitmail.pki.key import Key
-from mitmail.pki.keypool import KeyPool, is_slow
+from mitmail.pki.keypool import SHARED, KeyPool, is_slow
 from mitmail.pki.name import Attribute, attributes, distinguished_name
 from mitmail.pki.validity import NO_END, validity
 from mitmail.plan.extensions import Subject, extensions
@@ -20,6 +20,7 @@ from mitmail.scenario.reference import LEAF
 from mitmail.scenario.server import Server
 
 FILLER = "filler-{:05d}.customer.test"
+SHARED_LEAF = f"{SHARED}leaf"
 LONGEST_KEPT = timedelta(days=90)
 LONGEST_COMMON_NAME = 64  # ub-common-name of RFC 5280 appendix A.1
 
@@ -27,8 +28,8 @@ LONGEST_COMMON_NAME = 64  # ub-common-name of RFC 5280 appendix A.1
 class Chain:
     """Makes a scenario's certificates, by their names in the file.
 
-    ``given`` are authorities that exist already. The others' keys come from ``pool``: those that
-    are slow to make are shared by all scenarios, but never by two certificates of one.
+    ``given`` are authorities that exist already. The others' keys come from ``pool``: leaf keys
+    that are slow to make are shared by all scenarios.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class Chain:
         if owner in self._given:
             return self._given[owner].key
         kind = self._server.certificates[owner].key
-        slot = _shared(owner) if is_slow(kind) else f"{self._slot}-{owner}"
+        slot = SHARED_LEAF if _is_shared(self._server, owner) else f"{self._slot}-{owner}"
         return self._pool.get(kind, slot)
 
     def authority(self, name: str) -> Authority:
@@ -133,14 +134,16 @@ class Chain:
 
 
 def slow_keys(server: Server) -> Iterator[tuple[str, str]]:
-    """Kind and slot of each key of this server that takes long to make."""
-    for name, said in server.certificates.items():
-        if is_slow(said.key) and server.key_of(name) == name:
-            yield said.key, _shared(name)
+    """Kind and slot of each key of this server that is shared, as it takes long to make."""
+    if _is_shared(server, LEAF):
+        yield server.leaf.key, SHARED_LEAF
 
 
-def _shared(owner: str) -> str:
-    return f"shared-{owner}"
+def _is_shared(server: Server, owner: str) -> bool:
+    # Never the key of a CA, nor of a leaf that may be trusted itself: whoever imported its
+    # certificate must not leave a key behind that signs for any name.
+    leaf = owner == LEAF and server.issuer_of(LEAF) != LEAF
+    return leaf and is_slow(server.certificates[owner].key)
 
 
 def _first_name(names: tuple[str, ...]) -> Attribute:

@@ -82,7 +82,7 @@ def prepare(orders: Orders, folder: Path, say: Callable[[str], None]) -> Gallery
     scenarios, problems = _scenarios(orders)
     kept = data_folder(os.environ, sys.platform)
     throw_away = orders.ready_json or orders.ephemeral
-    store = Store(None, KeyPool(slow=KeyPool(kept / "keys"))) if throw_away else Store(kept)
+    store = Store(None, KeyPool(shared=KeyPool(kept / "keys"))) if throw_away else Store(kept)
     catalogue = Catalogue(scenarios, store, constrained=not throw_away)
     if catalogue.lacks_slow_keys():
         say(SLOW)

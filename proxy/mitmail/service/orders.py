@@ -66,7 +66,7 @@ def prepare(orders: Orders, folder: Path) -> Bench:
     played = Names(scenario.connect_as or CUSTOMER, also)
     tame = tame and is_ordinary(scenario.server, played)
     # Their keys are not thrown away where they take long: a key alone proves nothing to anybody.
-    server_store = store if tame else Store(None, KeyPool(slow=store.keys))
+    server_store = store if tame else Store(None, KeyPool(shared=store.keys))
     plan = make(
         scenario,
         vendor,
