@@ -12,7 +12,8 @@ from pathlib import Path
 from mitmail.scenario.model import Scenario
 from proof.hearing import Hearing
 from proof.judgement import VARIES, known
-from proof.test_clock import LEAD, YEAR, preloaded
+from proof.process import pretending
+from proof.test_clock import LEAD, YEAR
 from proof.verifier import Verifier, Word
 from serve.serving import ForProgram
 
@@ -43,7 +44,7 @@ def main() -> int:
         with ForProgram(home, "--all") as serving:
             now = _heard(serving, None)
         at = datetime.now(UTC) + YEAR
-        with ForProgram(home, "--all", through=["env", *preloaded(at)]) as serving:
+        with ForProgram(home, "--all", through=pretending([], at)) as serving:
             then = _heard(serving, at + LEAD)
     changes = _changes(now, then)
     PAGE.write_text(_page(now, changes), encoding="utf-8")
