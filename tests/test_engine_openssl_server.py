@@ -116,9 +116,9 @@ def test_close_notify_is_said_or_not(said: bool, versions: tuple[Version, ...]) 
 
 
 def test_a_client_is_asked_to_renegotiate_once_it_has_spoken() -> None:
+    """What it says meanwhile may meet our question on the way; the test below has both in turn."""
     served = ask_openssl(like(versions=TLS12, renegotiate=True), "-msg")
     assert served.verdict == ACCEPT
-    assert b"b OK done" in served.said
     asked = served.said.index(b"HelloRequest")
     assert served.said.index(b"ClientHello", asked) > asked
 
