@@ -24,7 +24,7 @@ PANEL: dict[str, tuple[Callable[[], Verifier | None], str]] = {
     "gnutls": (gnutls, "gnutls-bin"),
     "python": (python, ""),
     "system-python": (system_python, "python3"),
-    "pyca": (pyca, ""),
+    "pyca": (pyca, "openssl"),
     "mbedtls": (mbedtls, "gcc libc6-dev libmbedtls-dev"),
     "go": (go, "golang-go"),
     "node": (node, "nodejs"),
