@@ -12,6 +12,7 @@ from mitmail.scenario.certificate import Certificate
 from mitmail.scenario.fault import Fault, faults
 from mitmail.scenario.hostname import CUSTOMER
 from mitmail.scenario.model import Reason, Scenario
+from mitmail.scenario.part import UB_NAME
 from mitmail.scenario.rule import Rule
 from mitmail.scenario.server import Server
 from mitmail.scenario.tls import Staple, Tls
@@ -313,7 +314,7 @@ def test_every_rule_has_an_example_here_and_every_example_a_rule() -> None:
 def test_the_limits_are_those_of_their_sources() -> None:
     """Baseline Requirements 6.3.2; ub-common-name of RFC 5280 appendix A.1; RFC 8446 6.2."""
     assert timedelta(days=398) == rule.LONGEST_LIFE
-    assert rule.LONGEST_COMMON_NAME == 64
+    assert UB_NAME == 64
     assert {40, 70} == rule.VERSION_ALERTS
 
 

@@ -43,12 +43,7 @@ def draw(scenario: Scenario, *, ascii_only: bool = False) -> list[str]:
 
 def _shown(server: Server) -> list[str]:
     """What is sent or trusted, and who signed it; roots come first."""
-    names = [*server.sent, *server.trust]
-    for name in names:
-        above = server.issuer_of(name)
-        if above not in names:
-            names.append(above)
-    return [name for name in reversed(list(server.certificates)) if name in names]
+    return [name for name in reversed(server.certificates) if name in server.used]
 
 
 def _node(

@@ -20,7 +20,7 @@ GONE = ("RC4", "DES-CBC3", "DHE-", "EDH-")
 NEEDS_TLSLITE: dict[str, Callable[[Manner], bool]] = {
     "octets as they are": lambda manner: manner.lenient,
     "a wrong key": lambda manner: manner.wrong_key,
-    "a small group": lambda manner: manner.dh_bits is not None,
+    "a Diffie-Hellman group of a given size": lambda manner: manner.dh_bits is not None,
     "SSL 3.0": lambda manner: "SSLv3" in manner.versions,
     "an old cipher": lambda manner: any(_is_gone(name) for name in manner.ciphers),
     "groups of its own": lambda manner: _needs_own_groups(manner.groups),

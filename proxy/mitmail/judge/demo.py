@@ -205,7 +205,7 @@ def _write_roots(case: Case, file: Path) -> Path:
     roots = [*case.plan.server_roots]
     if "antivirus-root" in case.trusted and case.plan.antivirus_root is not None:
         roots.append(case.plan.antivirus_root.certificate)
-    file.write_bytes(b"".join(map(pem, roots)))
+    file.write_bytes(pem(*roots))
     return file
 
 

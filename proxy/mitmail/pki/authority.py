@@ -51,15 +51,7 @@ class Authority:
             extension.subject_key_identifier(key_id(key)),
             extension.authority_key_identifier(self.key_id),
         )
-        recipe = Recipe(
-            subject=subject,
-            issuer=self.subject,
-            not_before=not_before,
-            not_after=not_after,
-            spki=spki(key),
-            extensions=extensions,
-        )
-        return Authority(make(recipe, self.key), key)
+        return Authority(self.sign(subject, key, not_before, not_after, extensions), key)
 
     def leaf(
         self,
@@ -90,13 +82,24 @@ class Authority:
         if names:
             critical = subject == der.sequence()
             extensions.append(extension.subject_alternative_name(names, critical))
+        return self.sign(subject, key, not_before, not_after, tuple(extensions))
+
+    def sign(
+        self,
+        subject: bytes,
+        key: Key,
+        not_before: datetime,
+        not_after: datetime,
+        extensions: tuple[Extension, ...],
+    ) -> bytes:
+        """The certificate (DER) of a key below this CA, with just these extensions."""
         recipe = Recipe(
             subject=subject,
             issuer=self.subject,
             not_before=not_before,
             not_after=not_after,
             spki=spki(key),
-            extensions=tuple(extensions),
+            extensions=extensions,
         )
         return make(recipe, self.key)
 

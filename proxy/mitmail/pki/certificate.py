@@ -194,11 +194,16 @@ def sha256(certificate: bytes) -> str:
     return hashlib.sha256(certificate).hexdigest()
 
 
-def pem(certificate: bytes) -> bytes:
-    """A DER certificate as PEM (RFC 7468 5)."""
-    text = base64.b64encode(certificate)
+def pem(*certificates: bytes) -> bytes:
+    """DER certificates as PEM, one behind the other (RFC 7468 5)."""
+    return b"".join(armored(b"CERTIFICATE", certificate) for certificate in certificates)
+
+
+def armored(label: bytes, octets: bytes) -> bytes:
+    """Octets in the textual encoding of RFC 7468 under this label."""
+    text = base64.b64encode(octets)
     lines = b"\n".join(text[i : i + 64] for i in range(0, len(text), 64))
-    return b"-----BEGIN CERTIFICATE-----\n%b\n-----END CERTIFICATE-----\n" % lines
+    return b"-----BEGIN %b-----\n%b\n-----END %b-----\n" % (label, lines, label)
 
 
 def from_pem(text: bytes) -> tuple[bytes, ...]:

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from mitmail.pki import certificate, der
+from mitmail.pki import der
 from mitmail.pki.authority import Authority
+from mitmail.pki.certificate import armored
 from mitmail.pki.extension import Extension, authority_key_identifier
 from mitmail.pki.signature import sign, signature_algorithm
 from mitmail.pki.word import choose
@@ -118,4 +119,4 @@ def flipped(signature: bytes) -> bytes:
 
 def pem(crl: bytes) -> bytes:
     """A DER list as PEM (RFC 7468 6)."""
-    return certificate.pem(crl).replace(b" CERTIFICATE-----", b" X509 CRL-----")
+    return armored(b"X509 CRL", crl)

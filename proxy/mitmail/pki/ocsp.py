@@ -9,10 +9,10 @@ from typing import Literal
 from mitmail.errors import MitmailError
 from mitmail.pki import der, extension
 from mitmail.pki.authority import Authority
-from mitmail.pki.certificate import Parsed, Recipe, make, parse
+from mitmail.pki.certificate import Parsed, parse
 from mitmail.pki.crl import ENUMERATED, crl_reason, flipped
 from mitmail.pki.extension import Extension
-from mitmail.pki.key import Key, key_id, spki
+from mitmail.pki.key import Key, key_id
 from mitmail.pki.signature import sign
 from mitmail.pki.word import choose
 
@@ -152,15 +152,7 @@ def delegate(
         extension.authority_key_identifier(issuer.key_id),
         Extension(_NO_CHECK, der.null()),
     )
-    recipe = Recipe(
-        subject=subject,
-        issuer=issuer.subject,
-        not_before=not_before,
-        not_after=not_after,
-        spki=spki(key),
-        extensions=extensions,
-    )
-    return Authority(make(recipe, issuer.key), key)
+    return Authority(issuer.sign(subject, key, not_before, not_after, extensions), key)
 
 
 def _response(status: int, content: bytes = b"") -> bytes:

@@ -171,7 +171,7 @@ def _as_authority(identity: Identity) -> Authority:
 
 
 def _public(identity: Identity) -> bytes:
-    return b"".join(map(certificate.pem, identity.chain))
+    return certificate.pem(*identity.chain)
 
 
 def _load(path: Path, content: bytes) -> Identity:

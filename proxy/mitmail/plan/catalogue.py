@@ -8,7 +8,6 @@ from datetime import datetime
 from functools import cached_property
 from typing import Final
 
-from mitmail.errors import MitmailError
 from mitmail.pki.keypool import KeyPool
 from mitmail.pki.store import Store
 from mitmail.plan import server
@@ -125,17 +124,6 @@ class Catalogue:
     def lacks_slow_keys(self) -> bool:
         """Whether `make_slow_keys` would take long."""
         return not all(self._store.keys.has(*key) for key in self._slow_keys())
-
-    def mint(self) -> dict[str, MitmailError]:
-        """Make every plan now; the ids that cannot be made here, and why."""
-        self.make_slow_keys()
-        failed = {}
-        for scenario_id in self.scenarios:
-            try:
-                self.plan(scenario_id)
-            except MitmailError as error:
-                failed[scenario_id] = error
-        return failed
 
     def _slow_keys(self) -> set[tuple[str, str]]:
         return {key for said in self.scenarios.values() for key in slow_keys(said.server)}

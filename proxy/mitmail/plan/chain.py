@@ -16,13 +16,13 @@ from mitmail.plan.names import Names
 from mitmail.scenario.certificate import AttributeType, Certificate
 from mitmail.scenario.hostname import is_hostname, kind_of
 from mitmail.scenario.offset import NEVER
+from mitmail.scenario.part import UB_NAME
 from mitmail.scenario.reference import LEAF
 from mitmail.scenario.server import Server
 
 FILLER = "filler-{:05d}.customer.test"
 SHARED_LEAF = f"{SHARED}leaf"
 LONGEST_KEPT = timedelta(days=90)
-LONGEST_COMMON_NAME = 64  # ub-common-name of RFC 5280 appendix A.1
 
 
 class Chain:
@@ -149,7 +149,7 @@ def _is_shared(server: Server, owner: str) -> bool:
 def _first_name(names: tuple[str, ...]) -> Attribute:
     for kind, text in map(kind_of, names):
         plain = is_hostname(text.removeprefix("*."))
-        if kind == "dns" and plain and len(text) <= LONGEST_COMMON_NAME:
+        if kind == "dns" and plain and len(text) <= UB_NAME:
             return "CN", text
     # Where no DNS name is in subjectAltName, OpenSSL and GnuTLS take the common name for one and
     # hold it to the root's nameConstraints (measured: 127.0.0.1 and free text are violations).

@@ -23,16 +23,19 @@ type Chooser = Callable[[Seen | None, str | None], Identity | None]
 class Plan:
     """What will be presented, by whom, and to whom it should look how.
 
-    ``name`` is what the client is told to connect to; ``door`` what the mail server presents;
-    ``server_roots`` the certificates (DER) that the client is told to trust.
+    ``name`` is what the client is told to connect to; ``door`` what the mail server presents.
     """
 
     scenario: Scenario
     name: str
     now: datetime
     door: Identity
-    server_roots: tuple[bytes, ...]
     shield: Shield | None
+
+    @property
+    def server_roots(self) -> tuple[bytes, ...]:
+        """The certificates (DER) that the client is told to trust."""
+        return self.door.anchors
 
     def choose_door(self, seen: Seen | None, sni: str | None) -> Identity | None:
         """The identity of the simulated mail server."""
@@ -93,7 +96,6 @@ def make(
         scenario=scenario,
         name=name,
         now=moment,
-        door=door.identity,
-        server_roots=door.roots,
+        door=door,
         shield=shield,
     )

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from mitmail.errors import MitmailError
@@ -28,6 +28,7 @@ CONSTRAINED_TO = (
 ROOT_LIFE = timedelta(days=90)
 RENEWED_BEFORE = timedelta(days=7)
 DAY = timedelta(days=1)
+GOOD = Server().certificates
 
 
 def root(store: Store, now: datetime, *, kind: str, constrained: bool) -> Authority:
@@ -63,14 +64,6 @@ def intermediate(store: Store, above: Authority, now: datetime, *, kind: str) ->
     return store.authority(slot, mint, lambda kept: _lives(kept.certificate, now, DAY))
 
 
-@dataclass(frozen=True, slots=True)
-class Door:
-    """What the door presents, and the roots (DER) that a client is told to trust."""
-
-    identity: Identity
-    roots: tuple[bytes, ...]
-
-
 def is_ordinary(server: Server, names: Names) -> bool:
     """Whether a server can stand below the kept root: nothing odd is trusted, nor named.
 
@@ -91,11 +84,16 @@ def _common_names(server: Server, names: Names) -> Iterator[str]:
 
 
 def _is_good(server: Server, name: str) -> bool:
-    return name in {ROOT, UNRELATED} and server.certificates[name] == Server().certificates[name]
+    return name in {ROOT, UNRELATED} and server.certificates[name] == GOOD[name]
 
 
-def door(server: Server, names: Names, store: Store, now: datetime, *, constrained: bool) -> Door:
-    """What the door presents; certificates are made, or kept ones found in the store."""
+def door(
+    server: Server, names: Names, store: Store, now: datetime, *, constrained: bool
+) -> Identity:
+    """What the door presents; certificates are made, or kept ones found in the store.
+
+    Its anchors are what the client is told to trust.
+    """
     given = _given(server, store, now, constrained=constrained)
     slot = f"server-{_digest(server, names, given)}"
     chain = Chain(server, names, store.keys, slot, now, given)
@@ -113,8 +111,7 @@ def door(server: Server, names: Names, store: Store, now: datetime, *, constrain
     # Where a kept certificate is sent, it is also the one to trust, not another of its kind.
     sent = dict(zip(server.sent, found.chain, strict=True))
     roots = tuple(sent.get(x) or chain.certificate(x) for x in server.trust)
-    manner = speech.manner(server, response)
-    return Door(replace(found, manner=manner, anchors=roots), roots)
+    return replace(found, manner=speech.manner(server, response), anchors=roots)
 
 
 def _given(
@@ -123,12 +120,11 @@ def _given(
     # The root that the user has imported is the one that is trusted and good, whichever it is.
     found: dict[str, Authority] = {}
     kinds = {True: "server", False: "untrusted"}
-    used = {*server.sent, *server.trust, *map(server.issuer_of, server.certificates)}
     for name in (ROOT, UNRELATED):
-        if name in used and _is_good(server, name):
-            kind = kinds.pop(name in server.trust, None) or f"{name}"
+        if name in server.used and _is_good(server, name):
+            kind = kinds.pop(name in server.trust, name)
             found[name] = root(store, now, kind=kind, constrained=constrained)
-    if ROOT in found and server.certificates[INTERMEDIATE] == Server().certificates[INTERMEDIATE]:
+    if ROOT in found and server.certificates[INTERMEDIATE] == GOOD[INTERMEDIATE]:
         kind = "server" if ROOT in server.trust else "untrusted"
         found[INTERMEDIATE] = intermediate(store, found[ROOT], now, kind=kind)
     return found

@@ -1,12 +1,15 @@
 """What every part of a file has in common, and the texts and names in it."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from mitmail.scenario.hostname import NAME, is_host
+
+UB_NAME: Final = 64
+"""Upper bound of CN, O and OU in characters (RFC 5280, appendix A.1)."""
 
 type Keys = tuple[str | int, ...]
 type Misfit = tuple[Keys, str]

@@ -12,6 +12,7 @@ from mitmail.scenario.certificate import Certificate
 from mitmail.scenario.hostname import NAME
 from mitmail.scenario.model import Reason
 from mitmail.scenario.offset import NEVER
+from mitmail.scenario.part import UB_NAME
 from mitmail.scenario.tls import MODERN, Staple, Tls
 
 type Role = Literal["leaf", "ca", "anchor"]
@@ -22,7 +23,6 @@ NOW: Final = timedelta(0)
 LONGEST_LIFE: Final = timedelta(days=398)
 MANY_NAMES: Final = 5000
 LARGE: Final = 32_000
-LONGEST_COMMON_NAME: Final = 64
 SAN: Final = "2.5.29.17"
 
 WEAK_KEYS: Final = {"rsa512", "rsa1024", "rsa2047", "rsa2048-e3"}
@@ -157,7 +157,7 @@ _BELOW_THE_ANCHOR: Final[tuple[Rule[Certificate], ...]] = (
     rule("a country of more than two letters", "malformed",
          lambda c: len((c.subject or {}).get("C", "XX")) != 2),
     rule("a common name of more than 64 characters", "malformed",
-         lambda c: len(c.common_name or "") > LONGEST_COMMON_NAME),
+         lambda c: len(c.common_name or "") > UB_NAME),
 )
 _LEAF: Final[tuple[Rule[Certificate], ...]] = (
     rule("valid for very long: {not_after}", "policy",

@@ -107,6 +107,14 @@ class Server(Model):
             names.append(str(above))
         return tuple(names[:-1]) if len(names) > 1 else (LEAF,)
 
+    @cached_property
+    def used(self) -> frozenset[str]:
+        """The names of the certificates that are sent or trusted, and of those above them."""
+        names = {*self.sent, *self.trust}
+        while above := {self.issuer_of(name) for name in names} - names:
+            names |= above
+        return frozenset(names)
+
     def subject_of(self, name: str) -> str:
         """The certificate whose subject this one carries: itself, or the one it is namesake of."""
         while (other := self.certificates[name].namesake) is not None:

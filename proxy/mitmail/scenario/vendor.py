@@ -14,7 +14,7 @@ from pydantic import (
 
 from mitmail.scenario.model import Reasons, Verdict
 from mitmail.scenario.offset import Moment
-from mitmail.scenario.part import Keys, Misfit, Model, Text, misfit
+from mitmail.scenario.part import UB_NAME, Keys, Misfit, Model, Text, misfit
 
 type KeyKind = Literal["ec256", "rsa2048"]
 type Signer = Literal["trusted", "untrusted", "self-signed"]
@@ -41,8 +41,6 @@ RESULTS: Final[tuple[Result, ...]] = (
     "self-signed",
     "other",
 )
-UB_NAME: Final = 64
-"""Upper bound of CN, O and OU in characters (RFC 5280, appendix A.1)."""
 
 
 def _every_fault_once(order: tuple[Result, ...]) -> tuple[Result, ...]:

@@ -144,10 +144,9 @@ def _say(text: str) -> None:
 
 def _announce(orders: Orders, bench: Bench, served: Mapping[str, Served]) -> None:
     if orders.ready_json:
-        print(json.dumps(record.ready(bench, served)), flush=True)
+        _say(json.dumps(record.ready(bench, served)))
     else:
-        exposed = not is_loopback(place(orders).host)
-        print(notice.welcome(bench, served, exposed=exposed), flush=True)
+        _say(notice.welcome(bench, served, exposed=not is_loopback(place(orders).host)))
 
 
 def _watch_signals() -> asyncio.Future[int]:

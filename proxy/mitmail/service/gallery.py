@@ -138,7 +138,7 @@ def _own_roots(catalogue: Catalogue, folder: Path) -> tuple[dict[str, Path], dic
 
 
 def _written(file: Path, roots: tuple[bytes, ...]) -> Path:
-    file.write_bytes(b"".join(map(pem, roots)))
+    file.write_bytes(pem(*roots))
     return file
 
 

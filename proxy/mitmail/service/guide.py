@@ -57,9 +57,9 @@ def _roots(gallery: Gallery) -> Iterator[str]:
 def _hosts(file: Path | None) -> Iterator[str]:
     if file is None:
         yield "The names must lead here: mitmail serve --all --hosts FILE writes the lines for"
-        yield f"{hosts.place()}."
+        yield f"{hosts.system_file()}."
         return
-    yield f"The names must lead here: the lines for {hosts.place()} are in {file}."
+    yield f"The names must lead here: the lines for {hosts.system_file()} are in {file}."
     yield "For one program alone, on Linux with libnss_wrapper:"
     yield f"  {_PRELOAD.format(file=file.absolute())} PROGRAM"
 

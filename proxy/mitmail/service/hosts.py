@@ -16,7 +16,7 @@ _PLACES: Final = {
 _LINUX: Final = "/etc/hosts (with sudo)"
 
 
-def place() -> str:
+def system_file() -> str:
     """Where this system keeps its hosts file, and how it may be changed."""
     return _PLACES.get(sys.platform, _LINUX)
 

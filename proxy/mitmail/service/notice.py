@@ -92,7 +92,7 @@ def _hosts(bench: Bench, host: str) -> list[str]:
         return []
     if is_address(name):  # no hosts file leads from an address to another
         return [f"What the client sends to {name} must be led to {host} by a route or NAT.", ""]
-    where = hosts.place()
+    where = hosts.system_file()
     line = f"  {host} {name}"
     if bench.upstream is None or name != bench.upstream.host:
         return [f"The name must lead here; this line in {where}:", line, ""]

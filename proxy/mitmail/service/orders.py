@@ -143,7 +143,7 @@ def _root_file(store: Store, slot: str, roots: tuple[bytes, ...], folder: Path) 
     if (kept := store.public_file(slot)) is not None and len(roots) == 1:
         return kept
     file = folder / f"{slot}.pem"
-    file.write_bytes(b"".join(map(pem, roots)))
+    file.write_bytes(pem(*roots))
     return file
 
 

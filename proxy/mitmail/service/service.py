@@ -14,7 +14,7 @@ from mitmail.plan import Plan
 from mitmail.service.place import JUDGE, LOOPBACK, Patience, Place
 from mitmail.service.reception import Reception
 from mitmail.service.record import Served
-from mitmail.service.station import Station, door_route
+from mitmail.service.routes import Routes, door_route
 from mitmail.service.upstream import Upstream
 
 type Observer = Callable[[Happening, Served, int, Session], None]
@@ -41,20 +41,22 @@ class Service:
 
         Raises CannotJudgeError when a port is taken, MitmailError when no endpoint is left.
         """
-        station = Station(next(self._plans), plan, patience, place or Place())
+        plan_routes = Routes(next(self._plans), plan, patience, place or Place())
         wanted = [ENDPOINTS[x] for x in upstream.servers] if upstream else _endpoints(plan)
-        routes = {endpoint.name: station.door(endpoint, self._mailstore) for endpoint in wanted}
+        routes = {
+            endpoint.name: plan_routes.door(endpoint, self._mailstore) for endpoint in wanted
+        }
         if upstream is not None:
-            routes = {x.name: station.shield_before(x, upstream) for x in wanted}
+            routes = {x.name: plan_routes.shield_before(x, upstream) for x in wanted}
         elif plan.shield is not None:
             doors = await self._proxy.open([Listener(x, LOOPBACK) for x in routes.values()])
-            routes = {x.name: station.shield(x, doors[routes[x.name].key]) for x in wanted}
+            routes = {x.name: plan_routes.shield(x, doors[routes[x.name].key]) for x in wanted}
         scenario = None if upstream else plan.scenario.id
 
         def serve(endpoint: Endpoint, port: int) -> Served:
-            return Served(plan, endpoint, station.place.host, port, scenario)
+            return Served(plan, endpoint, plan_routes.place.host, port, scenario)
 
-        return await self._listen(station.place, routes, serve, observe)
+        return await self._listen(plan_routes.place, routes, serve, observe)
 
     async def open_by_name(
         self,

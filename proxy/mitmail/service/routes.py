@@ -14,8 +14,8 @@ from mitmail.service.upstream import Upstream
 
 
 @dataclass(frozen=True, slots=True)
-class Station:
-    """One plan at one place; ``number`` tells its routes from those of other stations."""
+class Routes:
+    """One plan at one place; ``number`` tells its routes from those of other plans."""
 
     number: int
     plan: Plan
