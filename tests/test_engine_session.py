@@ -177,15 +177,6 @@ def test_a_transfer_of_200_megabytes_keeps_nothing(way: str) -> None:
 # -- what a session may be told ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("client", "server"),
-    [("plain", "plain"), ("implicit", "starttls"), ("starttls", "implicit")],
-)
-def test_legs_that_cannot_be_joined_are_refused_at_once(client: Mode, server: Mode) -> None:
-    with pytest.raises(ValueError, match=r"joined|present"):
-        Talk("imap", client, server)
-
-
 def test_a_server_leg_with_tls_must_know_whom_to_trust() -> None:
     with pytest.raises(ValueError, match="trust"):
         SessionSpec(

@@ -11,14 +11,16 @@ type End = Literal["close", "reset", "stall"]
 class Instead:
     """What comes instead of TLS: these octets, and then the end.
 
-    ``when`` is the moment: as soon as the client is connected (an implicit-TLS endpoint only), or
-    when its whole ClientHello is there. With ``offering``, it comes only to a client that offers
-    this version; any other one gets TLS. ``stall`` leaves the connection open and silent.
+    ``when`` is the moment: as soon as the client is connected (an implicit-TLS endpoint only),
+    when its whole ClientHello is there, or when its first command has come through TLS: from then
+    on there are no records any more. With ``offering``, it comes only to a client that offers
+    this version; any other one gets TLS. ``stall`` leaves the connection open and silent;
+    ``clear`` goes on with the mail dialogue in clear.
     """
 
-    when: Literal["connected", "client-hello"] = "client-hello"
+    when: Literal["connected", "client-hello", "secured"] = "client-hello"
     octets: bytes = b""
-    then: End = "close"
+    then: End | Literal["clear"] = "close"
     offering: Version | None = None
 
 

@@ -55,6 +55,7 @@ class Aftermath:
         """Send these octets where the client expects TLS, and end as they say."""
         self._chronicle.note("instead-of-tls", octets=len(instead.octets))
         self._outlet.send("client", instead.octets)
+        assert instead.then != "clear"
         return self._break_off(instead.then, "with other octets, " if instead.octets else "")
 
     def cut(self, end: End) -> bool:

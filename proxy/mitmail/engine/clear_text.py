@@ -34,9 +34,8 @@ class ClearText:
         self._backlog = backlog
         self._outlet = outlet
         self._chronicle = chronicle
-        self._prelude: Relay | Offer = (
-            Relay() if spec.server == "starttls" else Offer(dialogue, spec.protocol)
-        )
+        joined = spec.client == "plain" or spec.client == spec.server
+        self._prelude: Relay | Offer = Relay() if joined else Offer(dialogue, spec.protocol)
 
     def client(self, octets: bytes) -> Outcome:
         """Handle what the client said."""

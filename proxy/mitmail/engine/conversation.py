@@ -2,23 +2,29 @@
 
 The client leg is brought up in one order only, whatever the modes::
 
-    [clear] -> hello -> [upstream] -> handshake -> relay
+    [clear] -> hello -> upstream -> handshake -> relay
 
-``clear`` is the dialogue before STARTTLS; ``hello`` waits for the whole ClientHello, so that the
-server can be asked for the name that the client asked for; ``upstream`` is the TLS handshake
-with the server, because a shield copies what it finds there; ``handshake`` is the client's. A
-manner that breaks TLS off leads from any of these to ``aftermath``, and nowhere else.
+``clear`` is the dialogue before STARTTLS, or all of it where the client has no TLS; ``hello``
+waits for the whole ClientHello, so that the server can be asked for the name that the client
+asked for; ``upstream`` brings the server's side up, because a shield copies what it finds there;
+``handshake`` is the client's. A manner that breaks TLS off leads from any of these to
+``aftermath``, and nowhere else.
+
+Where the client waits for a greeting in clear, the server's side is up before it, unless both
+speak STARTTLS: then the client's is passed on, and both begin TLS at the server's go-ahead.
 """
 
-from mitmail.engine import context, leg, presenter, suitability
+from mitmail.engine import leg, presenter, suitability
 from mitmail.engine.action import Action, Close, SetTimer, Who
 from mitmail.engine.aftermath import Aftermath
 from mitmail.engine.backlog import Backlog
 from mitmail.engine.chronicle import Chronicle
 from mitmail.engine.clear_text import TLS_HANDSHAKE, ClearText, Outcome
+from mitmail.engine.context import is_address
 from mitmail.engine.interpreter import Interpreter
 from mitmail.engine.observer import Observer
 from mitmail.engine.outlet import Outlet
+from mitmail.engine.server_leg import Broken, Ended, Ready, ServerEvent, ServerLeg, Spoken
 from mitmail.engine.spec import Identity, SessionSpec, Upstream
 from mitmail.manner import Instead
 from mitmail.wire import Kind, dialogue
@@ -35,8 +41,9 @@ class Conversation:
         self.upstream: Upstream | None = None
         self.over = False
         self.connected = False
-        self.state = "clear" if spec.client == "starttls" else "hello"
+        self.state = "hello" if spec.client == "implicit" else "clear"
         self.observer = Observer(spec.protocol, chronicle)
+        self.observer.witness.tls_is_due = spec.client != "plain"
         self._chronicle = chronicle
         self._actions = actions
         self._outlet = Outlet(actions)
@@ -47,7 +54,8 @@ class Conversation:
             spec, self._dialogue, interpreter=self._interpreter, backlog=self._early,
             outlet=self._outlet, chronicle=chronicle,
         )  # fmt: skip
-        self._verifier: context.Verifier | None = None
+        self._server = ServerLeg(spec, outlet=self._outlet, chronicle=chronicle, actions=actions)
+        self._joined = spec.client == spec.server == "starttls"
         self._aftermath = Aftermath(
             spec.protocol, outlet=self._outlet, observer=self.observer, chronicle=chronicle,
             actions=actions,
@@ -101,8 +109,15 @@ class Conversation:
         self._chronicle.note("upstream-connected")
         if self.state == "hello":
             self._on_hello(b"")
-        elif early := self._early.take("client"):
-            self._on_clear_client(early)
+        elif self._joined:
+            self._on_clear_client(self._early.take("client"))
+        else:
+            self._handle_server(self._server.open(self._own_sni(), b""))
+
+    def _own_sni(self) -> str | None:
+        # The client has asked for no name yet.
+        trust = self.spec.trust
+        return None if trust is None or is_address(trust.name) else trust.name
 
     def on_client(self, octets: bytes) -> None:
         """Octets of the client."""
@@ -134,9 +149,10 @@ class Conversation:
 
     def _on_clear_client(self, octets: bytes) -> None:
         if not self._dialogue.outstanding and octets[:1] == TLS_HANDSHAKE:
-            self._chronicle.note("tls-on-starttls-port")
-            self._dismiss("the client spoke TLS at once on a STARTTLS port")
-        elif not self.connected:
+            port = "a STARTTLS" if self.spec.client == "starttls" else "a clear-text"
+            self._chronicle.note(f"tls-on-{self.spec.client}-port")
+            self._dismiss(f"the client spoke TLS at once on {port} port")
+        elif not self.connected or not (self._joined or self._server.ready):
             self._keep_early("client", octets)
         else:
             self._after_clear_text(self._clear_text.client(octets))
@@ -163,35 +179,31 @@ class Conversation:
             return
         if self.hello is not None and self.connected:
             self.observer.hello(self.hello)
-            self._dial_upstream(self.hello)
+            self._ask_server(self.hello)
 
-    def _dial_upstream(self, hello: ClientHello) -> None:
-        if self.spec.server == "plain" or self.spec.trust is None:
+    def _ask_server(self, hello: ClientHello) -> None:
+        if self._server.ready:
             self._present(hello)
             return
         self.state = "upstream"
-        self._actions.append(SetTimer("upstream", self.spec.handshake_deadline))
-        self._verifier = context.Verifier(self.spec.trust)
-        tls = self._verifier.leg(hello.sni)
-        self._outlet.legs["server"] = tls
         early = self._early.take("server")
-        self._handle_server_leg(tls.start())
-        if early and not self.over:
-            self._handle_server_leg(tls.receive(early))
+        self._handle_server(self._server.open(hello.sni, early, asked=self._joined))
 
-    def _on_upstream_secured(self) -> None:
-        assert self._verifier is not None
-        assert self.hello is not None
-        self.upstream = self._verifier.found()
-        self._chronicle.note("upstream-verified", errors=self.upstream.errors)
-        self._present(self.hello)
+    def _on_server_ready(self, upstream: Upstream | None) -> None:
+        self.upstream = upstream
+        if self.state == "upstream":
+            assert self.hello is not None
+            self._present(self.hello)
+        elif self.spec.client == "plain" and self._guarding():
+            self._refuse_to_relay()
+        elif early := self._early.take("client"):
+            self._on_clear_client(early)
 
-    def _on_upstream_failed(self, error: str) -> None:
-        self._chronicle.note("tls-failed", who="server", words=error)
-        if self.state in {"handshake", "relay"}:
+    def _on_server_broken(self, words: str) -> None:
+        if self.state in {"handshake", "relay"} or self._server.ready:
             self.on_server_eof()
         else:
-            self.fail(f"TLS with the mail server failed: {error}")
+            self.fail(words)
 
     def _present(self, hello: ClientHello) -> None:
         try:
@@ -280,13 +292,16 @@ class Conversation:
         if not self._guarding():
             self._outlet.send("server", octets)
         elif any(piece.kind is Kind.COMMAND for piece in pieces):
-            self._chronicle.note("not-relayed", words="the server's certificate failed")
-            self.finish()
+            self._refuse_to_relay()
         if not self.over:
             self.release()
 
     def _guarding(self) -> bool:
         return self.spec.guarded and self.upstream is not None and bool(self.upstream.errors)
+
+    def _refuse_to_relay(self) -> None:
+        self._chronicle.note("not-relayed", words="the server's certificate failed")
+        self.finish()
 
     def _on_client_failed(self, error: str) -> None:
         assert self._identity is not None
@@ -301,7 +316,7 @@ class Conversation:
             return
         self._closed.add("client")
         self._chronicle.note("client-closed")
-        if self.state != "relay":
+        if not self._is_relaying():
             self.finish()
             return
         # A client that leaves at once did not like the certificate; one that was kept waiting
@@ -323,38 +338,36 @@ class Conversation:
         """Octets of the server."""
         if self.state == "aftermath":
             return
-        if (tls := self._outlet.legs.get("server")) is not None:
-            self._handle_server_leg(tls.receive(octets))
+        if self._server.ready or self._server.opening:
+            self._handle_server(self._server.receive(octets))
         elif self.state == "clear":
-            self._after_clear_text(self._clear_text.server(octets))
-        elif self.state == "relay":
-            self._relay_to_client(octets)
-        elif self.spec.server == "starttls":
+            self._on_spoken(octets)
+        elif self._joined:
             self._chronicle.note("dropped-after-starttls", who="server", octets=len(octets))
         else:
             self._keep_early("server", octets)
 
-    def _handle_server_leg(self, events: list[leg.LegEvent]) -> None:
+    def _handle_server(self, events: list[ServerEvent]) -> None:
         for event in events:
             if self.over:
                 return
             match event:
-                case leg.HandshakeDone():
-                    self._outlet.flush("server")
-                    self._on_upstream_secured()
-                case leg.Plaintext(octets) if self.state == "relay":
-                    self._relay_to_client(octets)
-                case leg.Plaintext(octets):
-                    self._keep_early("server", octets)
-                case leg.Alert(code, _, received) if received and code:
-                    self._chronicle.note("upstream-alert", code=code)
-                case leg.Closed():
+                case Ready(upstream):
+                    self._on_server_ready(upstream)
+                case Spoken(octets):
+                    self._on_spoken(octets)
+                case Broken(words):
+                    self._on_server_broken(words)
+                case Ended():
                     self.on_server_eof()
-                case leg.Failed(error):
-                    self._on_upstream_failed(error)
-                case _:
-                    pass
-        self._outlet.flush("server")
+
+    def _on_spoken(self, octets: bytes) -> None:
+        if self.state == "clear":
+            self._after_clear_text(self._clear_text.server(octets))
+        elif self.state == "relay":
+            self._relay_to_client(octets)
+        else:
+            self._keep_early("server", octets)
 
     def _relay_to_client(self, octets: bytes) -> None:
         self._interpreter.hear("server", octets)
@@ -366,15 +379,16 @@ class Conversation:
             return
         self._closed.add("server")
         self._chronicle.note("server-closed")
-        if self.state == "upstream":
+        if self._server.opening:
             self.fail("the mail server closed the connection during the TLS handshake")
         elif self.state == "hello":
             self.fail("the mail server closed the connection before TLS")
+        elif self._is_relaying():
+            if not self._outlet.holding:
+                self._end_client()
         elif self.state == "clear":
             self.observer.witness.we_closed = True
             self.finish()
-        elif self.state == "relay" and not self._outlet.holding:
-            self._end_client()
         # Otherwise the client is still being asked what it thinks of the certificate.
 
     def _end_client(self) -> None:
@@ -385,6 +399,10 @@ class Conversation:
         else:
             self._actions.append(SetTimer("linger", self.spec.linger))
 
+    def _is_relaying(self) -> bool:
+        in_clear = self.state == "clear" and self.spec.client == "plain"
+        return self.state == "relay" or (in_clear and self._server.ready)
+
     def client_is_due(self) -> bool:
         """Whether the next word is the client's: a slow server must not become its verdict."""
         if self.state in {"clear", "relay"}:
@@ -393,4 +411,4 @@ class Conversation:
 
     def reached(self) -> bool:
         """Whether the server is there, with its TLS where it has any."""
-        return self.state == "aftermath" or (self.connected and self.state != "upstream")
+        return self.state == "aftermath" or (self.connected and not self._server.opening)

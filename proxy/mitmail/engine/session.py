@@ -145,7 +145,7 @@ class Session:
                 conversation.finish()
             case "connect" if not conversation.connected:
                 conversation.fail(f"no connection to the mail server {late}")
-            case "upstream" if conversation.state == "upstream":
+            case "upstream" if not conversation.reached():
                 conversation.fail(f"no TLS handshake from the mail server {late}")
             case "waiting":
                 self._on_waiting()

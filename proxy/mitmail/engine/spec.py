@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
+from mitmail.conduct import Conducting, proper
 from mitmail.manner import Instead, Manner
 
 type Mode = Literal["implicit", "starttls", "plain"]
@@ -71,9 +72,11 @@ class SessionSpec:
     ``waiting``: silence after which the fact ``waiting`` is noted. ``guarded``: nothing of the
     client's is relayed to a server whose certificate failed. ``opening`` is what a client gets as
     soon as it is connected (implicit TLS only); there is then neither TLS nor a mail server.
+    ``conducting`` is asked once how the dialogue before STARTTLS is conducted.
 
-    A server leg is plain or has TLS in the same mode as the client's, and then ``trust``; raises
-    ValueError for another combination.
+    The legs may be of any mode each; a server leg with TLS needs ``trust``. Where both are
+    ``starttls`` and nothing is odd, the client's STARTTLS is passed on; in any other combination
+    the engine asks the server, or answers the client, by itself. Raises ValueError.
     """
 
     protocol: MailProtocol
@@ -88,12 +91,9 @@ class SessionSpec:
     linger: float = 2.0
     guarded: bool = False
     opening: Instead | None = None
+    conducting: Conducting = proper
 
     def __post_init__(self) -> None:
-        if self.client == "plain":
-            raise ValueError("without TLS on the client's side there is nothing to present")
-        if self.server not in {"plain", self.client}:
-            raise ValueError(f"{self.client} before {self.server} cannot be joined")
         if self.server != "plain" and self.trust is None:
             raise ValueError("a server leg with TLS needs to know whom to trust")
         if self.opening is not None:

@@ -77,6 +77,7 @@ class Witness:
     """Collects what the client did; each method answers with a verdict once one is due."""
 
     protocol: str
+    tls_is_due: bool = True
     presented: frozenset[str] | None = None
     handshake_done: bool = False
     spoke: bool = False
@@ -211,6 +212,8 @@ class Witness:
         return Verdict("reject", "sure", words, "transport")
 
     def _undecided(self) -> str | None:
+        if not self.tls_is_due:
+            return "there is no TLS on this endpoint, so nothing to judge"
         if self.presented is None:
             gone = "our side closed" if self.we_closed else "the client left"
             return f"{gone} before the client saw a certificate"
