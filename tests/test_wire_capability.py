@@ -111,3 +111,12 @@ def test_imap(reply: bytes, add: str, remove: str, rewritten: bytes) -> None:
 
 def words(text: str) -> list[str]:
     return [word for word in text.split(",") if word]
+
+
+def test_a_bare_cr_ends_no_line() -> None:
+    capa = b"+OK \r\r\nSASL PLAIN\rUSER\r\nUIDL\r\n.\r\n"
+    edited = rewrite("pop3", capa, add=["STLS"], remove=["SASL"])
+    assert edited == b"+OK \r\r\nUIDL\r\nSTLS\r\n.\r\n"
+    ehlo = b"250-mail\rtest\r\n250-AUTH PLAIN\r\n250 SIZE\r\n"
+    edited = rewrite("smtp", ehlo, add=["STARTTLS"], remove=["AUTH"])
+    assert edited == b"250-mail\rtest\r\n250-SIZE\r\n250 STARTTLS\r\n"

@@ -11,7 +11,7 @@ from hashlib import sha256
 
 import pytest
 
-from mitmail.wire.clienthello import ClientHello, Malformed, NotTls, parse
+from mitmail.wire.clienthello import LIMIT, ClientHello, Malformed, NotTls, parse
 
 V = ssl.TLSVersion
 
@@ -205,6 +205,14 @@ def test_a_hello_that_never_ends_is_malformed_after_64_kib() -> None:
     assert parse(endless) is None
     with pytest.raises(Malformed, match="64 KiB"):
         parse(endless + b"\x16")
+
+
+def test_what_is_behind_64_kib_completes_no_hello() -> None:
+    hello = handshake([0x1301], [(0xFFFF, bytes(65_440))])
+    assert len(hello) < LIMIT
+    data = b"".join(record(hello[at : at + 1000]) for at in range(0, len(hello), 1000))
+    assert len(data) > LIMIT
+    assert outcome(data[:LIMIT]) == outcome(data) == "Malformed"
 
 
 def test_a_hello_in_thousands_of_records_is_malformed() -> None:

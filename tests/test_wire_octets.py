@@ -1,9 +1,11 @@
 """Lines and dot-terminated texts, cut by the network wherever it likes."""
 
 import random
+import sys
 
 import pytest
 
+from mitmail.wire import dialogue
 from mitmail.wire.octets import LINE_LIMIT, DotLines, NotText, Octets, Overlong
 
 
@@ -60,3 +62,10 @@ def test_a_line_has_at_most_64_kib() -> None:
     assert filled(b"x" * (LINE_LIMIT - 1)).line() is None
     with pytest.raises(Overlong):
         filled(b"x" * LINE_LIMIT + b"\n").line()
+
+
+def test_what_was_taken_is_held_no_longer() -> None:
+    tracker = dialogue("smtp")
+    before = sys.getrefcount(segment := b"250 x\r\n" * 1000 + b"25")
+    tracker.server(segment)
+    assert sys.getrefcount(segment) == before

@@ -7,6 +7,7 @@ from typing import Literal
 from mitmail.wire.mask import eol
 
 _EHLO_LINE = re.compile(rb"250(?:[- ].*)?\r?\n")
+_LINE = re.compile(rb"[^\n]*\n|[^\n]+")
 _IMAP = re.compile(
     rb"^(\* +CAPABILITY|[^\s]+ +(?:OK|PREAUTH) +\[CAPABILITY)(?=[\s\]])((?: +[^\s\]]+)*)",
     re.I | re.M,
@@ -32,12 +33,17 @@ def rewrite(
 
 
 def _ehlo(reply: bytes, add: Sequence[str], remove: Sequence[str]) -> bytes:
-    first, *lines = reply.splitlines(keepends=True) or [b""]
+    first, *lines = _lines(reply)
     complete = [line[3:4] == b"-" for line in (first, *lines)] == [True] * len(lines) + [False]
     if not complete or not all(map(_EHLO_LINE.fullmatch, (first, *lines))):
         return reply
     *before, last = first, *_edited(lines, add, remove, b"250-", eol(first))
     return b"".join([_going_on(line) for line in before] + [_final(last)])
+
+
+def _lines(reply: bytes) -> list[bytes]:
+    # bytes.splitlines also splits at a bare CR, where no line of these protocols ends.
+    return _LINE.findall(reply) or [b""]
 
 
 def _going_on(line: bytes) -> bytes:
@@ -49,7 +55,7 @@ def _final(line: bytes) -> bytes:
 
 
 def _capa(reply: bytes, add: Sequence[str], remove: Sequence[str]) -> bytes:
-    first, *lines = reply.splitlines(keepends=True) or [b""]
+    first, *lines = _lines(reply)
     if first[:3].upper() != b"+OK" or not lines or lines[-1].rstrip(b"\r\n") != b".":
         return reply
     return b"".join([first, *_edited(lines[:-1], add, remove, b"", eol(first)), lines[-1]])

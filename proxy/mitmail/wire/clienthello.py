@@ -85,7 +85,8 @@ def parse(data: bytes) -> ClientHello | None:
     """
     if data[:1] not in (b"", b"\x16") or data[1:2] not in (b"", b"\x03"):
         raise NotTls("not a TLS handshake record")
-    message = _first_message(data)
+    # What is behind the limit does not count, however many octets come at once.
+    message = _first_message(data[:LIMIT])
     if message is None and len(data) >= LIMIT:
         raise Malformed("no complete ClientHello in 64 KiB")
     return None if message is None else _client_hello(_Octets(message))

@@ -143,6 +143,7 @@ class Dialogue(ABC):
             if piece is None:
                 break
             pieces.append(piece)
+        octets.forget()
         return pieces
 
     def _next_from_client(self, octets: Octets) -> Piece | None:

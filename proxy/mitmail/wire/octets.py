@@ -31,7 +31,12 @@ class Octets:
 
     def feed(self, data: bytes) -> None:
         """Append ``data``."""
-        self._data = self._data[self._at :] + data
+        self.forget()
+        self._data += data
+
+    def forget(self) -> None:
+        """Give back the memory of what was taken."""
+        self._data = self._data[self._at :]
         self._at = 0
 
     def peek(self, size: int) -> bytes:
