@@ -37,6 +37,13 @@ MODES: list[tuple[Mode, Mode]] = [("implicit", "plain"), ("implicit", "implicit"
 MODES += [("starttls", "plain"), ("starttls", "starttls")]
 JOINED = pytest.mark.parametrize(("client", "server"), MODES)
 PROTOCOLS = pytest.mark.parametrize("protocol", ["imap", "pop3", "smtp"])
+ALL_MODES: list[Mode] = ["implicit", "starttls", "plain"]
+LEGS = pytest.mark.parametrize(
+    ("client", "server"), [(client, server) for client in ALL_MODES for server in ALL_MODES]
+)
+TLS_LEGS = pytest.mark.parametrize(
+    ("client", "server"), [(client, server) for client in ALL_MODES[:2] for server in ALL_MODES]
+)
 
 GREETING: dict[MailProtocol, bytes] = {
     "imap": b"* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] ready\r\n", "pop3": b"+OK ready\r\n",
@@ -47,6 +54,10 @@ STARTTLS: dict[MailProtocol, bytes] = {
 }  # fmt: skip
 GO_AHEAD: dict[MailProtocol, bytes] = {
     "imap": b"t OK go\r\n", "pop3": b"+OK go\r\n", "smtp": b"220 go\r\n"
+}  # fmt: skip
+GO_AHEAD_OF_OURS: dict[MailProtocol, bytes] = {
+    "imap": b"t OK Begin TLS negotiation now\r\n", "pop3": b"+OK Begin TLS negotiation\r\n",
+    "smtp": b"220 2.0.0 Ready to start TLS\r\n",
 }  # fmt: skip
 
 
@@ -350,6 +361,18 @@ class Talk:
         self.client.hears()
         self.server.hears()
 
+    def agrees(self, *, glued: bytes = b"") -> None:
+        """The server, which the engine asks for STARTTLS by itself, says yes each time."""
+        if self.spec.protocol == "smtp":
+            assert self.server.hears().startswith(b"EHLO ")
+            self.server.says(b"250-mail\r\n250-STARTTLS\r\n250 AUTH PLAIN\r\n")
+        asked = self.server.hears().split()
+        assert asked[-1] in {b"STARTTLS", b"STLS"}
+        go_ahead = GO_AHEAD[self.spec.protocol]
+        if self.spec.protocol == "imap":
+            go_ahead = asked[0] + b" OK go\r\n"
+        self.server.says(go_ahead + glued)
+
     def secure(self, context: ssl.SSLContext | None = None, **how: Any) -> TlsSide:
         """The client does its handshake as far as it likes, after STARTTLS where that is due."""
         if self.spec.client == "starttls":
@@ -389,14 +412,48 @@ def both(
     protocol: MailProtocol, client: Mode, server: Mode, version: str | None = None
 ) -> tuple[Talk, TlsSide, TlsSide | None]:
     """A session whose legs are all up: the client's TLS, and the server's where it has any."""
-    talk = Talk(protocol, client, server)
-    if client == "starttls":
-        talk.upgrades()
-    elif server == "plain":
-        talk.greets()
-    far = None if server == "plain" else TlsSide(talk.server, served_by(identity()))
-    near = TlsSide(talk.client, trusting(version))
+    talk, near, far = legs_up(protocol, client, server, context=trusting(version))
+    assert isinstance(near, TlsSide)
     assert near.up, near.end
-    talk.passes(0.2)
     near.hears()
+    return talk, near, far if isinstance(far, TlsSide) else None
+
+
+def legs_up(
+    protocol: MailProtocol,
+    client: Mode,
+    server: Mode,
+    *,
+    context: ssl.SSLContext | None = None,
+    shows: Identity | None = None,
+    greeting: bytes | None = None,
+    **orders: Any,
+) -> tuple[Talk, Side | TlsSide, Side | TlsSide]:
+    """A session whose legs are all up, in any modes; the client has not read its greeting.
+
+    Where the client has STARTTLS it is greeted before that.
+    """
+    talk = Talk(protocol, client, server, **orders)
+    joined = client == server == "starttls"
+    near: Side | TlsSide = talk.client
+    if client == "implicit":
+        near = TlsSide(talk.client, context or blind())
+    far: Side | TlsSide = talk.server
+    said = greeting or GREETING[protocol]
+    if joined:
+        talk.upgrades()
+        near = TlsSide(talk.client, context or blind())
+    elif server == "starttls":
+        talk.server.says(said)
+        talk.agrees()
+    if server != "plain":
+        far = TlsSide(talk.server, served_by(shows or identity()))
+    if server != "starttls":
+        far.says(said)
+    if client == "starttls" and not joined:
+        talk.client.says(STARTTLS[protocol])
+        heard = talk.client.hears()
+        assert heard.endswith(GO_AHEAD_OF_OURS[protocol]), heard
+        near = TlsSide(talk.client, context or blind())
+    talk.passes(0.2)
     return talk, near, far

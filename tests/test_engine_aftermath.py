@@ -148,6 +148,7 @@ def test_an_opening_ends_in_a_reset_at_once() -> None:
         ("starttls", Instead(when="connected")),
         ("implicit", Instead(when="client-hello")),
         ("implicit", Instead(when="connected", offering="TLSv1.3")),
+        ("implicit", Instead(when="connected", then="clear")),
     ],
 )
 def test_an_opening_that_cannot_be_is_refused(mode: Mode, opening: Instead) -> None:
@@ -325,7 +326,7 @@ def test_handshake_records_without_end_are_not_kept(monkeypatch: pytest.MonkeyPa
         read.append(len(octets))
         return parse(octets)
 
-    monkeypatch.setattr("mitmail.engine.aftermath.parse", count)
+    monkeypatch.setattr("mitmail.engine.ear.parse", count)
     talk = opened("stall")
     for _ in range(100):
         talk.client.says(b"\x16\x03\x01\x40\x00\x01\x00\xff\xff" + bytes(16380))

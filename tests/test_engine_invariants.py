@@ -5,19 +5,20 @@ from collections.abc import Callable
 
 import pytest
 
+from mitmail.conduct import Canary, Capabilities, Conduct
 from mitmail.engine.action import Announce, Close
 from mitmail.engine.spec import Identity, MailProtocol, Mode, Upstream
-from mitmail.manner import Manner
+from mitmail.manner import Instead, Manner
 from mitmail.pki.certificate import sha256
 from mitmail.pki.identity import Identity as Chain
 from talk import (
     GO_AHEAD,
     GREETING,
-    JOINED,
     NAME,
     PROTOCOLS,
     STARTTLS,
     TLS,
+    TLS_LEGS,
     Talk,
     TlsSide,
     alert,
@@ -110,10 +111,47 @@ def secured(dice: random.Random, talk: Talk) -> list[TlsSide]:
     return sides
 
 
+def some(dice: random.Random) -> Conduct:
+    """A conduct in which several things may be wrong at once."""
+    text = [b"", b"{tag} OK {next}\r\n", b"250 x\r\n", b"+OK\r\n", b"x", b"\x16\x03\x01"]
+    changed = Capabilities(add=("NEW", "AUTH X"), remove=("SIZE", "STARTTLS"))
+    return Conduct(
+        greeting=dice.choice([None, None, b"", b"* PREAUTH {greeting}\r\n"]),
+        offer=dice.choice(["shown", "removed", "masked"]),
+        clear=dice.choice([Capabilities(), changed]),
+        secured=dice.choice([Capabilities(), changed]),
+        denied=dice.choice([None, None, *text]),
+        login=dice.random() < 0.5,
+        early=dice.choice(text),
+        before=dice.choice(text),
+        answer=dice.choice([None, *text]),
+        behind=dice.choice(text),
+        then=dice.choice(["tls", "tls", "clear", "close", "reset", "stall"]),
+        pipelined=dice.choice(["drop", "close", "relay"]),
+        withhold=dice.choice([0.0, 1.0, 30.0]),
+        canary=dice.choice([None, Canary(word=b"x", ahead=True, verbs=frozenset({"NOOP"}))]),
+    )
+
+
+def oddly(dice: random.Random) -> Chain:
+    """An identity whose manner breaks TLS off, or does not."""
+    instead = Instead(
+        when=dice.choice(["client-hello", "secured"]), octets=dice.choice([b"", b"* OK x\r\n"]),
+        then=dice.choice(["close", "reset", "stall", "clear"]),
+    )  # fmt: skip
+    manner = dice.choice([Manner(), Manner(), Manner(instead=instead), Manner(cut="stall")])
+    return Chain(identity().chain, identity().key, manner)
+
+
 def wander(dice: random.Random, protocol: MailProtocol, client: Mode, server: Mode) -> Talk:
     """A session in which anything may happen next, up to both ends."""
     guarded = dice.random() < 0.2
-    talk = Talk(protocol, client, server, guarded=guarded, connect=False, waiting=2.0)
+    conduct = some(dice) if dice.random() < 0.5 else Conduct()
+    shown = oddly(dice)
+    talk = Talk(
+        protocol, client, server, guarded=guarded, connect=False, waiting=2.0,
+        conducting=lambda: conduct, choose=lambda upstream, sni: shown,
+    )  # fmt: skip
     sides: list[TlsSide] = []
     if dice.random() < 0.8:
         talk.connects()
@@ -142,7 +180,7 @@ def wander(dice: random.Random, protocol: MailProtocol, client: Mode, server: Mo
 
 
 @pytest.mark.parametrize("seed", range(25))
-@JOINED
+@TLS_LEGS
 @PROTOCOLS
 def test_whatever_happens_a_session_ends_with_one_verdict(
     protocol: MailProtocol, client: Mode, server: Mode, seed: int
@@ -157,9 +195,10 @@ def test_whatever_happens_a_session_ends_with_one_verdict(
     assert talk.client.closed
     assert talk.server.closed
     assert len(talk.facts) <= 200
+    assert talk.facts.count("finding") == (talk.session.finding is not None)
 
 
-@JOINED
+@TLS_LEGS
 def test_the_verdict_comes_by_the_deadline_and_the_session_goes_on(
     client: Mode, server: Mode
 ) -> None:
@@ -284,7 +323,7 @@ def test_a_client_that_leaves_first_leaves_no_connection_to_the_server(mode: Mod
 
 
 @TLS
-@JOINED
+@TLS_LEGS
 @pytest.mark.parametrize("first", ["client", "server"])
 def test_every_orderly_close_is_said_in_tls_on_both_legs(
     first: str, client: Mode, server: Mode, version: str
@@ -304,7 +343,7 @@ def test_every_orderly_close_is_said_in_tls_on_both_legs(
 
 
 @TLS
-@JOINED
+@TLS_LEGS
 @pytest.mark.parametrize("how", ["stop", "linger"])
 def test_our_own_close_is_said_in_tls_on_both_legs(
     how: str, client: Mode, server: Mode, version: str

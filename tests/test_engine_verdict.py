@@ -2,6 +2,7 @@
 
 import pytest
 
+from mitmail.conduct import Conduct
 from mitmail.engine.spec import MailProtocol
 from mitmail.engine.verdict import Witness
 from mitmail.pki.identity import Identity
@@ -13,6 +14,7 @@ from talk import (
     TLS,
     AlertingSide,
     Talk,
+    TlsSide,
     alert,
     hello,
     identity,
@@ -368,3 +370,160 @@ def test_after_a_command_of_mail_an_unknown_one_changes_nothing() -> None:
     assert witness.command("") is None
     assert (found := witness.command("LOGIN")) is not None
     assert found.verdict == "accept"
+
+
+# -- the dialogue around STARTTLS ----------------------------------------------------------------
+
+REFUSED = ("reject", "sure", "starttls")
+INJECTING = [Conduct(before=b"x\r\n"), Conduct(behind=b"x\r\n"), Conduct(answer=b"250 {tag}\r\n")]
+
+
+def attacked(conduct: Conduct, said: bytes = b"") -> Talk:
+    """A session that is conducted like this, and what its client says to the greeting."""
+    talk = Talk("imap", "starttls", conducting=lambda: conduct)
+    talk.greets()
+    if said:
+        talk.client.says(said)
+    return talk
+
+
+@pytest.mark.parametrize("conduct", INJECTING)
+@pytest.mark.parametrize("code", [10, 20, 22, 40, 47, 50, 70, 71, 80, 86])
+@pytest.mark.parametrize("shown", [True, False])
+def test_clear_text_in_tlss_place_is_no_matter_of_versions(
+    conduct: Conduct, code: int, shown: bool
+) -> None:
+    talk = attacked(conduct, b"t STARTTLS\r\n")
+    if shown:
+        talk.client.says(hello())
+        talk.client.says(alert(code))
+    else:
+        witness = Witness("imap", attacked=True, tampered=True)
+        found = witness.alert(code, fatal=True)
+        assert found is not None
+        assert (found.verdict, found.certainty, found.reason) == REFUSED
+        return
+    assert talk.verdict == REFUSED
+    assert talk.session.verdict is not None
+    assert talk.session.verdict.alert == code
+
+
+@pytest.mark.parametrize("conduct", INJECTING)
+@pytest.mark.parametrize(("code", "reason"), [(42, None), (44, "revoked"), (48, "unknown-issuer")])
+def test_an_alert_about_the_certificate_stays_one(
+    conduct: Conduct, code: int, reason: str | None
+) -> None:
+    talk = attacked(conduct, b"t STARTTLS\r\n")
+    talk.client.says(hello())
+    talk.client.says(alert(code))
+    assert talk.verdict == ("reject", "sure", reason)
+
+
+@pytest.mark.parametrize("conduct", [Conduct(offer="masked"), Conduct(greeting=b"* OK x\r\n")])
+def test_where_starttls_itself_is_proper_an_alert_means_what_it_says(conduct: Conduct) -> None:
+    talk = attacked(conduct, b"t STARTTLS\r\n")
+    talk.client.says(hello())
+    talk.client.says(alert(70))
+    assert talk.verdict == ("reject", "sure", "tls-version")
+
+
+@TLS
+def test_once_tls_is_up_an_alert_proves_nothing_about_what_was_injected(version: str) -> None:
+    talk = attacked(INJECTING[1], b"t STARTTLS\r\n")
+    talk.client.hears()
+    AlertingSide(talk.client, version).alerts(70)
+    assert talk.verdict == REJECT
+
+
+def test_an_alert_in_clear_where_tls_never_came_is_a_reject_of_starttls() -> None:
+    talk = attacked(Conduct(then="clear"), b"t STARTTLS\r\n" + hello())
+    for octet in alert(70):
+        talk.client.says(bytes((octet,)))
+    assert talk.verdict == REFUSED
+
+
+STRIPPED = Conduct(offer="removed", answer=b"{tag} NO\r\n", then="clear")
+SILENT = Conduct(then="stall")
+
+
+@pytest.mark.parametrize(
+    ("conduct", "said", "verdict"),
+    [
+        (STRIPPED, b"", NONE),
+        (STRIPPED, b"a CAP", NONE),
+        (STRIPPED, b"a CAPABILITY\r\n", ("reject", "suspected", "starttls")),
+        (STRIPPED, b"a LOGOUT\r\n", ("reject", "suspected", "starttls")),
+        (STRIPPED, b"t STARTTLS\r\n", REFUSED),
+        (STRIPPED, b"GET / HTTP/1.0\r\n\r\n", NONE),
+        (STRIPPED, b"t STARTTLS\r\nu LOGIN qa x\r\n", NONE),
+        (STRIPPED, b"t SELECT inbox\r\n", NONE),
+        (SILENT, b"t STARTTLS\r\n", REFUSED),
+        (SILENT, b"t STARTTLS\r\n" + hello(), REFUSED),
+        (SILENT, b"a CAPABILITY\r\n", NONE),  # the attack would have come later
+        (INJECTING[1], b"t STARTTLS\r\n", REFUSED),
+        (INJECTING[1], b"t STARTTLS\r\n" + hello(), REJECT),
+        (Conduct(), b"t STARTTLS\r\n", NONE),
+        (Conduct(), b"a CAPABILITY\r\n", NONE),
+    ],
+)
+@pytest.mark.parametrize("grain", [1, 10**6])
+def test_who_leaves_before_any_certificate_refuses_the_starttls_that_it_saw(
+    conduct: Conduct, said: bytes, verdict: tuple[str, str, str | None], grain: int
+) -> None:
+    talk = attacked(conduct)
+    for at in range(0, len(said), grain):
+        talk.client.says(said[at : at + grain])
+    talk.client.leaves()
+    assert talk.verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("conduct", "said", "verdict"),
+    [
+        (STRIPPED, b"", ("hang", "sure", None)),
+        (STRIPPED, b"t STARTTLS\r\n", ("hang", "sure", None)),
+        (STRIPPED, b"t LOGIN qa x\r\n", NONE),
+        (Conduct(then="clear"), b"t STARTTLS\r\n" + hello(), ("hang", "sure", None)),
+        (INJECTING[1], b"t STARTTLS\r\n", ("hang", "sure", None)),
+    ],
+)
+def test_who_falls_silent_hangs_unless_it_has_said_too_much(
+    conduct: Conduct, said: bytes, verdict: tuple[str, str, str | None]
+) -> None:
+    talk = attacked(conduct, said)
+    talk.passes(11)
+    assert talk.verdict == verdict
+    assert talk.session.error is None
+
+
+def test_credentials_in_clear_are_no_verdict_where_tls_follows() -> None:
+    talk = attacked(Conduct(), b"a LOGIN qa x\r\n")
+    assert talk.session.verdict is None
+    talk.client.says(b"t STARTTLS\r\n")
+    talk.client.hears()
+    client = TlsSide(talk.client, trusting())
+    client.says(b"b LOGIN qa x\r\n")
+    assert talk.verdict == ("accept", "sure", None)
+
+
+def test_a_server_that_ends_in_clear_is_not_the_clients_reject() -> None:
+    talk = attacked(STRIPPED, b"a CAPABILITY\r\n")
+    talk.server.leaves()
+    assert talk.verdict == NONE
+
+
+def test_a_client_without_tls_that_falls_silent_is_not_judged() -> None:
+    talk = Talk("imap", "plain")
+    talk.greets()
+    talk.passes(11)
+    assert talk.verdict == NONE
+    assert talk.session.error is None
+
+
+def test_a_client_in_idle_is_no_server_that_does_not_answer() -> None:
+    talk = Talk("imap", "plain")
+    talk.greets()
+    talk.client.says(b"a IDLE\r\n")
+    talk.server.says(b"+ idling\r\n")
+    talk.passes(11)
+    assert talk.session.error is None

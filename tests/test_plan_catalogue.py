@@ -98,6 +98,15 @@ def own(folder: Path, server: str, expect: str) -> dict[str, Scenario]:
     return {"mine": loader.load(folder / "mine.yaml")}
 
 
+def test_a_case_about_the_dialogue_before_any_name_stands_apart(
+    tmp_path: Path, catalogue: Catalogue
+) -> None:
+    cases = own(tmp_path, "{dialogue: {login: true}}", "{verdict: accept}")
+
+    assert Catalogue(cases, Store(None), constrained=False).apart == ("mine",)
+    assert {*catalogue.apart} >= {x for x in catalogue.scenarios if x.startswith("starttls-")}
+
+
 def test_a_wildcard_that_covers_the_cases_own_name_alone_stands_apart(tmp_path: Path) -> None:
     """By its own name this server would be right."""
     cases = own(

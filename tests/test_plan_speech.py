@@ -90,6 +90,7 @@ def test_what_is_stapled_is_carried_as_it_is() -> None:
         ({"text": "{greeting}"}, Instead(octets=b"{greeting}")),
         ({"text": "grüß dich\r\n"}, Instead(octets="grüß dich\r\n".encode())),
         ({"text": ""}, Instead()),
+        ({"when": "secured", "then": "clear"}, Instead(when="secured", then="clear")),
         ({"octets": "16 0301"}, Instead(octets=b"\x16\x03\x01")),
     ],
 )  # fmt: skip

@@ -61,6 +61,17 @@ def test_a_case_that_is_as_it_says_is_clean(tmp_path: Path) -> None:
         ("server: {tls: {instead: {when: connected}}}\n"
          "expect: {verdict: reject, reasons: [transport]}\n",
          "1:1: endpoints: with when: connected, leave out imap, pop3, smtp"),
+        # Dialogues
+        ("server: {dialogue: {offer: removed}}\n" + ACCEPT,
+         "5:9: expect: a client may reject this server: starttls"),
+        ("server: {dialogue: {login: true}}\nexpect: {verdict: reject, reasons: [starttls]}\n",
+         "5:9: expect: nothing is wrong with this server"),
+        ("server: {dialogue: {offer: removed, from_session: 2}}\n"
+         "expect: {verdict: reject, reasons: [starttls]}\n",
+         "5:9: expect: a correct client has accepted the server before its second session: level"),
+        ("server: {tls: {instead: {when: secured}}}\n"
+         "expect: {verdict: reject, reasons: [transport], level: should}\n",
+         "5:9: expect: a correct client has accepted the server before it comes: level: may"),
         # Control
         ("control: {connect_as: a.hoster.test}\n" + ACCEPT,
          "4:10: control: only a scenario that expects reject has a control"),
@@ -83,6 +94,8 @@ def test_a_title_is_a_line_and_a_why_is_a_sentence(tmp_path: Path) -> None:
     assert [each[:10] for each in case(tmp_path, ACCEPT, title='"a\\nb"')] == ["1:8: title"]
     assert [each[:8] for each in case(tmp_path, ACCEPT, why="because")] == ["2:6: why"]
     assert [each[:8] for each in case(tmp_path, ACCEPT, why="It hurts")] == ["2:6: why"]
+    assert [each[:10] for each in case(tmp_path, "sees: nothing\n" + ACCEPT)] == ["4:7: sees:"]
+    assert case(tmp_path, "sees: Nothing.\n" + ACCEPT) == []
 
 
 def test_all_files_are_linted_and_all_problems_told_in_order(tmp_path: Path) -> None:

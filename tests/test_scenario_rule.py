@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import pytest
 
-from mitmail.scenario import loader, rule
+from mitmail.scenario import loader, misconduct, rule
 from mitmail.scenario.certificate import Certificate
 from mitmail.scenario.fault import Fault, faults
 from mitmail.scenario.hostname import CUSTOMER
@@ -125,6 +125,10 @@ TLS: dict[str, list[dict[str, Any]]] = {
     "breaks off in its Certificate message": [{"cut": "close"}, {"cut": "stall"}],
     "exchanges keys in {groups} only": [{"groups": ["secp521r1"]}, {"groups": ["x448"]}],
     "no TLS comes": [{"instead": {}}, {"instead": {"alert": 80}}, {"instead": {"text": "x"}}],
+    "clear text comes in the midst of TLS": [
+        {"instead": {"when": "secured"}},
+        {"instead": {"when": "secured", "then": "clear", "text": "x"}},
+    ],
     "answers with an alert about versions and ciphers": [
         {"instead": {"alert": 40}},
         {"instead": {"alert": 70}},
@@ -321,7 +325,7 @@ def test_the_limits_are_those_of_their_sources() -> None:
 # -- reasons ----
 
 TABLES: dict[str, tuple[Rule[Any], ...]] = {
-    **EVERY_PLACE, "tls": rule.TLS, "staple": rule.STAPLE,
+    **EVERY_PLACE, "tls": rule.TLS, "staple": rule.STAPLE, "dialogue": misconduct.DIALOGUE,
 }  # fmt: skip
 
 
@@ -348,12 +352,16 @@ def found(scenarios: dict[str, Scenario]) -> dict[str, list[Fault]]:
     return {x.id: faults(x, x.connect_as or CUSTOMER) for x in scenarios.values()}
 
 
-def is_about(fault: Fault, one: Rule[Any], server: Server) -> bool:
+def is_about(fault: Fault, one: Rule[Any], said: Scenario) -> bool:
     """Whether this fault is said because this rule is broken."""
-    parts = {**server.certificates, "tls": server.tls, "staple": server.staple}
+    server = said.server
+    dialogue = server.dialogue.on(said.endpoints) if server.dialogue is not None else None
+    parts: dict[str, object] = {
+        **server.certificates, "tls": server.tls, "staple": server.staple, "dialogue": dialogue,
+    }  # fmt: skip
     words = re.sub(r"\\{.*?\\}", ".+", re.escape(one.words))
-    said = re.fullmatch(words, fault.words) and fault.reasons == one.reasons
-    return bool(said and one.broken(parts[fault.part]))
+    same = re.fullmatch(words, fault.words) and fault.reasons == one.reasons
+    return bool(same and one.broken(parts[fault.part]))
 
 
 # The same words may stand in two tables with other reasons: that is another rule.
@@ -368,9 +376,7 @@ EVERY_RULE = {
 def test_each_rule_is_broken_by_a_shipped_scenario(
     one: Rule[Any], scenarios: dict[str, Scenario], found: dict[str, list[Fault]]
 ) -> None:
-    assert any(
-        is_about(fault, one, scenarios[id_].server) for id_ in found for fault in found[id_]
-    )
+    assert any(is_about(fault, one, scenarios[id_]) for id_ in found for fault in found[id_])
 
 
 def test_no_placeholder_is_left_in_what_is_said(found: dict[str, list[Fault]]) -> None:

@@ -14,7 +14,7 @@ from mitmail.scenario.schema import FILES, Name, part, schema
 
 TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,), "array": (list,), "string": (str,), "boolean": (bool,), "integer": (int,),
-    "null": (type(None),),
+    "null": (type(None),), "number": (int, float),
 }  # fmt: skip
 
 

@@ -68,7 +68,10 @@ def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("quik", r"no set 'quik' \(did you mean 'quick'\?\): use .*quick or a file of your own"),
+        (
+            "quik",
+            r"no set 'quik' \(did you mean 'quick'\?\): use .*starttls or a file of your own",
+        ),
         ("gone.set", r"gone\.set:1:1: cannot be read: No such file"),
         ("folder/gone", r"gone:1:1: cannot be read: No such file"),
     ],

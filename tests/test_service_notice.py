@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from mitmail.endpoint import ENDPOINTS
+from mitmail.engine.fact import Fact
+from mitmail.engine.finding import Finding
 from mitmail.engine.verdict import Verdict
 from mitmail.service import notice
 from mitmail.service.orders import Orders, prepare
@@ -60,6 +62,12 @@ def test_the_welcome_says(
     assert [words for words in not_there if words in said] == []
 
 
+def seen(**told: Any) -> Any:
+    """A session as a notice reads it."""
+    nothing: dict[str, Any] = dict.fromkeys(("verdict", "error", "tongue", "finding"))
+    return SimpleNamespace(**nothing | {"facts": [], "hello": object()} | told)
+
+
 @pytest.mark.parametrize(
     ("orders", "verdict", "reason", "hint"),
     [
@@ -79,6 +87,51 @@ def test_a_verdict_says_what_to_try_next(
     bench = prepare(orders, tmp_path)
     served = Served(bench.plan, ENDPOINTS["imaps"], "127.0.0.1", 3993, "any")
     found = Verdict(verdict, "sure", "as seen", reason)
-    session: Any = SimpleNamespace(verdict=found, facts=[], error=None)
+    session = seen(verdict=found)
 
     assert hint in (notice.happening(bench, "verdict", served, 1, session) or "")
+
+
+@pytest.mark.parametrize(
+    ("finding", "lines"),
+    [
+        (
+            Finding("vulnerable", "sure", "the client sent LOGIN in clear", "a LOGIN ***"),
+            [
+                "imap  session 3: vulnerable: the client sent LOGIN in clear",
+                "      It said: a LOGIN ***",
+            ],
+        ),
+        (
+            Finding("vulnerable", "suspected", "the client sent X", ""),
+            ["imap  session 3: vulnerable, suspected: the client sent X"],
+        ),
+        (Finding("safe", "sure", "all went on"), ["imap  session 3: safe: all went on"]),
+        (
+            Finding("aborted", "sure", "the client left"),
+            [
+                "imap  session 3: aborted: the client left; whether it told its user, look at "
+                "its screen"
+            ],
+        ),
+        (None, []),
+    ],
+)
+def test_a_session_ends_with_a_line_for_what_it_was_found_to_be(
+    finding: Finding | None, lines: list[str], tmp_path: Path
+) -> None:
+    bench = prepare(Orders(), tmp_path)
+    served = Served(bench.plan, ENDPOINTS["imap"], "127.0.0.1", 3143, "any")
+
+    told = notice.happening(bench, "end", served, 3, seen(finding=finding))
+
+    assert (told or "").splitlines() == lines
+
+
+def test_who_has_the_certificate_and_is_silent_may_be_before_a_dialog(tmp_path: Path) -> None:
+    bench = prepare(Orders(), tmp_path)
+    served = Served(bench.plan, ENDPOINTS["imaps"], "127.0.0.1", 3993, "any")
+
+    told = notice.happening(bench, "waiting", served, 1, seen(facts=[Fact(3000, "waiting")]))
+
+    assert "a dialog may be open" in (told or "")

@@ -2,8 +2,8 @@
 
 Texts are octets with placeholders, filled when they are sent: ``{greeting}`` is the server's own
 greeting without the end of its line, ``{tag}`` the tag of the command that is answered, ``{next}``
-``{next2}`` ``{next3}`` the tags that an IMAP client will use for its next commands, ``{lure}`` the
-``host:port`` where a referral leads. Their line ends are their own: nothing is added.
+``{next2}`` ``{next3}`` the tags that an IMAP client will use for its next commands. Their line
+ends are their own: nothing is added.
 """
 
 from collections.abc import Callable
@@ -52,8 +52,9 @@ class Conduct:
     ``greeting`` replaces the server's whole greeting. ``offer`` says what becomes of the
     capability STARTTLS in clear; masked, its letters are X, as Cisco's firewalls did.
     ``clear`` and ``secured`` change the other capabilities before TLS and in it. ``denied`` is
-    the reply to EHLO, CAPABILITY and CAPA in clear, instead of the capabilities. ``login`` lets
-    credentials in clear through to the server instead of refusing them.
+    the reply to EHLO, CAPABILITY and CAPA in clear, instead of the capabilities. ``login`` shows
+    in clear what offers to log in (no LOGINDISABLED), and lets credentials through to the server
+    instead of refusing them.
 
     STARTTLS is answered with ``before``, ``answer`` (None: the proper go-ahead) and ``behind``, in
     one segment; ``then`` is what follows: TLS, clear text that goes on, FIN, RST, or silence.

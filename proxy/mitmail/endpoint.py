@@ -6,12 +6,17 @@ from typing import Literal
 from mitmail.errors import MitmailError
 
 type MailProtocol = Literal["imap", "pop3", "smtp"]
-type TlsMode = Literal["implicit", "starttls"]
+type TlsMode = Literal["implicit", "starttls", "plain"]
+
+_DIALOG: dict[TlsMode, str] = {"implicit": "SSL/TLS", "starttls": "STARTTLS", "plain": "none"}
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """``port`` is the field's own (RFC 8314, RFC 6409); ``bench_port`` ours for a person."""
+    """``port`` is the field's own (RFC 8314, RFC 6409); ``bench_port`` ours for a person.
+
+    None of the six is ``plain``; one that is served with ``--plain`` is.
+    """
 
     name: str
     protocol: MailProtocol
@@ -22,7 +27,7 @@ class Endpoint:
     @property
     def dialog(self) -> str:
         """What an account dialog calls this kind of TLS."""
-        return "SSL/TLS" if self.tls == "implicit" else "STARTTLS"
+        return _DIALOG[self.tls]
 
 
 ENDPOINTS = {

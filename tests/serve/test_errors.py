@@ -4,6 +4,7 @@ import json
 import re
 import socket
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,11 @@ from serve.tls_client import chain, openssl, s_client
 NORTON = ("--antivirus", "norton")
 
 
-def before(upstream: str, roots: str | None = None) -> Orders:
+def before(upstream: str, roots: str | None = None, *, plain: bool = False) -> Orders:
     return Orders(
-        antivirus="norton", upstreams=(upstream,), upstream_ca=Path(roots) if roots else None
-    )
+        antivirus="norton", upstreams=(upstream,), upstream_ca=Path(roots) if roots else None,
+        plain=plain,
+    )  # fmt: skip
 
 
 # Orders that cannot be carried out, and what is said of them.
@@ -39,6 +41,27 @@ MISTAKES = {
         Orders(antivirus="norton", switches=frozenset("x")), r"untrusted-on-implicit-tls"
     ),
     "a switch alone": (Orders(switches=frozenset("x")), r"--switch .*--antivirus"),
+    "a mode that is none": (before("imaps=mx.test:143/ssl"), r"/ssl: use /tls, /starttls, /plain"),
+    "a copy of no certificate": (
+        before("imap=localhost/plain"), r"imap=\.\.\./plain: .*no certificate .*: add --plain"
+    ),
+    "a copy of no certificate at once": (
+        before("imaps=localhost/plain", plain=True), r"--plain is for imap, pop3 and smtp"
+    ),
+    "implicit TLS before a server in clear": (
+        before("localhost/plain", plain=True), r"imaps=\.\.\./plain: .*use imap, pop3 or smtp"
+    ),
+    "passwords in clear to elsewhere": (
+        before("imap=mx.test/plain", plain=True), r"mx\.test: /plain sends passwords .*unverified"
+    ),
+    "clients in clear before nothing": (
+        Orders(antivirus="norton", plain=True), r"--plain is for clients before .*--upstream"
+    ),
+    "clients in clear from elsewhere": (
+        replace(before("imap=mx.test", plain=True), listen="192.0.2.1"),
+        r"--listen 192\.0\.2\.1: with --plain passwords would cross the network",
+    ),
+    "all cases in clear": (Orders(everything=True, plain=True), r"leave out --plain"),
     "a name that is none": (Orders(name="foo bar"), r"--name 'foo bar': use a host name"),
     "every IPv6 address": (Orders(listen="::"), r"--listen ::: name the one IP address"),
     "every address in short": (Orders(listen="0"), r"--listen 0: name the one IP address"),

@@ -2,6 +2,7 @@
 
 import json
 import re
+import smtplib
 import socket
 import ssl
 import subprocess
@@ -49,7 +50,8 @@ def mine(home: Path) -> Path:
     folder.mkdir()
     (folder / "only-imap.yaml").write_text(MINE)
     small = ("healthy", "expired", "self-signed-trusted", "rsa-1024", "wildcard-multi-level",
-             "close-on-connect", "plaintext-banner-on-tls-port", "only-imap")  # fmt: skip
+             "close-on-connect", "plaintext-banner-on-tls-port", "only-imap",
+             "starttls-refused-454")  # fmt: skip
     (folder / "small.set").write_text("\n".join(small))
     # A key of 8192 bits takes longer to make than a test may.
     most = [x for x, file in loader.shipped().items() if "rsa8192" not in file.read_text()]
@@ -304,6 +306,24 @@ def test_what_comes_in_place_of_tls_comes_in_the_words_of_the_protocol(
     assert said.startswith(GREETINGS[endpoint])
     assert said.endswith(b"\r\n")
     assert b"greeting" not in said
+
+
+def test_a_case_about_starttls_is_shown_on_its_own_port_and_nowhere_else(
+    small: ForProgram,
+) -> None:
+    """What is said before TLS comes before any name."""
+    case = small.ready["scenarios"]["starttls-refused-454"]
+    answers = []
+    for scenario in ("starttls-refused-454", "healthy"):
+        at = place(small, scenario, "smtp")
+        with smtplib.SMTP(at.host, at.port, timeout=SECONDS) as client:
+            client.ehlo()
+            answers.append(client.docmd("STARTTLS")[0])
+            client.close()
+
+    assert answers == [454, 220]
+    assert case["name"] == "mail.customer.test"
+    assert list(case["endpoints"]) == ["smtp"]
 
 
 def test_a_case_apart_opens_the_endpoints_that_it_is_for(small: ForProgram) -> None:

@@ -25,7 +25,9 @@ scenarios_option = click.option(
 
 @click.command("list")
 @click.option("--group", "groups", multiple=True, metavar="GROUP", help="Only this group.")
-@click.option("--set", "set_", metavar="NAME|FILE", help="Only this set: quick, demo, or a file.")
+@click.option(
+    "--set", "set_", metavar="NAME|FILE", help="Only this set: quick, demo, starttls, or a file."
+)
 @scenarios_option
 @click.option("--json", "as_json", is_flag=True, help="As one JSON document.")
 @click.option("--markdown", is_flag=True, help="As a page in Markdown.")
@@ -87,4 +89,7 @@ def summary(scenario: "Scenario") -> dict[str, object]:
             "reasons": list(scenario.expect.reasons),
             "level": scenario.expect.level,
         },
+        "sees": scenario.sees,
+        "catches": list(scenario.catches),
+        "aka": list(scenario.aka),
     }

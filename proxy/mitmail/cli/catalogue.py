@@ -14,7 +14,8 @@ Every case that ships with mitmail, {count} in all. Written by `make docs` from 
 `mitmail serve ID`.
 
 *must*, *should* and *may* say how binding the rule is (RFC 2119): a client that does otherwise
-fails, is warned about, or is just described.
+fails, is warned about, or is just described. What others call a case stands in italics, and
+behind it what it would have caught.
 """
 COLUMNS = "| id | what is wrong | a correct client | rule |\n|---|---|---|---|"
 
@@ -43,5 +44,7 @@ def _row(scenario: Scenario) -> str:
     expect = scenario.expect
     reasons = f": {', '.join(expect.reasons)}" if expect.reasons else ""
     due = f"{expect.level} {expect.verdict}{reasons}"
-    cells = (f"`{scenario.id}`", scenario.title, due, scenario.rule)
+    also = f" (*{', '.join(scenario.aka)}*)" if scenario.aka else ""
+    caught = f"; catches {', '.join(scenario.catches)}" if scenario.catches else ""
+    cells = (f"`{scenario.id}`", f"{scenario.title}{also}{caught}", due, scenario.rule)
     return f"| {' | '.join(cell.replace('|', '\\|') for cell in cells)} |\n"

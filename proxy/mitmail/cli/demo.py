@@ -9,22 +9,34 @@ import click
 
 if TYPE_CHECKING:
     from mitmail.judge.demo import Cell
+    from mitmail.judge.modes import Modes
 
 HEAD = ("scenario", "antivirus", "client", "expected", "client's word", "we saw", "outcome")
 CLIENTS = ("curl", "openssl")
 
 
 @click.command("demo")
+@click.option(
+    "--set", "chosen", default="demo", metavar="FILE|quick", help="These scenarios instead."
+)
 @click.option("--verbose", "-v", is_flag=True, help="One line per endpoint, and our evidence.")
-def demo_command(*, verbose: bool) -> None:
+def demo_command(*, chosen: str, verbose: bool) -> None:
     """Run the first scenarios, with and without antivirus, against the clients found here.
 
     Python's own mail clients always; curl and openssl where they are installed. Nothing leaves
-    this machine. Exit code 1 when a client did not do what it should.
+    this machine. What each client does with STARTTLS and with SSL/TLS is compared. Exit code 1
+    when a client did not do what it should, or not the same in both.
+
+    \b
+    mitmail demo
+    mitmail demo --set quick
     """
     import asyncio
 
-    from mitmail.judge import demo, driver
+    from mitmail.judge import demo, driver, modes
+    from mitmail.pki.store import Store
+
+    every = demo.cases(Store(None), chosen)
 
     async def run() -> list["Cell"]:
         clients = await driver.found(CLIENTS)
@@ -32,12 +44,14 @@ def demo_command(*, verbose: bool) -> None:
         click.echo(f"Asking {names}; six endpoints on loopback.")
         for missing in set(CLIENTS) - {x.name for x in clients}:
             click.echo(f"Not asking {missing}: it is not installed here.")
-        return await demo.run(clients, done=_progress)
+        return await demo.run(clients, every, done=_progress)
 
     cells = asyncio.run(run())
+    compared = modes.compare(cells)
     click.echo("")
     _print(cells, verbose=verbose)
-    sys.exit(_summary(cells))
+    _print_modes(compared)
+    sys.exit(_summary(cells, compared))
 
 
 def _progress(finished: int, total: int) -> None:
@@ -58,6 +72,19 @@ def _print(cells: Sequence["Cell"], *, verbose: bool) -> None:
         click.echo("  ".join(f"{x:{w}}" for x, w in zip(row, widths, strict=True)).rstrip())
         if remark:
             click.echo(f"    {remark}")
+
+
+def _print_modes(compared: "Modes") -> None:
+    click.echo("")
+    differing = len(compared.differences)
+    total = compared.alike + differing
+    click.echo(f"STARTTLS and SSL/TLS compared {total} times: {differing or 'no'} differences.")
+    for one in compared.differences:
+        click.echo(f"  {one.words}." + (f" Known: {one.known}" if one.known else ""))
+    if compared.undecided:
+        click.echo("Not compared:")
+        for each in compared.undecided:
+            click.echo(f"  {each.words}")
 
 
 def _row_key(cell: "Cell") -> tuple[str, str, str]:
@@ -104,13 +131,13 @@ def _words(verdict: str, details: Iterable[str]) -> str:
     return f"{verdict} ({listed})" if listed else verdict
 
 
-def _summary(cells: Sequence["Cell"]) -> int:
+def _summary(cells: Sequence["Cell"], compared: "Modes") -> int:
     count = {word: sum(cell.outcome.word == word for cell in cells) for word in _MEANINGS}
     click.echo("")
     for word, meaning in _MEANINGS.items():
         if count[word]:
             click.echo(f"{count[word]:4} {word:5}  {meaning}")
-    if count["fail"]:
+    if count["fail"] or any(not x.known for x in compared.differences):
         return 1
     return 3 if count["error"] else 0
 

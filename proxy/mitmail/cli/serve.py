@@ -42,8 +42,9 @@ from mitmail.cli.browse import scenarios_option
     "--upstream",
     "upstreams",
     multiple=True,
-    metavar="[ENDPOINT=]HOST[:PORT]",
-    help="Put the antivirus before this real mail server; may be given several times.",
+    metavar="[ENDPOINT=]HOST[:PORT][/MODE]",
+    help="Put the antivirus before this real mail server; may be given several times. MODE says "
+    "how it is reached, where not as the endpoint is: tls, starttls or plain.",
 )
 @click.option(
     "--upstream-ca",
@@ -56,6 +57,12 @@ from mitmail.cli.browse import scenarios_option
     is_flag=True,
     allow_from_autoenv=False,  # whoever puts passwords at stake says so each time
     help="Relay to an upstream elsewhere though its certificate failed: passwords are at stake.",
+)
+@click.option(
+    "--plain",
+    is_flag=True,
+    allow_from_autoenv=False,
+    help="Before an upstream: offer no TLS on imap, pop3 and smtp. Passwords come in clear.",
 )
 @click.option(
     "--listen", metavar="ADDR", help="Listen on this address, for a client on another machine."
@@ -82,6 +89,7 @@ def serve_command(
     *,
     everything: bool,
     relay_unverified: bool,
+    plain: bool,
     listen: str | None,
     port_offset: int,
     ready_json: bool,
@@ -95,6 +103,7 @@ def serve_command(
     mitmail serve --all --hosts hosts.txt
     mitmail serve --antivirus norton
     mitmail serve --antivirus norton --upstream imap.example.com
+    mitmail serve --antivirus norton --upstream imaps=imap.example.com:143/starttls
     mitmail serve expired --name mail.example.com
     """
     import asyncio
@@ -110,6 +119,7 @@ def serve_command(
         upstreams=tuple(upstreams),
         upstream_ca=upstream_ca,
         relay_unverified=relay_unverified,
+        plain=plain,
         listen=listen,
         port_offset=port_offset,
         ready_json=ready_json,

@@ -50,13 +50,19 @@ def _scenario(scenario: "Scenario") -> str:
         *tree.draw(scenario, ascii_only=not tree.can_draw(sys.stdout)),
         "",
         f"A correct client {expect.level} {expect.verdict}{reasons}.",
+        *([f"The user:    {scenario.sees}"] if scenario.sees else []),
         f"The rule:    {scenario.rule}",
+        *(f"Gives away:  {words}" for words in tree.canary(scenario)),
         f"The client:  connects to {scenario.connect_as or 'mail.customer.test'}",
     ]
     if len(scenario.endpoints) < len(ENDPOINTS):
         lines.append(f"It is shown: on {', '.join(scenario.endpoints)} only")
     if scenario.control is not None:
         lines.append(f"The proof:   as {scenario.control.connect_as} the same server is fine")
+    if scenario.catches:
+        lines.append(f"It catches:  {', '.join(scenario.catches)}")
+    if scenario.aka:
+        lines.append(f"Others say:  {', '.join(scenario.aka)}")
     return "\n".join(
         [*lines, f"The file:    {scenario.file}", "", f"Try it: mitmail serve {name_of(scenario)}"]
     )

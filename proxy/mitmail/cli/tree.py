@@ -41,6 +41,21 @@ def draw(scenario: Scenario, *, ascii_only: bool = False) -> list[str]:
     return [line.translate(ASCII) for line in lines] if ascii_only else lines
 
 
+def canary(scenario: Scenario) -> Iterator[str]:
+    """What a client does that believed what came in clear, each in a few words."""
+    dialogue = scenario.server.dialogue
+    if dialogue is None or (said := dialogue.canary) is None:
+        return
+    if said.verbs:
+        yield f"{' or '.join(said.verbs)} through TLS"
+    if said.word:
+        yield f"a command through TLS that names {said.word}"
+    if said.ahead:
+        yield "a command through TLS before the one before is answered"
+    if said.lure:
+        yield "a connection to the place that was named in clear"
+
+
 def _shown(server: Server) -> list[str]:
     """What is sent or trusted, and who signed it; roots come first."""
     return [name for name in reversed(server.certificates) if name in server.used]

@@ -1,29 +1,25 @@
-"""What a client says after the server, in its manner, broke TLS off."""
+"""What a client says after the server broke TLS off, or never began it."""
 
-from mitmail.engine import leg
 from mitmail.engine.action import Action, Reset
 from mitmail.engine.chronicle import Chronicle
+from mitmail.engine.ear import Ear
 from mitmail.engine.interpreter import Interpreter
 from mitmail.engine.observer import Observer
 from mitmail.engine.outlet import Outlet
-from mitmail.engine.prelude import gives_credentials
 from mitmail.engine.spec import MailProtocol
 from mitmail.manner import End, Instead
-from mitmail.wire import Kind, dialogue
-from mitmail.wire.clienthello import ClientHello, Malformed, NotTls, parse
+from mitmail.wire import dialogue
+from mitmail.wire.clienthello import ClientHello
 
 # How the server broke TLS off, in words for a person.
-HOW: dict[End, str] = {
+HOW: dict[str, str] = {
     "close": "by closing the connection", "reset": "by a reset", "stall": "by falling silent",
+    "clear": "by going on in clear",
 }  # fmt: skip
-HEADER = 5  # octets of a record before its payload (RFC 8446 section 5.1)
-ALERT, HANDSHAKE = 21, 22
-TYPES = frozenset({20, ALERT, HANDSHAKE, 23})
-FATAL = 2
 
 
 class Aftermath:
-    """Breaks TLS off as a manner says, and then listens: for alerts, in clear or through the leg
+    """Breaks TLS off as it is told, and then listens: for alerts, in clear or through the leg
     where keys were agreed on, and for mail commands in clear text. Nothing is answered any more.
 
     What may end the session at once tells so by its result.
@@ -38,86 +34,59 @@ class Aftermath:
         chronicle: Chronicle,
         actions: list[Action],
     ) -> None:
-        self.hello: ClientHello | None = None
-        """The ClientHello, of a client that was met before it had sent one."""
+        self.ear = Ear(observer)
         self._outlet = outlet
         self._observer = observer
         self._chronicle = chronicle
         self._actions = actions
         self._interpreter = Interpreter(dialogue(protocol), actions)
-        self._octets = b""
-        self._handshake = b""
-        self._no_hello = False  # what it sends is none, however much of it comes
-        self._in_clear = False
-        self._foreign = False  # it began with no mail command: what looks like one is none either
 
-    def play(self, instead: Instead) -> bool:
-        """Send these octets where the client expects TLS, and end as they say."""
+    @property
+    def hello(self) -> ClientHello | None:
+        """The ClientHello, of a client that was met before it had sent one."""
+        return self.ear.hello
+
+    def play(self, instead: Instead, hello: ClientHello | None) -> bool:
+        """Send these octets where the client expects TLS, and end as they say.
+
+        With ``clear`` only the octets are sent: what follows is not for here.
+        """
         self._chronicle.note("instead-of-tls", octets=len(instead.octets))
+        self._listen(hello)
         self._outlet.send("client", instead.octets)
-        assert instead.then != "clear"
-        return self._break_off(instead.then, "with other octets, " if instead.octets else "")
+        where = "with other octets, " if instead.octets else ""
+        if instead.then != "clear":
+            return self._break_off(instead.then, where)
+        self._observer.broke_off(where + HOW["clear"])
+        return False
 
     def cut(self, end: End) -> bool:
         """The leg has sent half of its certificate; end like this."""
         self._outlet.flush("client")
+        self._listen(None)
         return self._break_off(end, "in the middle of its certificate ")
 
-    def _break_off(self, end: End, where: str) -> bool:
-        self._observer.broke_off(where + HOW[end])
+    def after_starttls(self, end: End) -> bool:
+        """STARTTLS has been answered, and no TLS follows; end like this."""
+        return self._break_off(end, "after STARTTLS ", reason="starttls")
+
+    def _listen(self, hello: ClientHello | None) -> None:
+        # From now on there are no records of ours any more; the client's may still be read.
+        self.ear = Ear(self._observer, tls=self._outlet.legs.pop("client", None), hello=hello)
+
+    def _break_off(self, end: End, where: str, reason: str = "transport") -> bool:
+        self._observer.broke_off(where + HOW[end], reason)
         if end == "close":
             self._outlet.half_close("client")
         elif end == "reset":
             self._outlet.hurry()
             self._actions.append(Reset("client"))
-        return end == "reset"  # whatever the client says to that, nobody can hear
+            self._observer.left()  # whatever the client says to that, nobody can hear
+        return end == "reset"
 
     def hear(self, octets: bytes) -> bool:
         """Octets of the client."""
-        self._octets += octets
-        while not self._in_clear and len(self._octets) >= HEADER:
-            if self._octets[0] not in TYPES:
-                break
-            size = HEADER + int.from_bytes(self._octets[3:HEADER])
-            if len(self._octets) < size:
-                break
-            record, self._octets = self._octets[:size], self._octets[size:]
-            self._take(record)
-        if self._in_clear or (self._octets and self._octets[0] not in TYPES):
-            self._in_clear = True
-            text, self._octets = self._octets, b""
-            self._read(text)
+        if text := self.ear.hear(octets):
+            pieces = self._interpreter.hear("client", text)
+            self._observer.in_clear(pieces, begun=not pieces)
         return self._observer.alerted
-
-    def _take(self, record: bytes) -> None:
-        if (tls := self._outlet.legs.get("client")) is not None:
-            for event in tls.receive(record):
-                if isinstance(event, leg.Alert) and event.received:
-                    self._observer.alert(event.code, fatal=event.fatal, received=True)
-        elif record[0] == ALERT and len(record) == HEADER + 2:
-            level, code = record[HEADER:]
-            self._observer.alert(code, fatal=level == FATAL, received=True)
-        elif record[0] == HANDSHAKE and self.hello is None:
-            self._take_hello(record)
-
-    def _take_hello(self, record: bytes) -> None:
-        if self._no_hello:
-            return
-        self._handshake += record
-        try:
-            self.hello = parse(self._handshake)
-        except (NotTls, Malformed):
-            self._no_hello, self._handshake = True, b""
-        if self.hello is not None:
-            self._observer.hello(self.hello)
-
-    def _read(self, text: bytes) -> None:
-        pieces = self._interpreter.hear("client", text)
-        if not pieces:
-            self._observer.witness.spoke = True
-        for piece in pieces:
-            self._foreign = self._foreign or not piece.verb
-            if self._foreign or piece.kind is not Kind.COMMAND:
-                self._observer.witness.spoke = True
-            else:
-                self._observer.in_clear(piece.verb, credentials=gives_credentials(piece))

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 
-from mitmail.engine.action import Action, Announce
+from mitmail.engine.action import Action, Announce, Who
 from mitmail.engine.fact import Fact, Value
+from mitmail.engine.finding import Finding
 from mitmail.engine.verdict import Verdict
 
 LIMIT = 200  # facts of one session; a client that sends a thousand commands adds nothing new
+DROPPED = "dropped-after-starttls"
 
 
 class Chronicle:
@@ -21,8 +23,26 @@ class Chronicle:
 
     def note(self, fact: str, **details: Value) -> None:
         """Add a fact."""
-        if len(self.facts) < LIMIT:
+        if len(self.facts) < LIMIT - 1:  # one is kept for the finding
             self.facts.append(Fact((self._clock() - self._began) * 1000, fact, details))
+
+    def conclude(self, finding: Finding) -> None:
+        """Add the finding, of which there is one at most."""
+        details: dict[str, Value] = {
+            "finding": finding.finding, "certainty": finding.certainty,
+            "evidence": finding.evidence, "trace": finding.trace,
+        }  # fmt: skip
+        self.facts.append(Fact((self._clock() - self._began) * 1000, "finding", details))
+
+    def dropped(self, who: Who, octets: int) -> None:
+        """Add that octets behind STARTTLS were dropped: a run of them is one fact."""
+        last = self.facts[-1] if self.facts else None
+        if last is not None and (last.fact, last.details.get("who")) == (DROPPED, who):
+            before = last.details["octets"]
+            assert isinstance(before, int)
+            self.facts[-1] = Fact(last.ms, DROPPED, {"who": who, "octets": before + octets})
+        else:
+            self.note(DROPPED, who=who, octets=octets)
 
     def decide(self, verdict: Verdict | None) -> None:
         """Announce a verdict, if there is one and none came before it."""

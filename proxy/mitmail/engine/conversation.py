@@ -15,87 +15,19 @@ speak STARTTLS: then the client's is passed on, and both begin TLS at the server
 """
 
 from mitmail.engine import leg, presenter, suitability
-from mitmail.engine.action import Action, Close, SetTimer, Who
-from mitmail.engine.aftermath import Aftermath
-from mitmail.engine.backlog import Backlog
-from mitmail.engine.chronicle import Chronicle
-from mitmail.engine.clear_text import TLS_HANDSHAKE, ClearText, Outcome
+from mitmail.engine.action import SetTimer
+from mitmail.engine.clear_text import TLS_HANDSHAKE, Outcome
 from mitmail.engine.context import is_address
-from mitmail.engine.interpreter import Interpreter
-from mitmail.engine.observer import Observer
-from mitmail.engine.outlet import Outlet
-from mitmail.engine.server_leg import Broken, Ended, Ready, ServerEvent, ServerLeg, Spoken
-from mitmail.engine.spec import Identity, SessionSpec, Upstream
+from mitmail.engine.footing import Footing
+from mitmail.engine.server_leg import Broken, Ended, Ready, ServerEvent, Spoken
+from mitmail.engine.spec import Upstream
 from mitmail.manner import Instead
-from mitmail.wire import Kind, dialogue
+from mitmail.wire import Kind
 from mitmail.wire.clienthello import ClientHello, Malformed, NotTls, parse
 
 
-class Conversation:
+class Conversation(Footing):
     """The state machine over octets; time and its own failures are the session's business."""
-
-    def __init__(self, spec: SessionSpec, chronicle: Chronicle, actions: list[Action]) -> None:
-        self.spec = spec
-        self.error: str | None = None
-        self.hello: ClientHello | None = None
-        self.upstream: Upstream | None = None
-        self.over = False
-        self.connected = False
-        self.state = "hello" if spec.client == "implicit" else "clear"
-        self.observer = Observer(spec.protocol, chronicle)
-        self.observer.witness.tls_is_due = spec.client != "plain"
-        self._chronicle = chronicle
-        self._actions = actions
-        self._outlet = Outlet(actions)
-        self._dialogue = dialogue(spec.protocol)
-        self._interpreter = Interpreter(self._dialogue, actions)
-        self._early = Backlog()
-        self._clear_text = ClearText(
-            spec, self._dialogue, interpreter=self._interpreter, backlog=self._early,
-            outlet=self._outlet, chronicle=chronicle,
-        )  # fmt: skip
-        self._server = ServerLeg(spec, outlet=self._outlet, chronicle=chronicle, actions=actions)
-        self._joined = spec.client == spec.server == "starttls"
-        self._aftermath = Aftermath(
-            spec.protocol, outlet=self._outlet, observer=self.observer, chronicle=chronicle,
-            actions=actions,
-        )  # fmt: skip
-        self._identity: Identity | None = None
-        self._closed: set[Who] = set()
-
-    def next_segment(self) -> None:
-        """The pause behind a segment is over."""
-        self._outlet.next_segment()
-
-    def release(self) -> None:
-        """The greeting has been held long enough."""
-        if self._outlet.holding:
-            self._outlet.release()
-            if "server" in self._closed:
-                self._end_client()
-
-    # -- ends ------------------------------------------------------------------------------------
-
-    def fail(self, error: str) -> None:
-        """Our own side failed: no verdict about the client, and the end."""
-        self.error = self.error or error
-        self._chronicle.note("error", words=error)
-        self.observer.unjudged(f"could not judge: {error}")
-        self.finish()
-
-    def finish(self) -> None:
-        """End the session: both sides are closed, and there is a verdict."""
-        if self.over:
-            return
-        self.over = True
-        try:
-            self.observer.closed()
-            self._outlet.release()
-            self._outlet.shutdown("client")
-            self._outlet.shutdown("server")
-            self._outlet.hurry()
-        finally:
-            self._actions += [Close("client"), Close("server")]
 
     # -- the client's octets ---------------------------------------------------------------------
 
@@ -132,29 +64,16 @@ class Conversation:
         else:
             self._handle_client_leg(tls.receive(octets))
 
-    def _keep_early(self, who: Who, octets: bytes) -> None:
-        if not self._early.keep(who, octets):
-            self._flooded(who)
-
-    def _flooded(self, who: Who) -> None:
-        self._chronicle.note("flood", who=who)
-        if who == "server":
-            self.fail("the mail server said too much before its turn")
-        else:
-            self._dismiss("the client said too much before its turn")
-
-    def _dismiss(self, words: str) -> None:
-        self.observer.unjudged(words)
-        self.finish()
-
     def _on_clear_client(self, octets: bytes) -> None:
-        if not self._dialogue.outstanding and octets[:1] == TLS_HANDSHAKE:
+        at_once = not (self._dialogue.outstanding or self._clear_text.expects_tls)
+        if at_once and octets[:1] == TLS_HANDSHAKE:
             port = "a STARTTLS" if self.spec.client == "starttls" else "a clear-text"
             self._chronicle.note(f"tls-on-{self.spec.client}-port")
             self._dismiss(f"the client spoke TLS at once on {port} port")
         elif not self.connected or not (self._joined or self._server.ready):
             self._keep_early("client", octets)
         else:
+            self.first_words.hear(octets)
             self._after_clear_text(self._clear_text.client(octets))
 
     def _after_clear_text(self, outcome: Outcome) -> None:
@@ -164,6 +83,12 @@ class Conversation:
             self._chronicle.note("go-ahead")
             self.state = "hello"
             self._on_hello(b"")
+        elif outcome == "broken off":
+            self.state = "aftermath"
+            if self._aftermath.after_starttls(self._clear_text.end):
+                self.finish()
+            elif self._clear_text.behind:
+                self._on_aftermath(self._clear_text.behind)
 
     # -- ClientHello, upstream, certificate ------------------------------------------------------
 
@@ -174,12 +99,35 @@ class Conversation:
         try:
             self.hello = parse(self._early.of("client"))
         except (NotTls, Malformed) as error:
-            self._chronicle.note("not-tls", words=str(error))
-            self._dismiss(f"the client did not speak TLS where TLS was due: {error}")
+            self._on_no_hello(error)
             return
         if self.hello is not None and self.connected:
             self.observer.hello(self.hello)
             self._ask_server(self.hello)
+
+    def _on_no_hello(self, error: NotTls | Malformed) -> None:
+        said = self._early.of("client")
+        is_text = isinstance(error, NotTls) and said[:1] != TLS_HANDSHAKE
+        outcome: Outcome = "dismissed"
+        if self.spec.client == "starttls" and is_text:
+            if b"\n" not in said:
+                return  # what a client says can be told from a whole line only
+            outcome = self._clear_text.instead_of_hello(self._early.take("client"))
+        self.first_words.hear(said)
+        if outcome == "waits for TLS":
+            self._on_hello(b"")
+            return
+        self._chronicle.note("not-tls", words=str(error))
+        if outcome == "dismissed":
+            self._dismiss(f"the client did not speak TLS where TLS was due: {error}")
+            return
+        self.state = "clear"
+        self._after_clear_text(outcome)
+        self._hear_early_server()
+
+    def _hear_early_server(self) -> None:
+        if self.state == "clear" and (early := self._early.take("server")):
+            self._on_spoken(early)
 
     def _ask_server(self, hello: ClientHello) -> None:
         if self._server.ready:
@@ -198,6 +146,7 @@ class Conversation:
             self._refuse_to_relay()
         elif early := self._early.take("client"):
             self._on_clear_client(early)
+            self._end_server_in_clear()
 
     def _on_server_broken(self, words: str) -> None:
         if self.state in {"handshake", "relay"} or self._server.ready:
@@ -213,7 +162,7 @@ class Conversation:
                 return
             self._identity = identity
             self._outlet.segment_size = identity.manner.segment_size
-            if (instead := presenter.instead(identity, hello)) is not None:
+            if (instead := presenter.instead(identity, hello, "client-hello")) is not None:
                 self.play(instead)
                 return
             tls = presenter.present(identity)
@@ -229,8 +178,13 @@ class Conversation:
     def play(self, instead: Instead) -> None:
         """Send these octets where the client expects TLS, and end as they say."""
         self.state = "aftermath"
-        if self._aftermath.play(instead):
+        if self._aftermath.play(instead, self.hello):
             self.finish()
+        elif instead.then == "clear":
+            self.state = "clear"
+            self._clear_text.start_over(self._aftermath.ear, greeted=bool(instead.octets))
+            self._hear_early_server()
+            self._after_clear_text(self._clear_text.client(self._early.take("client")))
 
     def _on_cut(self) -> None:
         assert self._identity is not None
@@ -247,7 +201,7 @@ class Conversation:
 
     def _handle_client_leg(self, events: list[leg.LegEvent]) -> None:
         for event in events:
-            if self.over:
+            if self.over or self.state not in {"handshake", "relay"}:
                 return
             match event:
                 case leg.Presented() if self.observer.witness.presented is None:
@@ -285,10 +239,18 @@ class Conversation:
         self._actions.append(SetTimer("greeting", self.spec.greeting_hold))
         if early := self._early.take("server"):
             self._relay_to_client(early)
+        if (pipelined := self._clear_text.pipelined) and not self._guarding():
+            self._interpreter.hear("client", pipelined)
+            self._outlet.send("server", pipelined)
 
     def _on_plaintext(self, octets: bytes) -> None:
-        pieces = self._interpreter.hear("client", octets)
-        self.observer.said(pieces)
+        self.first_words.hear(octets)
+        begun = self._secured_text.begun
+        pieces = self._secured_text.client(octets)
+        if self._secured_text.begun and not begun and (instead := self._instead()) is not None:
+            self._outlet.release()
+            self.play(instead)
+            return
         if not self._guarding():
             self._outlet.send("server", octets)
         elif any(piece.kind is Kind.COMMAND for piece in pieces):
@@ -296,12 +258,10 @@ class Conversation:
         if not self.over:
             self.release()
 
-    def _guarding(self) -> bool:
-        return self.spec.guarded and self.upstream is not None and bool(self.upstream.errors)
-
-    def _refuse_to_relay(self) -> None:
-        self._chronicle.note("not-relayed", words="the server's certificate failed")
-        self.finish()
+    def _instead(self) -> Instead | None:
+        assert self._identity is not None
+        assert self.hello is not None
+        return presenter.instead(self._identity, self.hello, "secured")
 
     def _on_client_failed(self, error: str) -> None:
         assert self._identity is not None
@@ -316,6 +276,12 @@ class Conversation:
             return
         self._closed.add("client")
         self._chronicle.note("client-closed")
+        self.observer.left()
+        if self._answers_are_due():
+            self.observer.closed()
+            patience = self.spec.handshake_deadline + self.spec.linger
+            self._actions.append(SetTimer("linger", patience))
+            return
         if not self._is_relaying():
             self.finish()
             return
@@ -332,6 +298,16 @@ class Conversation:
         else:
             self._actions.append(SetTimer("linger", self.spec.linger))
 
+    def _answers_are_due(self) -> bool:
+        # A client without TLS may say all that it has to say, and end, as ``printf | nc`` does.
+        waits = bool(self._early.of("client") or self._dialogue.outstanding)
+        return waits and self.spec.client == "plain" and "server" not in self._closed
+
+    def _end_server_in_clear(self) -> None:
+        if "client" in self._closed and not self.over and not self._answers_are_due():
+            self._outlet.half_close("server")
+            self._actions.append(SetTimer("linger", self.spec.linger))
+
     # -- the server's octets ---------------------------------------------------------------------
 
     def on_server(self, octets: bytes) -> None:
@@ -343,7 +319,7 @@ class Conversation:
         elif self.state == "clear":
             self._on_spoken(octets)
         elif self._joined:
-            self._chronicle.note("dropped-after-starttls", who="server", octets=len(octets))
+            self._chronicle.dropped("server", len(octets))
         else:
             self._keep_early("server", octets)
 
@@ -364,14 +340,15 @@ class Conversation:
     def _on_spoken(self, octets: bytes) -> None:
         if self.state == "clear":
             self._after_clear_text(self._clear_text.server(octets))
+            self._end_server_in_clear()
         elif self.state == "relay":
             self._relay_to_client(octets)
         else:
             self._keep_early("server", octets)
 
     def _relay_to_client(self, octets: bytes) -> None:
-        self._interpreter.hear("server", octets)
-        self._outlet.send("client", octets)
+        if said := self._secured_text.server(octets):
+            self._outlet.send("client", said)
 
     def on_server_eof(self) -> None:
         """The server will send no more."""
@@ -379,8 +356,10 @@ class Conversation:
             return
         self._closed.add("server")
         self._chronicle.note("server-closed")
+        if rest := self._secured_text.rest():
+            self._outlet.send("client", rest)
         if self._server.opening:
-            self.fail("the mail server closed the connection during the TLS handshake")
+            self.fail(f"the mail server closed the connection {self._server.stage}")
         elif self.state == "hello":
             self.fail("the mail server closed the connection before TLS")
         elif self._is_relaying():
@@ -391,22 +370,22 @@ class Conversation:
             self.finish()
         # Otherwise the client is still being asked what it thinks of the certificate.
 
-    def _end_client(self) -> None:
-        self.observer.witness.we_closed = True
-        self._outlet.half_close("client")
-        if "client" in self._closed:
-            self.finish()
-        else:
-            self._actions.append(SetTimer("linger", self.spec.linger))
-
     def _is_relaying(self) -> bool:
         in_clear = self.state == "clear" and self.spec.client == "plain"
         return self.state == "relay" or (in_clear and self._server.ready)
 
+    def unheard(self) -> bool:
+        """Whether the client has said nothing at all where it begins with TLS."""
+        return self.state == "hello" and not self._early.of("client")
+
     def client_is_due(self) -> bool:
         """Whether the next word is the client's: a slow server must not become its verdict."""
+        if self.withholding:
+            return False
         if self.state in {"clear", "relay"}:
-            return self._dialogue.greeted and not self._dialogue.outstanding
+            # A server may be silent in IDLE for half an hour (RFC 2177).
+            waits = any(verb != "IDLE" for verb, _ in self._dialogue.outstanding)
+            return self._dialogue.greeted and not waits
         return self.reached()
 
     def reached(self) -> bool:

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mitmail.conduct import PROPER, Conduct
 from mitmail.engine.chronicle import Chronicle
 from mitmail.engine.fault import faults
 from mitmail.engine.leg import NO_CLIENT_CERTIFICATE, Leg
+from mitmail.engine.lookout import Lookout
+from mitmail.engine.prelude import STARTTLS, gives_credentials
 from mitmail.engine.spec import Identity, MailProtocol
 from mitmail.engine.verdict import Verdict, Witness
 from mitmail.wire import Kind, Piece
@@ -25,15 +28,25 @@ class Presented:
 class Observer:
     """Writes to a session's chronicle what its client did."""
 
-    def __init__(self, protocol: MailProtocol, chronicle: Chronicle) -> None:
+    def __init__(
+        self,
+        protocol: MailProtocol,
+        chronicle: Chronicle,
+        conduct: Conduct = PROPER,
+        *,
+        watching: bool = False,
+    ) -> None:
         self.witness = Witness(protocol)
+        self.lookout = Lookout(protocol, conduct, self.witness, chronicle, watching=watching)
         self.shown = Presented()
+        self._attacks: set[str] = set()
         self._chronicle = chronicle
         self.alerted = False
         """The client ended TLS itself, with a fatal alert."""
 
     def hello(self, hello: ClientHello) -> None:
         """The client sent its ClientHello."""
+        self.witness.began_tls = True
         self._chronicle.note(
             "client-hello", sni=hello.sni, offered=hello.versions, fingerprint=hello.fingerprint
         )
@@ -56,6 +69,7 @@ class Observer:
         self._chronicle.note("alert-received" if received else "alert-sent", code=code)
         if received:
             self.alerted = self.alerted or fatal
+            self.lookout.left = self.lookout.left or fatal
             self._chronicle.decide(self.witness.alert(code, fatal=fatal))
 
     def failed(self, error: str) -> None:
@@ -68,21 +82,51 @@ class Observer:
             if self.witness.presented is None:
                 self._chronicle.decide(self.witness.refused_hello(error))
 
-    def broke_off(self, how: str) -> None:
-        """Our manner ended TLS on purpose; ``how`` goes on after "the server broke TLS off"."""
-        self._chronicle.note("tls-broken-off", how=how)
-        self.witness.broke_off = how
+    def attacked(self, what: str, *, around: bool = False) -> None:
+        """This of an attack reached the client; ``around`` STARTTLS it may be taken for TLS."""
+        self.witness.attacked = True
+        self.witness.tampered = self.witness.tampered or around
+        if what not in self._attacks:
+            self._attacks.add(what)
+            self._chronicle.note("attack", what=what)
 
-    def in_clear(self, verb: str, *, credentials: bool) -> None:
-        """After that the client sent a mail command in clear."""
-        self._chronicle.note("clear-text-after-failure", verb=verb, credentials=credentials)
-        self._chronicle.decide(self.witness.in_clear(verb, credentials=credentials))
+    def broke_off(self, how: str, reason: str = "transport") -> None:
+        """TLS was ended on purpose; ``how`` goes on after "the server broke TLS off"."""
+        self._chronicle.note("tls-broken-off", how=how)
+        self.witness.broke_off, self.witness.broke_reason = how, reason
+        self.witness.spoke = False  # what counts is what it says to that
+        self.lookout.watching = True
+
+    def in_clear(self, pieces: Sequence[Piece], *, begun: bool = False) -> None:
+        """The client said something in clear, where TLS is due; ``begun``: at least a part."""
+        self.lookout.in_clear(pieces)
+        self.witness.spoke = self.witness.spoke or begun
+        for piece in pieces:
+            if self.witness.broke_off is not None:
+                self._after_all(piece)
+            elif piece.kind in {Kind.COMMAND, Kind.PART, Kind.OPAQUE}:
+                self.witness.before_tls(
+                    piece.verb,
+                    asks=piece.verb in STARTTLS,
+                    leaks=self.lookout.leaks(piece),
+                )
+
+    def _after_all(self, piece: Piece) -> None:
+        witness = self.witness
+        witness.foreign_in_clear = witness.foreign_in_clear or not piece.verb
+        if witness.foreign_in_clear or piece.kind not in {Kind.COMMAND, Kind.PART}:
+            witness.spoke = True
+            return
+        credentials = gives_credentials(piece)
+        self._chronicle.note("clear-text-after-failure", verb=piece.verb, credentials=credentials)
+        self._chronicle.decide(witness.in_clear(piece.verb, credentials=credentials))
 
     def said(self, pieces: Sequence[Piece]) -> None:
         """The client said something through TLS; unfinished lines make no piece."""
         self.witness.spoke = True
         for piece in pieces:
             self._piece(piece)
+            self.lookout.through_tls(piece)
 
     def _piece(self, piece: Piece) -> None:
         if self._chronicle.verdict is None and is_http(piece.raw):
@@ -99,6 +143,15 @@ class Observer:
     def closed(self) -> None:
         """The client has gone, or the session is over."""
         self._chronicle.decide(self.witness.closed())
+
+    def left(self) -> None:
+        """The client ended the session by itself."""
+        self.lookout.left = self.lookout.left or not self.witness.we_closed
+
+    def ended(self, error: str | None) -> None:
+        """The session is over, and what our own side failed with."""
+        self.closed()
+        self.lookout.end(self._chronicle.verdict, error)
 
     def silent(self, seconds: float) -> None:
         """The client has said nothing for so long."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
@@ -70,13 +71,15 @@ def present(identity: Identity) -> Leg:
     return TlsliteLeg(identity)
 
 
-def instead(identity: Identity, hello: ClientHello) -> Instead | None:
-    """What comes in place of TLS to a client with this ClientHello, if anything does.
+def instead(
+    identity: Identity, hello: ClientHello, when: Literal["client-hello", "secured"]
+) -> Instead | None:
+    """What comes in place of TLS at this moment to a client with this ClientHello, if anything.
 
     Raises UnpresentableError for what should have come as soon as the client was connected.
     """
     found = identity.manner.instead
-    if found is None:
+    if found is None or found.when not in {when, "connected"}:
         return None
     if found.when == "connected":
         raise UnpresentableError("the client has already spoken: nothing can come before it")

@@ -1,5 +1,6 @@
 """The server's side of a session: asked for STARTTLS and TLS as its mode wants, and verified."""
 
+import re
 from dataclasses import dataclass
 
 from mitmail.engine import context, leg
@@ -38,6 +39,9 @@ class Ended:
 
 type ServerEvent = Ready | Spoken | Broken | Ended
 
+# What a server's TLS may begin with: an alert or a handshake record (RFC 8446 section 5.1).
+_TLS = re.compile(rb"[\x15\x16]")
+
 
 class ServerLeg:
     """Brings the connection to the server up; then it only decrypts."""
@@ -56,6 +60,14 @@ class ServerLeg:
         self._verifier: context.Verifier | None = None
         self._sni: str | None = None
         self._greeting = b""
+        self._agreed = False  # to STARTTLS
+        self._answered = False  # our ClientHello, with TLS
+
+    @property
+    def stage(self) -> str:
+        """Where it is while it is being brought up, behind "closed the connection"."""
+        asking = self._starttls is not None
+        return "before it agreed to STARTTLS" if asking else "during the TLS handshake"
 
     def open(self, sni: str | None, early: bytes, *, asked: bool = False) -> list[ServerEvent]:
         """Bring it up; ``early`` is what the server has said already.
@@ -67,6 +79,7 @@ class ServerLeg:
             return [Ready(None), *([Spoken(early)] if early else [])]
         self.opening = True
         self._sni = sni
+        self._agreed = asked
         self._actions.append(SetTimer("upstream", self._spec.handshake_deadline))
         if self._spec.server == "starttls" and not asked:
             self._starttls = StarttlsClient(self._spec.protocol)
@@ -79,21 +92,33 @@ class ServerLeg:
             return self._ask(self._starttls, octets)
         if (tls := self._outlet.legs.get("server")) is None:
             return [Spoken(octets)]
-        events = self._translate(tls.receive(octets))
+        if not self._answered and (in_clear := self._in_clear(octets)):
+            if not self._agreed:
+                return [Broken("the mail server spoke clear text: it may want STARTTLS first")]
+            self._chronicle.dropped("server", in_clear)
+            octets = octets[in_clear:]
+        self._answered = self._answered or bool(octets)
+        events = self._translate(tls.receive(octets)) if octets else []
         self._outlet.flush("server")
         return events
+
+    def _in_clear(self, octets: bytes) -> int:
+        begins = _TLS.search(octets)
+        return begins.start() if begins else len(octets)
 
     def _ask(self, starttls: StarttlsClient, octets: bytes) -> list[ServerEvent]:
         if said := starttls.receive(octets):
             self._actions.append(Send("server", said))
+        if starttls.done:
+            self._chronicle.note("upstream-starttls")
         if starttls.dropped:
-            self._chronicle.note("dropped-after-starttls", who="server", octets=starttls.dropped)
+            self._chronicle.dropped("server", starttls.dropped)
         if starttls.refused is not None:
-            return [Broken(f"the mail server refused STARTTLS: {starttls.refused}")]
+            return [Broken(f"the mail server {starttls.refused}")]
         if not starttls.done:
             return []
-        self._chronicle.note("upstream-starttls")
         self._starttls = None
+        self._agreed = True
         # TLS brings no greeting of its own: the client gets the one that came in clear.
         self._greeting = starttls.greeting
         return self._begin_tls(b"")

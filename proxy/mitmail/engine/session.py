@@ -9,6 +9,7 @@ from mitmail.engine.action import Action, Close, Connect, Crashed, SetTimer, Wai
 from mitmail.engine.chronicle import Chronicle
 from mitmail.engine.conversation import Conversation
 from mitmail.engine.fact import Fact
+from mitmail.engine.finding import Finding
 from mitmail.engine.observer import Presented
 from mitmail.engine.spec import SessionSpec, Upstream
 from mitmail.engine.verdict import Verdict
@@ -40,6 +41,13 @@ class Session:
         return self._chronicle.verdict
 
     @property
+    def finding(self) -> Finding | None:
+        """What an attack on the dialogue came to, once that is known: ``vulnerable`` at once,
+        anything else at the end. None where nothing was attacked and nothing leaked.
+        """
+        return self._conversation.observer.lookout.finding
+
+    @property
     def error(self) -> str | None:
         """How our own side failed; the outcome is then ``error``, whatever the client did."""
         return self._conversation.error
@@ -63,6 +71,14 @@ class Session:
     def presented(self) -> Presented:
         """What the client was shown."""
         return self._conversation.observer.shown
+
+    @property
+    def tongue(self) -> str | None:
+        """The protocol of the client's first words: its own one or, by a mistake, another.
+
+        ``text`` and ``binary`` are words of no protocol that is known here.
+        """
+        return self._conversation.first_words.tongue
 
     # -- inputs ---------------------------------------------------------------------------------
 
@@ -123,6 +139,8 @@ class Session:
         if self.spec.opening is not None:
             self._conversation.play(self.spec.opening)
             return
+        if self.spec.waiting is not None and self.spec.client == "implicit":
+            self._actions.append(SetTimer("unheard", self.spec.waiting))
         self._actions.append(SetTimer("connect", self.spec.handshake_deadline))
         self._actions.append(Connect())
 
@@ -139,6 +157,9 @@ class Session:
         match name:
             case "greeting":
                 conversation.release()
+            case "withhold":
+                self._silent_since = self._clock()
+                conversation.waited()
             case "segment":
                 conversation.next_segment()
             case "linger":
@@ -148,24 +169,30 @@ class Session:
             case "upstream" if not conversation.reached():
                 conversation.fail(f"no TLS handshake from the mail server {late}")
             case "waiting":
-                self._on_waiting()
+                self._on_waiting("a dialog may be open")
+            case "unheard" if conversation.unheard():
+                self._on_waiting("nothing was heard of the client")
             case "deadline":
                 self._on_deadline()
             case _:
                 pass
 
-    def _on_waiting(self) -> None:
+    def _on_waiting(self, words: str) -> None:
         if self.verdict is None and not self._conversation.observer.witness.spoke:
-            self._chronicle.note("waiting", words="a dialog may be open")
+            self._chronicle.note("waiting", words=words)
             self._actions.append(Waiting())
 
     def _on_deadline(self) -> None:
         conversation = self._conversation
         silence = self._clock() - self._silent_since
         if self.verdict is not None:
-            self._end_aftermath()
+            if conversation.in_vain and silence < self.spec.deadline - 0.001:
+                self._actions.append(SetTimer("deadline", self.spec.deadline - silence))
+            else:
+                self._end_aftermath()
             return
-        if not conversation.reached():  # the timers "connect" and "upstream" see to the server
+        # The timers "connect", "upstream" and "withhold" see to what the client waits for.
+        if not conversation.reached() or conversation.withholding:
             self._actions.append(SetTimer("deadline", self.spec.deadline))
             return
         if silence < self.spec.deadline - 0.001:
@@ -180,5 +207,5 @@ class Session:
             conversation.observer.unjudged(f"could not judge: {conversation.error}")
 
     def _end_aftermath(self) -> None:
-        if self._conversation.state == "aftermath":
+        if self._conversation.state == "aftermath" or self._conversation.in_vain:
             self._conversation.finish()

@@ -72,7 +72,8 @@ class SessionSpec:
     ``waiting``: silence after which the fact ``waiting`` is noted. ``guarded``: nothing of the
     client's is relayed to a server whose certificate failed. ``opening`` is what a client gets as
     soon as it is connected (implicit TLS only); there is then neither TLS nor a mail server.
-    ``conducting`` is asked once how the dialogue before STARTTLS is conducted.
+    ``conducting`` is asked once how the dialogue before STARTTLS is conducted. A ``lure`` is a
+    place that only a referral in clear led to: a client that comes there is vulnerable.
 
     The legs may be of any mode each; a server leg with TLS needs ``trust``. Where both are
     ``starttls`` and nothing is odd, the client's STARTTLS is passed on; in any other combination
@@ -92,6 +93,7 @@ class SessionSpec:
     guarded: bool = False
     opening: Instead | None = None
     conducting: Conducting = proper
+    lure: bool = False
 
     def __post_init__(self) -> None:
         if self.server != "plain" and self.trust is None:
@@ -106,3 +108,5 @@ class SessionSpec:
             )
         if opening.when != "connected" or opening.offering is not None:
             raise ValueError("an opening comes before the client has said or offered anything")
+        if opening.then == "clear":
+            raise ValueError("there is no mail server behind what a client is met with at once")

@@ -92,8 +92,23 @@ class Witness:
     commands: list[str] = field(default_factory=list)
     broke_off: str | None = None
     """How our manner ended TLS on purpose, if it did."""
+    broke_reason: str = "transport"
     clear_commands: list[str] = field(default_factory=list)
     """Mail commands that the client sent in clear after that."""
+    attacked: bool = False
+    """Something reached the client in clear that a proper server does not say."""
+    tampered: bool = False
+    """It was about STARTTLS itself, and a client's TLS may have stumbled over it."""
+    asked: bool = False
+    """The client has sent STARTTLS."""
+    began_tls: bool = False
+    """The client has sent a ClientHello."""
+    said_in_clear: set[str] = field(default_factory=set)
+    """Mail commands that the client sent in clear before TLS."""
+    leaked: str | None = None
+    """The first of them that gave credentials or mail."""
+    foreign_in_clear: bool = False
+    """The client's first line in clear was no mail command."""
 
     def present(self, faults: frozenset[str]) -> None:
         """Our Certificate message went out; what anyone can see to be wrong with it."""
@@ -107,11 +122,16 @@ class Witness:
             return self._refused_broken(code)
         if code == DECODE_ERROR and self.we_closed:
             return None
+        if self.tampered and not self.handshake_done and code not in CERTIFICATE_ALERTS:
+            # To OpenSSL clear text in TLS's place is a wrong version number, and to others a
+            # record that is too long, or out of order: it says nothing about versions.
+            words = f"the client sent the alert {alert_name(code)} after an odd STARTTLS"
+            return Verdict("reject", "sure", words, "starttls", code)
         if self.presented is None:
             return self._refused_version(code) if code in VERSION_ALERTS else None
         if self.spoke and code not in CERTIFICATE_ALERTS:
             return None  # TLS went wrong in the middle of a session: that refuses no certificate
-        if code in ONLY_VERSION_ALERTS:
+        if code in ONLY_VERSION_ALERTS and not self.tampered:
             return self._refused_version(code)
         words = f"the client sent the alert {alert_name(code)} after our certificate"
         return Verdict("reject", "sure", words, self._suggested(code, self.presented), code)
@@ -120,7 +140,7 @@ class Witness:
         if self.clear_commands:
             return None
         words = f"the client sent the alert {alert_name(code)} after {self._break()}"
-        return Verdict("reject", "sure", words, "transport", code)
+        return Verdict("reject", "sure", words, self.broke_reason, code)
 
     def _break(self) -> str:
         return f"the server had broken TLS off {self.broke_off}"
@@ -151,6 +171,14 @@ class Witness:
         """The client was told to show a certificate, and had none."""
         words = "the server insisted on a client certificate, the client sent none"
         return Verdict("reject", "sure", words, "client-certificate")
+
+    def before_tls(self, verb: str, *, asks: bool, leaks: bool) -> None:
+        """The client sent a mail command in clear where it may; an unknown one has no verb."""
+        self.foreign_in_clear = self.foreign_in_clear or not (verb or self.said_in_clear)
+        if verb and not self.foreign_in_clear:
+            self.said_in_clear.add(verb)
+            self.asked = self.asked or asks
+            self.leaked = self.leaked or (verb if leaks else None)
 
     def in_clear(self, verb: str, *, credentials: bool) -> Verdict | None:
         """The client sent a complete mail command in clear after TLS had been broken off."""
@@ -190,6 +218,9 @@ class Witness:
         if neutral := [verb for verb in self.commands if verb not in LEAVING]:
             words = f"the client sent {neutral[0]} through TLS, and no more"
             return Verdict("accept", "suspected", words)
+        in_clear = self.presented is None and not self.began_tls
+        if in_clear and (left := self._left_in_clear()) is not None:
+            return left
         if (undecided := self._undecided()) is not None:
             return Verdict("none", "sure", undecided)
         if not self.handshake_done:
@@ -209,7 +240,22 @@ class Witness:
             words = f"the client sent neither TLS nor a mail command after {self._break()}"
             return Verdict("none", "sure", words)
         words = f"the server broke TLS off {how}, and the client gave up"
-        return Verdict("reject", "sure", words, "transport")
+        return Verdict("reject", "sure", words, self.broke_reason)
+
+    def _left_in_clear(self) -> Verdict | None:
+        if self.leaked is not None:
+            words = f"the client sent {self.leaked} in clear, and never began TLS"
+            return Verdict("none", "sure", words)
+        goodbye = bool(LEAVING & self.said_in_clear)
+        if not self.attacked or self.foreign_in_clear or (self.we_closed and not goodbye):
+            return None
+        if self.asked:
+            words = "the client asked for STARTTLS, and left at what it got"
+            return Verdict("reject", "sure", words, "starttls")
+        if self.said_in_clear:
+            words = "the client left without asking for STARTTLS, and without a word of mail"
+            return Verdict("reject", "suspected", words, "starttls")
+        return None
 
     def _undecided(self) -> str | None:
         if not self.tls_is_due:
@@ -233,7 +279,7 @@ class Witness:
 
     def silent(self, seconds: float) -> Verdict:
         """Nothing came from the client for so many seconds."""
-        if self.spoke:
+        if self.spoke or self.leaked is not None or not self.tls_is_due:
             return self.closed()
         phase = "after our certificate" if self.presented is not None else "before any certificate"
         phase = phase if self.broke_off is None else f"after {self._break()}"

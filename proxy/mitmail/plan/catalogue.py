@@ -145,10 +145,12 @@ def can_be_named(said: Scenario) -> bool:
     """Whether a case stays what it is when its client uses the case's own name, and sends it.
 
     It does not when it is about another name, when a client might say something else of it, or
-    when the connection is over before a name comes. Names that are nearly the customer's
+    when something happens before a name comes. Names that are nearly the customer's
     (``m*.customer.test``) are nowhere near another one: clients that are lenient with them
     would seem to be strict.
     """
+    if said.server.dialogue is not None:
+        return False
     instead = said.server.tls.instead
     if said.connect_as is not None or (instead is not None and instead.when == "connected"):
         return False

@@ -1,19 +1,22 @@
 """A plan: one scenario, with or without a product in front of it, resolved for one moment."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from mitmail.conduct import Conducting, proper
+from mitmail.conduct import control as controlled
 from mitmail.pki.authority import Authority
 from mitmail.pki.identity import Identity
 from mitmail.pki.store import Store
-from mitmail.plan import server
+from mitmail.plan import conduct, server
 from mitmail.plan import shield as shielding
 from mitmail.plan.expectation import Expectation, Trusted, expect
 from mitmail.plan.names import Names
 from mitmail.plan.shield import Seen, Shield
 from mitmail.scenario.hostname import CUSTOMER
 from mitmail.scenario.model import Expect, Scenario
+from mitmail.scenario.spoken import Protocol
 from mitmail.scenario.vendor import Vendor
 
 type Chooser = Callable[[Seen | None, str | None], Identity | None]
@@ -24,6 +27,7 @@ class Plan:
     """What will be presented, by whom, and to whom it should look how.
 
     ``name`` is what the client is told to connect to; ``door`` what the mail server presents.
+    ``is_control`` is for clients that trip a canary: do they so of themselves?
     """
 
     scenario: Scenario
@@ -31,6 +35,11 @@ class Plan:
     now: datetime
     door: Identity
     shield: Shield | None
+    is_control: bool = False
+
+    def control(self) -> "Plan":
+        """The same server with nothing wrong in clear, and the same canary through TLS."""
+        return replace(self, is_control=True)
 
     @property
     def server_roots(self) -> tuple[bytes, ...]:
@@ -45,6 +54,25 @@ class Plan:
         """The identity of the shield on an endpoint, chosen from what it saw upstream."""
         assert self.shield is not None
         return self.shield.chooser(endpoint)
+
+    @property
+    def lures(self) -> bool:
+        """Whether clients are referred to a place where nobody should follow."""
+        said = self.scenario.server.dialogue
+        return said is not None and said.canary is not None and said.canary.lure
+
+    def conducting(self, protocol: Protocol, *, lure: str = "") -> Conducting:
+        """How the dialogue around STARTTLS is conducted, session by session.
+
+        Sessions are counted from this call on. ``lure`` is the ``host:port`` of referrals.
+        """
+        said = self.scenario.server.dialogue
+        if said is None:
+            return proper
+        wanted = conduct.conduct(said, protocol, lure)
+        if self.is_control:
+            wanted = controlled(wanted)
+        return conduct.conducting(wanted, from_session=said.from_session)
 
     def expect(
         self, endpoint: str, trusted: frozenset[Trusted] = frozenset({"server-root"})

@@ -132,7 +132,8 @@ def _given(
 
 def _digest(server: Server, names: Names, given: Mapping[str, Authority]) -> str:
     authorities = [sha256(each.certificate) for each in given.values()]
-    said = f"{server.model_dump_json()} {names} {authorities}"
+    # What is said before TLS makes no difference to a certificate.
+    said = f"{server.model_dump_json(exclude={'dialogue'})} {names} {authorities}"
     return hashlib.sha256(said.encode()).hexdigest()[:24]
 
 

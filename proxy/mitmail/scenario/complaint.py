@@ -19,6 +19,7 @@ _WANTED: Final = {
     "model_attributes_type": "a mapping (lines of key: value)",
     "bool_type": "true or false",
     "int_type": "a whole number",
+    "float_type": "a number",
 }
 
 MANY: Final = 7

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from mitmail.scenario import path, rule
+from mitmail.scenario import misconduct, path, rule
 from mitmail.scenario.certificate import Certificate
 from mitmail.scenario.hostname import (
     NAME,
@@ -26,8 +26,8 @@ _LISTS: Final = ("versions", "ciphers", "groups")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong: the part (a certificate's name, ``name``, ``tls`` or ``staple``),
-    what is wrong with it in a few words, and what a client may truthfully say of it.
+    """One thing that is wrong: the part (a certificate's name, ``name``, ``tls``, ``staple`` or
+    ``dialogue``), what is wrong with it in a few words, and what a client may truthfully say.
     """
 
     part: str
@@ -38,7 +38,7 @@ class Fault:
 def faults(said: Scenario, name: str) -> list[Fault]:
     """Everything that is wrong with a scenario's server for a client that uses this name."""
     server = said.server
-    return [*_chain(server, name), *_names(server, name), *_transport(server)]
+    return [*_chain(server, name), *_names(server, name), *_transport(said)]
 
 
 def reasons(said: Scenario, name: str) -> set[Reason]:
@@ -170,7 +170,10 @@ def _permits(authority: Certificate, server: Server, host: str) -> bool:
     return all(is_permitted(x.replace(NAME, host), *bounds) for x in names)
 
 
-def _transport(server: Server) -> Iterator[Fault]:
+def _transport(said: Scenario) -> Iterator[Fault]:
+    server = said.server
+    if server.dialogue is not None:
+        yield from _apply(misconduct.DIALOGUE, "dialogue", server.dialogue.on(said.endpoints))
     yield from _apply(rule.TLS, "tls", server.tls)
     if server.staple is not None:
         yield from _apply(rule.STAPLE, "staple", server.staple)

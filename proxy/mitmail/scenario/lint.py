@@ -82,6 +82,8 @@ def _texts(said: Scenario) -> Iterator[Finding]:
         )
     if " " not in said.why or not said.why.endswith((".", "!", "?")):
         yield ("why",), "must be a sentence, with a full stop"
+    if said.sees is not None and not said.sees.endswith((".", "!", "?")):
+        yield ("sees",), "must be a sentence, with a full stop"
 
 
 def _test_names(said: Scenario) -> Iterator[Finding]:
@@ -140,8 +142,17 @@ def _endpoints(said: Scenario) -> Iterator[Finding]:
         yield ("endpoints",), f"with when: connected, leave out {_listed(clear)}"
 
 
+def _level(said: Scenario) -> Iterator[Finding]:
+    dialogue, instead = said.server.dialogue, said.server.tls.instead
+    late = dialogue is not None and dialogue.from_session > 1
+    accepted = instead is not None and instead.when == "secured"
+    if (late or accepted) and said.expect.level != "may":
+        when = "before its second session" if late else "before it comes"
+        yield ("expect",), f"a correct client has accepted the server {when}: level: may"
+
+
 def _listed(words: Collection[str]) -> str:
     return ", ".join(sorted(words))
 
 
-_CHECKS: Final = (_texts, _test_names, _truth, _control, _endpoints)
+_CHECKS: Final = (_texts, _test_names, _truth, _control, _endpoints, _level)

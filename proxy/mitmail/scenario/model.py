@@ -1,11 +1,19 @@
 """What a scenario file may say: only what is wrong; everything else is a good certificate."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
 
-from mitmail.scenario.part import Host, Model, SetOf, Text
+from mitmail.scenario import dialogue
+from mitmail.scenario.part import Host, Model, SetOf, Text, misfit
 from mitmail.scenario.server import Server
+from mitmail.scenario.spoken import PROTOCOLS
 
 type Verdict = Literal["accept", "reject"]
 type Level = Literal["must", "should", "may"]
@@ -76,7 +84,15 @@ class ScenarioFile(Model):
     why: Text = Field(
         description="What an attacker gains or what the customer suffers, in a sentence or two."
     )
+    sees: Text | None = Field(
+        default=None, description="What the user sees of it, in a sentence or two."
+    )
     rule: Text = Field(description="The rule that is broken, such as RFC 9525 section 6.3.")
+    catches: SetOf[Text] = Field(
+        default=(),
+        description="Faults of clients that this case would have caught: CVE ids, issues.",
+    )
+    aka: SetOf[Text] = Field(default=(), description="What others call it, such as NDSS 2025 T1.")
     server: Server = Field(default=Server(), description="What the server presents.")
     connect_as: Host | None = Field(
         default=None,
@@ -85,13 +101,40 @@ class ScenarioFile(Model):
     endpoints: SetOf[EndpointName] = Field(
         default=("imap", "pop3", "smtp", "imaps", "pop3s", "smtps"),
         min_length=1,
-        description="Where the case can be shown; by default everywhere.",
+        description="Where the case can be shown; by default everywhere, and where it has a "
+        "dialogue on imap, pop3 and smtp.",
     )
     expect: Expect = Field(description="What a correct client does.")
     control: Control | None = Field(
         default=None,
         description="Another name under which the same server must be accepted.",
     )
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _dialogue_fits(cls, data: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        said = validate(_on_starttls_only(data))
+        if said.server.dialogue is None:
+            return said
+        found = dialogue.misfits(said.server.dialogue, said.endpoints)
+        wrong = [misfit(("server", "dialogue", *path), words) for path, words in found]
+        wrong += [
+            misfit(("endpoints", index), f"{name} has no dialogue before TLS: leave it out")
+            for index, name in enumerate(said.endpoints)
+            if name not in PROTOCOLS
+        ]
+        if wrong:
+            raise ValidationError.from_exception_data("scenario", wrong)
+        return said
+
+
+def _on_starttls_only(data: Any) -> Any:
+    if not isinstance(data, dict) or "endpoints" in data:
+        return data
+    server = data.get("server")
+    if isinstance(server, dict) and server.get("dialogue") is not None:
+        return data | {"endpoints": PROTOCOLS}
+    return data
 
 
 class Scenario(ScenarioFile):

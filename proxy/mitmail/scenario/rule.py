@@ -226,7 +226,10 @@ TLS: Final[tuple[Rule[Tls], ...]] = (
     rule("breaks off in its Certificate message", "transport", lambda t: t.cut),
     rule("exchanges keys in {groups} only", "tls-version",
          lambda t: t.groups and not set(t.groups) & EVERYDAY_GROUPS),
-    rule("no TLS comes", "transport", lambda t: t.instead),
+    rule("no TLS comes", "transport",
+         lambda t: t.instead is not None and t.instead.when != "secured"),
+    rule("clear text comes in the midst of TLS", "transport",
+         lambda t: t.instead is not None and t.instead.when == "secured"),
     rule("answers with an alert about versions and ciphers", "tls-version",
          lambda t: t.instead is not None and t.instead.alert in VERSION_ALERTS),
 )

@@ -13,6 +13,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails, InitErrorDetails
 
 from mitmail.scenario.certificate import Certificate
+from mitmail.scenario.dialogue import Dialogue
 from mitmail.scenario.hostname import NAME
 from mitmail.scenario.part import Model, SetOf, Text, misfit
 from mitmail.scenario.reference import (
@@ -65,6 +66,10 @@ class Server(Model):
     tls: Tls = Field(default=Tls(), description="How the server speaks TLS.")
     staple: Staple | None = Field(
         default=None, description="The OCSP response that it staples; by default none."
+    )
+    dialogue: Dialogue | None = Field(
+        default=None,
+        description="How it conducts the dialogue around STARTTLS; by default as it should.",
     )
 
     @model_validator(mode="wrap")

@@ -44,10 +44,10 @@ class Staple(Model):
 class Instead(Model):
     """What comes in place of TLS."""
 
-    when: Literal["connected", "client-hello"] = Field(
+    when: Literal["connected", "client-hello", "secured"] = Field(
         default="client-hello",
-        description="At once when a client connects (implicit TLS only), or after its "
-        "ClientHello.",
+        description="At once when a client connects (implicit TLS only), after its ClientHello, "
+        "or (secured) after its first command through TLS: from then on there are no records.",
     )
     alert: Annotated[StrictInt, Field(ge=0, le=255)] | None = Field(
         default=None, description="A fatal alert of this number (RFC 8446 section 6)."
@@ -57,8 +57,9 @@ class Instead(Model):
         description="Text in clear; {greeting} is the greeting of the endpoint's protocol.",
     )
     octets: Hex | None = Field(default=None, description="Octets in clear, hexadecimal.")
-    then: Literal["close", "reset", "stall"] = Field(
-        default="close", description="What follows: FIN, RST, or silence."
+    then: Literal["close", "reset", "stall", "clear"] = Field(
+        default="close",
+        description="What follows: FIN, RST, silence, or the mail dialogue in clear.",
     )
     offering: Version | None = Field(
         default=None, description="Only to clients that offer this version; the others get TLS."
@@ -71,6 +72,8 @@ class Instead(Model):
             raise ValueError("say one of alert, text and octets")
         if self.when == "connected" and self.offering is not None:
             raise ValueError("offering is only known after the ClientHello")
+        if self.when == "connected" and self.then == "clear":
+            raise ValueError("when: connected has no mail server behind it: then: close or stall")
         return self
 
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mitmail.addon.route import Happening
-from mitmail.endpoint import ENDPOINTS, Endpoint
 from mitmail.engine.context import is_address
+from mitmail.engine.finding import Finding
 from mitmail.engine.session import Session
 from mitmail.engine.verdict import Verdict
 from mitmail.plan import Expectation, Trusted
@@ -31,6 +31,18 @@ def _warnings(bench: Bench, host: str, *, exposed: bool) -> list[str]:
         lines += [
             f"WARNING: {host} is reachable from other machines. Whoever connects {gets_in},",
             "and sees a certificate authority that is not a real one.",
+            "",
+        ]
+    if bench.upstream is not None and (names := bench.upstream.in_clear_at):
+        lines += [
+            f"WARNING: {', '.join(names)} without TLS: clients give passwords and mail in clear.",
+            "Use an account that is only for tests. Leave out --plain.",
+            "",
+        ]
+    if bench.upstream is not None and (servers := bench.upstream.exposed):
+        lines += [
+            f"WARNING: passwords and mail go to {servers[0].host} in clear: whoever is on the way",
+            "can read them. Leave out /plain.",
             "",
         ]
     if bench.upstream is not None and bench.upstream.relay_unverified:
@@ -117,16 +129,33 @@ def happening(
 ) -> str | None:
     """One line for what happened in a session, and one for what to try next.
 
+    A session of a dialogue attack ends with one for its finding.
     ``case`` names the scenario where there are many. ``bench`` is None where the client had to
     choose one by name, and has not.
     """
     who = f"{served.endpoint.name:5} {f'{case} ' if case else ''}session {number}: "
     if what == "waiting":
-        return f"{who}waiting: the client has the certificate and is silent; a dialog may be open"
+        return who + _waiting(served, session)
     if what == "verdict" and session.verdict is not None:
         hint = _hint(bench, served, session)
         return f"{who}{_words(session.verdict)}" + (f"\n      {hint}" if hint else "")
+    if what == "end" and session.finding is not None:
+        return who + _found(session.finding)
     return None
+
+
+def _found(finding: Finding) -> str:
+    certainty = "" if finding.certainty == "sure" else ", suspected"
+    words = f"{finding.finding}{certainty}: {finding.evidence}"
+    if finding.finding == "aborted":
+        words += "; whether it told its user, look at its screen"
+    return words + (f"\n      It said: {finding.trace}" if finding.trace else "")
+
+
+def _waiting(served: Served, session: Session) -> str:
+    if (wrong := served.setting(session)) is not None:
+        return f"waiting: {wrong.words}"
+    return "waiting: the client has the certificate and is silent; a dialog may be open"
 
 
 def _words(verdict: Verdict) -> str:
@@ -137,27 +166,16 @@ def _words(verdict: Verdict) -> str:
 
 def _hint(bench: Bench | None, served: Served, session: Session) -> str | None:
     assert session.verdict is not None
-    seen = {fact.fact for fact in session.facts}
     if session.error:
         no_word = "This is no word about the client."
         return no_word if bench is None else f"{no_word} Look at the mail server."
-    if "tls-on-starttls-port" in seen:
-        return _other(bench, served.endpoint, "STARTTLS", "SSL/TLS", "implicit")
-    if "not-tls" in seen and served.endpoint.tls == "implicit":
-        return _other(bench, served.endpoint, "SSL/TLS", "STARTTLS", "starttls")
+    if (wrong := served.setting(session)) is not None:
+        return f"{wrong.words[0].upper()}{wrong.words[1:]}."
     if bench is None:
         return None
     if session.verdict.verdict in {"accept", "reject"} and bench.upstream is None:
         return _compared(bench, served, session.verdict)
     return None
-
-
-def _other(bench: Bench | None, endpoint: Endpoint, this: str, other: str, mode: str) -> str:
-    twin = next(x for x in ENDPOINTS.values() if x.protocol == endpoint.protocol and x.tls == mode)
-    words = f"This port expects {this}: choose {this} in the client"
-    if bench is not None and twin.name not in bench.plan.scenario.endpoints:
-        return f"{words}."
-    return f"{words}, or {other} on {twin.name}."
 
 
 def _compared(bench: Bench, served: Served, verdict: Verdict) -> str:

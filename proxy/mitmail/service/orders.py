@@ -39,6 +39,7 @@ class Orders:
     upstreams: tuple[str, ...] = ()
     upstream_ca: Path | None = None
     relay_unverified: bool = False
+    plain: bool = False
     listen: str | None = None
     port_offset: int = 0
     ready_json: bool = False
@@ -100,12 +101,19 @@ def check(orders: Orders) -> None:
         raise MitmailError("--switch is for an antivirus: name one with --antivirus norton")
     if not orders.upstreams and (orders.upstream_ca or orders.relay_unverified):
         raise MitmailError("--upstream-ca and --relay-unverified are for --upstream HOST")
+    if orders.plain and not orders.upstreams:
+        raise MitmailError("--plain is for clients before a real server: --upstream imap=HOST")
     if orders.name is not None and not is_hostname(orders.name):
         raise MitmailError(f"--name {orders.name!r}: use a host name or an IP address")
     if orders.listen is not None and not _is_one_address(orders.listen):
         # The system's resolver takes 0, 0x0 and * for every address of this machine.
         raise MitmailError(
             f"--listen {orders.listen}: name the one IP address that the other machine reaches"
+        )
+    if orders.plain and orders.listen is not None and not is_loopback(orders.listen):
+        raise MitmailError(
+            f"--listen {orders.listen}: with --plain passwords would cross the network in clear; "
+            "leave one of them out"
         )
 
 
@@ -116,6 +124,7 @@ def _check_all(orders: Orders) -> None:
         f"the scenario {orders.scenario}": orders.scenario is not None,
         "--name": orders.name is not None,
         "--upstream": orders.upstreams or orders.upstream_ca or orders.relay_unverified,
+        "--plain": orders.plain,
     }
     for what in (what for what, is_given in given.items() if is_given):
         raise MitmailError(
@@ -150,11 +159,14 @@ def _root_file(store: Store, slot: str, roots: tuple[bytes, ...], folder: Path) 
 def _upstream(orders: Orders) -> Upstream | None:
     if not orders.upstreams:
         return None
-    return Upstream(
+    behind = Upstream(
         servers=upstream.servers(orders.upstreams),
         roots=upstream.roots(orders.upstream_ca),
         relay_unverified=orders.relay_unverified,
+        in_clear=orders.plain,
     )
+    upstream.check(behind)
+    return behind
 
 
 def _names(orders: Orders, behind: Upstream | None) -> tuple[Names | None, tuple[str, ...]]:

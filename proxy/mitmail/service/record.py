@@ -1,7 +1,7 @@
 """Records: what a session was, as JSON documents (``"schema": 1``)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from mitmail.endpoint import Endpoint
@@ -10,6 +10,7 @@ from mitmail.errors import MitmailError
 from mitmail.pki import name
 from mitmail.pki.certificate import parse, sha256
 from mitmail.plan import Plan
+from mitmail.service.setting import Port, Setting, setting
 from mitmail.service.upstream import Upstream
 
 SCHEMA = 1
@@ -20,7 +21,8 @@ class Served:
     """One endpoint, where it listens, and the plan that is served there.
 
     ``plan`` is None where the client chooses one by name, and has not. ``scenario`` is None then,
-    and when the mail server behind the shield is not ours.
+    and when the mail server behind the shield is not ours. ``ports`` are those of the endpoints
+    that are served together, by name.
     """
 
     plan: Plan | None
@@ -28,11 +30,27 @@ class Served:
     host: str
     port: int
     scenario: str | None
+    ports: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def antivirus(self) -> str:
         """The product in front of the mail server, or ``none``."""
         return self.plan.antivirus if self.plan is not None else "none"
+
+    def setting(self, session: Session) -> Setting | None:
+        """What is wrong in the settings of a session's client; None where nothing shows it."""
+        port = Port(
+            endpoint=self.endpoint,
+            ports={self.endpoint.name: self.port, **self.ports},
+            offers_starttls=self._offers_starttls(),
+        )
+        return setting(port, session)
+
+    def _offers_starttls(self) -> bool:
+        # A server that is not ours may offer none; in a dialogue attack it says what it likes.
+        if self.plan is None:
+            return True
+        return self.scenario is not None and self.plan.scenario.server.dialogue is None
 
     @property
     def place(self) -> dict[str, object]:
@@ -87,17 +105,19 @@ def verdict(served: Served, number: int, session: Session) -> dict[str, object]:
         "reason": found.reason,
         "alert": found.alert,
         "evidence": found.evidence,
+        "setting": _setting(served, session),
         "facts": [fact.record() for fact in session.facts],
     }
 
 
 def end(served: Served, number: int, session: Session) -> dict[str, object]:
-    """The record of a session's end: every fact, and what failed on our side."""
+    """The record of a session's end: every fact, its finding, and what failed on our side."""
     assert session.verdict is not None
     return _head(served, "end", number) | {
         "verdict": session.verdict.verdict,
         "outcome": "error" if session.error else None,
         "error": session.error,
+        "finding": None if session.finding is None else asdict(session.finding),
         "facts": [fact.record() for fact in session.facts],
     }
 
@@ -111,6 +131,11 @@ def _head(served: Served, kind: str, number: int) -> dict[str, object]:
         "endpoint": served.endpoint.name,
         "antivirus": served.antivirus,
     }
+
+
+def _setting(served: Served, session: Session) -> dict[str, object] | None:
+    wrong = served.setting(session)
+    return None if wrong is None else wrong.record()
 
 
 def _client(session: Session) -> dict[str, object] | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from mitmail.addon.route import Route
 from mitmail.endpoint import Endpoint
 from mitmail.engine.context import is_address
-from mitmail.engine.spec import GREETING_HOLD, Chooser, SessionSpec, Trust
+from mitmail.engine.spec import GREETING_HOLD, Chooser, Mode, SessionSpec, Trust
 from mitmail.mailstore.server import Mailstore
 from mitmail.plan import Plan
 from mitmail.service.greeting import greeting, opening
@@ -22,8 +22,11 @@ class Routes:
     patience: Patience
     place: Place
 
-    def door(self, endpoint: Endpoint, mailstore: Mailstore) -> Route:
-        """The simulated mail server; it is the front where there is no antivirus."""
+    def door(self, endpoint: Endpoint, mailstore: Mailstore, *, lure: str = "") -> Route:
+        """The simulated mail server; it is the front where there is no antivirus.
+
+        ``lure`` is the ``host:port`` where its referrals lead.
+        """
         identity = greeting(self.plan.door, endpoint.protocol)
         behind = self.plan.shield is not None
         key = f"{'door' if behind else 'front'}-{self.number}-{endpoint.name}"
@@ -34,30 +37,55 @@ class Routes:
             greeting_hold=0.0 if behind else GREETING_HOLD,
             opening=opening(identity),
         )
+        if endpoint.tls == "starttls":
+            conducting = self.plan.conducting(endpoint.protocol, lure=lure)
+            spec = replace(spec, conducting=conducting)
         return replace(route, spec=spec)
+
+    def lure(self, endpoint: Endpoint, mailstore: Mailstore) -> Route:
+        """A mail server in clear where no client comes but one that followed a referral."""
+        spec = SessionSpec(
+            protocol=endpoint.protocol,
+            client="plain",
+            server="plain",
+            choose=lambda seen, sni: None,
+            deadline=self.patience.deadline,
+            lure=True,
+        )
+        server = (LOOPBACK, mailstore.ports[endpoint.protocol])
+        return Route(key=f"lure-{self.number}-{endpoint.name}", spec=spec, server=server)
 
     def shield(self, endpoint: Endpoint, door_port: int) -> Route:
         """The simulated antivirus in front of our own door."""
         trust = Trust(name=self.plan.name, roots=self.plan.server_roots)
-        route = self._shield(endpoint, trust, (LOOPBACK, door_port), guarded=False)
+        server = (LOOPBACK, door_port)
+        modes = (endpoint.tls, endpoint.tls)
+        route = self._shield(endpoint, trust, server, modes=modes, guarded=False)
         return replace(route, to_door=True)
 
     def shield_before(self, endpoint: Endpoint, upstream: Upstream) -> Route:
         """The simulated antivirus in front of somebody's mail server."""
-        host, port = upstream.servers[endpoint.name]
+        host, port, _ = upstream.servers[endpoint.name]
         # Where a hosts file leads the name to us, the server is named by its address.
         name = self.plan.name if is_address(host) else host
         trust = Trust(name=name, roots=upstream.roots, system=True)
         guarded = not (upstream.relay_unverified or is_loopback(host))
-        return self._shield(endpoint, trust, (host, port), guarded=guarded)
+        modes = (upstream.shown(endpoint).tls, upstream.server_mode(endpoint))
+        return self._shield(endpoint, trust, (host, port), modes=modes, guarded=guarded)
 
     def _shield(
-        self, endpoint: Endpoint, trust: Trust, server: tuple[str, int], *, guarded: bool
+        self,
+        endpoint: Endpoint,
+        trust: Trust,
+        server: tuple[str, int],
+        *,
+        modes: tuple[Mode, Mode],
+        guarded: bool,
     ) -> Route:
         spec = SessionSpec(
             protocol=endpoint.protocol,
-            client=endpoint.tls,
-            server=endpoint.tls,
+            client=modes[0],
+            server=modes[1],
             choose=self.plan.choose_shield(endpoint.name),
             trust=trust,
             deadline=self.patience.deadline,

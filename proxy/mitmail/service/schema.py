@@ -1,8 +1,10 @@
 """The JSON Schemas of what mitmail prints for programs (2020-12)."""
 
-from typing import Final
+from typing import Final, get_args
 
 from mitmail.endpoint import ENDPOINTS
+from mitmail.engine.finding import FindingWord
+from mitmail.service.setting import Due, Found
 
 type Json = dict[str, object]
 
@@ -11,6 +13,7 @@ _WORD_OR_NULL: Final[Json] = {"type": ["string", "null"]}
 _INTEGER_OR_NULL: Final[Json] = {"type": ["integer", "null"]}
 _WORDS: Final[Json] = {"type": "array", "items": _WORD}
 _ONE: Final[Json] = {"const": 1}
+_CERTAINTY: Final[Json] = {"enum": ["sure", "suspected"]}
 _VERDICT: Final[Json] = {"enum": ["accept", "reject", "hang", "none"]}
 _ENDPOINT: Final[Json] = {"enum": list(ENDPOINTS)}
 
@@ -28,6 +31,26 @@ _FACTS: Final[Json] = {
     "type": "array",
     "items": _object({"ms": {"type": "number", "minimum": 0}, "fact": _WORD}, more=True),
 }
+_PORT: Final[Json] = {"type": "integer", "minimum": 1, "maximum": 65535}
+_TLS: Final[Json] = {"enum": ["implicit", "starttls", "plain"]}
+_SETTING: Final[Json] = _object(
+    {
+        "found": {"enum": list(get_args(Found.__value__))},
+        "due": {"enum": list(get_args(Due.__value__))},
+        "certainty": _CERTAINTY,
+        "use": _object({"endpoint": _ENDPOINT, "port": _PORT, "tls": _TLS}, nullable=True),
+    },
+    nullable=True,
+)
+_FINDING: Final[Json] = _object(
+    {
+        "finding": {"enum": list(get_args(FindingWord.__value__))},
+        "certainty": _CERTAINTY,
+        "evidence": _WORD,
+        "trace": _WORD,
+    },
+    nullable=True,
+)
 _HEAD: Final[Json] = {
     "schema": _ONE,
     "session": {"type": "integer", "minimum": 1},
@@ -58,10 +81,11 @@ _VERDICT_RECORD: Final[Json] = _object(
         ),
         "upstream": _object({"verified": {"type": "boolean"}, "errors": _WORDS}, nullable=True),
         "verdict": _VERDICT,
-        "certainty": {"enum": ["sure", "suspected"]},
+        "certainty": _CERTAINTY,
         "reason": _WORD_OR_NULL,
         "alert": _INTEGER_OR_NULL,
         "evidence": _WORD,
+        "setting": _SETTING,
         "facts": _FACTS,
     }
 )
@@ -72,6 +96,7 @@ _END_RECORD: Final[Json] = _object(
         "verdict": _VERDICT,
         "outcome": {"enum": ["error", None]},
         "error": _WORD_OR_NULL,
+        "finding": _FINDING,
         "facts": _FACTS,
     }
 )
@@ -81,8 +106,8 @@ _ENDPOINTS: Final[Json] = {
     "additionalProperties": _object(
         {
             "host": _WORD,
-            "port": {"type": "integer", "minimum": 1, "maximum": 65535},
-            "tls": {"enum": ["implicit", "starttls"]},
+            "port": _PORT,
+            "tls": _TLS,
         }
     ),
 }
@@ -138,6 +163,9 @@ _LIST: Final[Json] = _object(
                             "level": {"enum": ["must", "should", "may"]},
                         }
                     ),
+                    "sees": _WORD_OR_NULL,
+                    "catches": _WORDS,
+                    "aka": _WORDS,
                 }
             ),
         },

@@ -1,6 +1,6 @@
 """Serving plans: one mailstore, one proxy, and for each plan its doors and shields."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 
@@ -27,6 +27,7 @@ class Service:
         self._proxy = proxy
         self._mailstore = mailstore
         self._plans = count(1)
+        self._keys: dict[int, list[str]] = {}  # of the listeners behind a port that is shown
 
     async def open(
         self,
@@ -36,27 +37,54 @@ class Service:
         place: Place | None = None,
         patience: Patience = JUDGE,
         upstream: Upstream | None = None,
+        only: str | None = None,
     ) -> dict[str, Served]:
         """Open a plan's endpoints, by name: those that its scenario is for, or its upstream's.
 
+        ``only`` names the one that is wanted.
         Raises CannotJudgeError when a port is taken, MitmailError when no endpoint is left.
         """
         plan_routes = Routes(next(self._plans), plan, patience, place or Place())
         wanted = [ENDPOINTS[x] for x in upstream.servers] if upstream else _endpoints(plan)
+        wanted = [x for x in wanted if only in {None, x.name}]
+        scenario = None if upstream else plan.scenario.id
+
+        def serve(endpoint: Endpoint, port: int) -> Served:
+            shown = upstream.shown(endpoint) if upstream else endpoint
+            return Served(plan, shown, plan_routes.place.host, port, scenario)
+
+        lures = await self._open_lures(plan_routes, wanted, serve, observe)
         routes = {
-            endpoint.name: plan_routes.door(endpoint, self._mailstore) for endpoint in wanted
+            x.name: plan_routes.door(x, self._mailstore, lure=lures.get(x.name, ""))
+            for x in wanted
         }
         if upstream is not None:
             routes = {x.name: plan_routes.shield_before(x, upstream) for x in wanted}
         elif plan.shield is not None:
             doors = await self._proxy.open([Listener(x, LOOPBACK) for x in routes.values()])
             routes = {x.name: plan_routes.shield(x, doors[routes[x.name].key]) for x in wanted}
-        scenario = None if upstream else plan.scenario.id
+        served = await self._listen(plan_routes.place, routes, serve, observe)
+        for name, where in lures.items():
+            self._keys[served[name].port] += self._keys.pop(int(where.rpartition(":")[2]))
+        return served
 
-        def serve(endpoint: Endpoint, port: int) -> Served:
-            return Served(plan, endpoint, plan_routes.place.host, port, scenario)
+    async def _open_lures(
+        self,
+        plan_routes: Routes,
+        wanted: Sequence[Endpoint],
+        serve: Callable[[Endpoint, int], Served],
+        observe: Observer,
+    ) -> dict[str, str]:
+        if not plan_routes.plan.lures:
+            return {}
+        host = plan_routes.place.host
+        routes = {x.name: plan_routes.lure(x, self._mailstore) for x in wanted}
+        opened = await self._listen(Place(host=host), routes, serve, observe)
+        return {name: f"{host}:{one.port}" for name, one in opened.items()}
 
-        return await self._listen(plan_routes.place, routes, serve, observe)
+    async def close(self, served: Mapping[str, Served]) -> None:
+        """Close endpoints that were opened; what runs there goes on to its end."""
+        await self._proxy.close([x for one in served.values() for x in self._keys.pop(one.port)])
 
     async def open_by_name(
         self,
@@ -101,7 +129,9 @@ class Service:
         ]
         ports = await self._proxy.open(listeners)
         for name, route in routes.items():
-            served[name] = serve(ENDPOINTS[name], ports[route.key])
+            opened = serve(ENDPOINTS[name], ports[route.key])
+            served[name] = replace(opened, ports={x: ports[y.key] for x, y in routes.items()})
+            self._keys[served[name].port] = [route.key]
         return served
 
 

@@ -1,0 +1,189 @@
+"""Looks out for what an attack on the dialogue came to: one finding for a session."""
+
+from collections.abc import Iterable
+
+from mitmail.conduct import Canary, Conduct
+from mitmail.engine.chronicle import Chronicle
+from mitmail.engine.finding import Finding, FindingWord
+from mitmail.engine.prelude import gives_credentials
+from mitmail.engine.spec import MailProtocol
+from mitmail.engine.verdict import (
+    CERTIFICATE_ALERTS,
+    LEAVING,
+    NEUTRAL,
+    Certainty,
+    Verdict,
+    Witness,
+)
+from mitmail.wire import Kind, Piece
+
+# Besides what every client sends before it trusts anything: neither credentials nor mail. USER
+# alone is a name; the password is in PASS.
+HARMLESS: dict[MailProtocol, frozenset[str]] = {
+    "smtp": NEUTRAL["smtp"] | LEAVING | {"VRFY", "EXPN"},
+    "imap": NEUTRAL["imap"] | LEAVING | {"LANGUAGE"},
+    "pop3": NEUTRAL["pop3"] | LEAVING | {"USER", "AUTH", "LANG", "UTF8"},
+}
+LINES = frozenset({Kind.COMMAND, Kind.PART})
+NAMING = frozenset({Kind.COMMAND, Kind.PART, Kind.LITERAL})
+SHOWN = 200  # characters of a trace
+
+
+class Lookout:
+    """Hears the client's pieces, in clear and through TLS, and knows conduct and canary.
+
+    ``watching``: what is said in clear is said where TLS is due. Vulnerable is final as soon as
+    it is seen; everything else waits for the end. Without an attack there is nothing to be found
+    but that.
+    """
+
+    def __init__(
+        self,
+        protocol: MailProtocol,
+        conduct: Conduct,
+        witness: Witness,
+        chronicle: Chronicle,
+        *,
+        watching: bool,
+    ) -> None:
+        self.finding: Finding | None = None
+        self.watching = watching
+        self.left = False
+        """The client has ended the session, by FIN, a goodbye or an alert."""
+        self.waited = False
+        """It has waited for the reply that was withheld."""
+        self._protocol: MailProtocol = protocol
+        self._conduct = conduct
+        self._canary = conduct.canary or Canary()
+        self._witness = witness
+        self._chronicle = chronicle
+        self._foreign = {"clear": False, "tls": False}
+        self._began: set[str] = set()
+        self._named_user = False
+        self._used: set[str] = set()  # verbs that came through TLS
+        self._tail = b""
+        self._line = ""  # what can be shown of the command at hand
+
+    # -- in clear --------------------------------------------------------------------------------
+
+    def in_clear(self, pieces: Iterable[Piece]) -> None:
+        """The client said this in clear."""
+        for piece in pieces:
+            if self.watching and self._is_mail("clear", piece):
+                self._judge_clear(piece)
+
+    def _is_mail(self, where: str, piece: Piece) -> bool:
+        # IMAP takes an HTTP header such as "Connection: close" for a tag and a command.
+        if where not in self._began and piece.kind in {*LINES, Kind.OPAQUE}:
+            self._began.add(where)
+            self._foreign[where] = not piece.verb
+        return not self._foreign[where] and bool(piece.verb)
+
+    def leaks(self, piece: Piece) -> bool:
+        """Whether a command gives credentials or mail, or begins to."""
+        harmless = not piece.verb or piece.verb in HARMLESS[self._protocol]
+        return piece.kind in LINES and (gives_credentials(piece) or not harmless)
+
+    def _judge_clear(self, piece: Piece) -> None:
+        self.left = self.left or piece.verb in LEAVING
+        self._named_user = self._named_user or piece.verb == "USER"
+        if not self.leaks(piece):
+            return
+        when = "before TLS" if self._witness.broke_off is None else "after TLS was broken off"
+        if gives_credentials(piece):
+            words = f"the client sent {piece.verb} with credentials in clear {when}"
+            self._trip("sure", words, piece)
+        else:
+            self._trip("sure", f"the client sent {piece.verb} in clear {when}", piece)
+
+    # -- through TLS -----------------------------------------------------------------------------
+
+    def through_tls(self, piece: Piece) -> None:
+        """The client said this through TLS."""
+        if not self._is_mail("tls", piece) or piece.kind not in NAMING:
+            return
+        word = self._canary.word.upper()
+        said = self._tail + piece.raw.upper()
+        self._line += piece.shown.decode("utf-8", "replace") if len(self._line) < SHOWN else ""
+        if word and word in said:
+            words = f"through TLS the client named {word.decode('utf-8', 'replace')}"
+            self._trip("suspected", f"{words}, which only came in clear", piece)
+        if piece.kind in LINES:
+            self._use(piece)
+        ended = piece.kind is Kind.COMMAND
+        self._tail = b"" if ended else said[len(said) - max(len(word) - 1, 0) :]
+        self._line = "" if ended else self._line
+
+    def _use(self, piece: Piece) -> None:
+        self._used.add(piece.verb)
+        self.left = self.left or piece.verb in LEAVING
+        if piece.verb in self._canary.verbs:
+            words = f"the client sent {piece.verb} through TLS, which was only suggested in clear"
+            self._trip("suspected", words, piece)
+
+    def ahead(self, piece: Piece) -> None:
+        """The client sent this through TLS while the reply to its first command was withheld."""
+        if self._canary.ahead:
+            words = "the client went on through TLS before its first command was answered there"
+            self._line = piece.shown.decode("utf-8", "replace")
+            self._trip("suspected", words, piece)
+
+    # -- the end ---------------------------------------------------------------------------------
+
+    def _trip(self, certainty: Certainty, words: str, piece: Piece) -> None:
+        trace = (self._line or piece.shown.decode("utf-8", "replace")).strip()[:SHOWN]
+        self._decide(Finding("vulnerable", certainty, words, trace))
+
+    def _decide(self, finding: Finding) -> None:
+        if self.finding is None:
+            self.finding = finding
+            self._chronicle.conclude(finding)
+
+    def end(self, verdict: Verdict | None, error: str | None) -> None:
+        """The session is over."""
+        if self._conduct.is_attack or self._witness.broke_off is not None:
+            word, certainty, words = self._judge(verdict, error)
+            self._decide(Finding(word, certainty, words))
+
+    def _judge(
+        self, verdict: Verdict | None, error: str | None
+    ) -> tuple[FindingWord, Certainty, str]:
+        witness = self._witness
+        if error is not None:
+            return "inconclusive", "sure", f"could not judge: {error}"
+        if witness.broke_off is None and not witness.attacked:
+            return "inconclusive", "sure", "nothing of the attack reached the client"
+        if witness.broke_off is None and self._is_safe():
+            return "safe", "sure", "the client went on through TLS, and believed TLS alone"
+        if not self.left:
+            return "inconclusive", "sure", "the client did not end the session by itself"
+        if self._named_user or any(self._foreign.values()):
+            return "inconclusive", "sure", "what the client said in clear is no proof"
+        if witness.broke_off is not None:
+            words = f"the server broke TLS off {witness.broke_off}, and the client left"
+            return "aborted", "sure", words
+        return self._judge_end(verdict)
+
+    def _is_safe(self) -> bool:
+        mail = self._used - NEUTRAL[self._protocol] - LEAVING
+        return bool(mail) and self._had_its_chance()
+
+    def _had_its_chance(self) -> bool:
+        chance = self._canary.chance
+        if self._canary.ahead and not self.waited:
+            return False
+        return bool(self._used & chance) if chance else bool(self._used - LEAVING)
+
+    def _judge_end(self, verdict: Verdict | None) -> tuple[FindingWord, Certainty, str]:
+        witness = self._witness
+        alert = None if verdict is None else verdict.alert
+        if witness.handshake_done:
+            if self._canary.chance and self._had_its_chance():
+                return "aborted", "sure", "the client left, and used nothing that came in clear"
+            return "inconclusive", "sure", "the client left before it could be caught"
+        if witness.presented is not None:
+            if witness.tampered and alert is not None and alert not in CERTIFICATE_ALERTS:
+                return "aborted", "sure", "the client ended TLS with an alert"
+            return "inconclusive", "sure", "the client may have refused the certificate"
+        certainty: Certainty = "sure" if witness.asked else "suspected"
+        return "aborted", certainty, "the client left without credentials or mail in clear"
