@@ -34,13 +34,24 @@ demo: $(VENV)/ready ## See it work: the first scenarios against the clients on t
 test: $(VENV)/ready ## Run the tests (a part of them: .venv/bin/pytest tests/test_engine_verdict.py).
 	$(BIN)/python -m pytest -q -n auto --dist loadfile
 
+.PHONY: clients
+clients: $(VENV)/ready ## Install the mail libraries of Node that the tests ask as clients (needs npm).
+	@command -v npm >/dev/null || { echo "npm is missing: install it (apt install npm), then run make clients again." >&2; exit 2; }
+	@mkdir -p $(VENV)/clients && cp tests/clients/package.json $(VENV)/clients/
+	@npm install --prefix $(VENV)/clients --no-package-lock --no-audit --no-fund
+
 .PHONY: proof
 proof: $(VENV)/ready ## Put every case to every verifier here, today and in a year: docs/proof.md.
 	cd tests && $(abspath $(BIN))/python -W ignore -m proof.write
 
+.PHONY: starttls
+starttls: $(VENV)/ready ## Put every dialogue attack to every client here: docs/starttls.md (`make clients` first).
+	cd tests && $(abspath $(BIN))/python -W ignore -m attack.write
+
 .PHONY: hostile
-hostile: $(VENV)/ready ## Garble 10,000 dialogues with each server of the mailstore (minutes).
-	HOSTILE_ROUNDS=10000 $(BIN)/python -m pytest -q tests/test_mailstore_hostile.py
+hostile: $(VENV)/ready ## Garble 100,000 dialogues for each tracker, 10,000 for each mail server and session.
+	HOSTILE_ROUNDS=100000 $(BIN)/python -m pytest -q tests/test_wire_hostile.py
+	HOSTILE_ROUNDS=10000 $(BIN)/python -m pytest -q tests/test_engine_hostile.py tests/test_mailstore_hostile.py
 
 .PHONY: docs
 docs: $(VENV)/ready ## Write the catalogue's page, docs/catalogue.md.

@@ -7,13 +7,16 @@ from mitmail.cli import tree
 from mitmail.scenario.model import Scenario
 
 
-def drawn(connect_as: str | None = None, **server: Any) -> list[str]:
+def case(connect_as: str | None = None, **server: Any) -> Scenario:
     said = {"title": "A", "why": "B", "rule": "C", "id": "x", "group": "g", "file": "f"}
     expect = {"verdict": "accept"}
-    case = Scenario.model_validate(
+    return Scenario.model_validate(
         said | {"server": server, "expect": expect, "connect_as": connect_as}
     )
-    return tree.draw(case, ascii_only=True)
+
+
+def drawn(connect_as: str | None = None, **server: Any) -> list[str]:
+    return tree.draw(case(connect_as, **server), ascii_only=True)
 
 
 def test_a_good_chain_hangs_below_its_root() -> None:
@@ -33,6 +36,22 @@ def test_a_fault_stands_below_its_certificate() -> None:
 
 def test_a_fault_of_no_certificate_stands_at_the_end() -> None:
     assert drawn(tls={"versions": ["TLSv1.0"]})[-1] == "  x tls: speaks TLSv1.0 only"
+
+
+def test_a_fault_of_the_dialogue_stands_at_the_end() -> None:
+    assert drawn(dialogue={"offer": "removed"})[-1] == "  x dialogue: does not offer STARTTLS"
+
+
+def test_a_canary_is_what_a_client_does_in_words() -> None:
+    canary = {"verbs": ["AUTH", "UID FETCH"], "word": "Harvest", "ahead": True, "lure": True}
+    said = case(dialogue={"greeting": "{lure}", "withhold": 1, "canary": canary})
+    assert list(tree.canary(said)) == [
+        "AUTH or UID FETCH through TLS",
+        "a command through TLS that names Harvest",
+        "a command through TLS before the one before is answered",
+        "a connection to the place that was named in clear",
+    ]
+    assert list(tree.canary(case())) == []
 
 
 def test_what_is_sent_twice_or_not_at_all_says_so() -> None:

@@ -1,15 +1,17 @@
 """The demo: a client that fails a control proves nothing."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from mitmail.endpoint import ENDPOINTS
 from mitmail.judge.client import Said
-from mitmail.judge.demo import SERVER_ROOT, Case, Cell, with_controls
+from mitmail.judge.demo import HEALTHY, SERVER_ROOT, Case, Cell, cases, with_controls
 from mitmail.judge.outcome import Outcome, OutcomeWord
 from mitmail.pki.store import Store
 from mitmail.plan import make
-from mitmail.scenario import loader
+from mitmail.scenario import loader, sets
 
 STORE = Store(None)
 
@@ -53,3 +55,24 @@ def test_another_client_or_endpoint_is_judged_as_it_was() -> None:
     ]
 
     assert with_controls([failed, *others])[1:] == others
+
+
+def test_every_set_is_asked_with_the_healthy_server_first_and_once(tmp_path: Path) -> None:
+    own = tmp_path / "mine.set"
+    own.write_text("hosting-wildcard\nhealthy\n")
+
+    asked = [one for one in cases(STORE, str(own)) if one.antivirus == "none"]
+
+    assert [one.label for one in asked] == [
+        HEALTHY,
+        "hosting-wildcard",
+        "hosting-wildcard as srv07.hoster.test",
+    ]
+
+
+def test_every_certificate_case_of_the_quick_set_is_asked_in_both_modes() -> None:
+    asked = {one.plan.scenario.id: one.plan.scenario for one in cases(STORE, "quick")}
+
+    assert set(asked) == {HEALTHY, *sets.load("quick")}
+    for scenario in asked.values():
+        assert set(scenario.endpoints) == set(ENDPOINTS), scenario.id

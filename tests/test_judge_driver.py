@@ -1,16 +1,26 @@
 """How a client's own words are read: texts and codes as the programs were seen to give them."""
 
+import asyncio
+import re
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mitmail.endpoint import ENDPOINTS, find
 from mitmail.errors import MitmailError
-from mitmail.judge.client import Client, Said, Target
-from mitmail.judge.curl import curl
+from mitmail.judge import driver, screen
+from mitmail.judge.client import ALL, Client, Job, Said, Target
+from mitmail.judge.curl import curl, curl_ssl
+from mitmail.judge.fetchmail import fetchmail
+from mitmail.judge.mbsync import mbsync
+from mitmail.judge.msmtp import msmtp
+from mitmail.judge.neomutt import neomutt
+from mitmail.judge.offlineimap import offlineimap
 from mitmail.judge.program import Ended, environment
-from mitmail.judge.python import python
+from mitmail.judge.python import aiosmtplib, python
 from mitmail.judge.tls_tool import gnutls, openssl
 
 TARGET = Target(
@@ -49,6 +59,21 @@ def gist(said: Said) -> tuple[str, str | None]:
         (67, "Login denied", ("error", None)),
         (77, "error setting certificate verify locations", ("error", None)),
         (28, "Operation timed out", ("error", None)),
+        (64, "curl: (64) STARTTLS not available.", ("reject", "starttls")),
+        (64, "curl: (64) STLS not supported.", ("reject", "starttls")),
+        (64, "curl: (64) STARTTLS denied, code 454", ("reject", "starttls")),
+        (
+            35,
+            "curl: (35) OpenSSL/3.0.22: error:0A00010B:SSL routines::wrong version number",
+            ("reject", None),
+        ),
+        # The same exit code, but it was the server that went away.
+        (
+            35,
+            "curl: (35) OpenSSL SSL_connect: SSL_ERROR_SYSCALL in connection to x:1",
+            ("error", None),
+        ),
+        (35, "curl: (35) Recv failure: Connection reset by peer", ("error", None)),
     ],
 )
 def test_curl(code: int, text: str, gist_: tuple[str, str | None]) -> None:
@@ -96,6 +121,8 @@ def test_gnutls_names_its_reasons_on_standard_output() -> None:
         (openssl, b"000:error:0A00042E:SSL routines:ssl3_read_bytes:tlsv1 alert", "reject"),
         (gnutls, b"Connecting to '127.0.0.1:1'...\nCould not connect", "error"),
         (gnutls, b"*** Fatal error: Error in the certificate.", "reject"),
+        (gnutls, b"*** Fatal error: An unexpected TLS packet was received.", "reject"),
+        (gnutls, b"*** Fatal error: The TLS connection was non-properly terminated.", "error"),
     ],
 )
 def test_exit_1_refuses_only_where_tls_failed(
@@ -105,6 +132,327 @@ def test_exit_1_refuses_only_where_tls_failed(
     read = client("program", (3, 0, 0)).read
 
     assert read(TARGET, Ended(1, b"", said_)).verdict == verdict
+
+
+WORDS: list[tuple[Callable[[str, tuple[int, ...]], Client], str, str, tuple[str, str | None]]] = [
+    (
+        msmtp,
+        "smtp",
+        "msmtp: the server does not support TLS via the STARTTLS command",
+        ("reject", "starttls"),
+    ),
+    (
+        msmtp,
+        "smtp",
+        "msmtp: command STARTTLS failed\nmsmtp: server message: 454 not now",
+        ("reject", "starttls"),
+    ),
+    (
+        msmtp,
+        "smtp",
+        "msmtp: TLS certificate verification failed: The certificate is NOT trusted. "
+        "The certificate chain uses not yet valid certificate.",
+        ("reject", "not-yet-valid"),
+    ),
+    (
+        msmtp,
+        "smtp",
+        "msmtp: TLS handshake failed: An unexpected TLS packet was received.",
+        ("reject", None),
+    ),
+    (
+        msmtp,
+        "smtp",
+        "msmtp: TLS handshake failed: The TLS connection was non-properly terminated.",
+        ("error", None),
+    ),
+    (msmtp, "smtp", "msmtp: the server sent an empty reply", ("error", None)),
+    (msmtp, "smtp", "msmtp: authentication failed (method PLAIN)", ("error", None)),
+    (mbsync, "imap", "IMAP error: SSL support not available", ("reject", "starttls")),
+    (
+        mbsync,
+        "imap",
+        "IMAP command 'STARTTLS' returned an error: NO not now",
+        ("reject", "starttls"),
+    ),
+    (mbsync, "imap", "IMAP command 'LOGIN' returned an error: NO wrong password", ("error", None)),
+    (
+        mbsync,
+        "imap",
+        "Error, certificate owner does not match hostname x",
+        ("reject", "name-mismatch"),
+    ),
+    (
+        mbsync,
+        "imap",
+        "SSL error connecting x (127.0.0.1:1): self-signed certificate in certificate chain",
+        ("reject", "unknown-issuer"),
+    ),
+    (
+        mbsync,
+        "imap",
+        "Socket error: secure connect to x (127.0.0.1:1): error:0A000126:SSL "
+        "routines::unexpected eof while reading",
+        ("error", None),
+    ),
+    (
+        mbsync,
+        "imap",
+        "Socket error: secure connect to x (127.0.0.1:1): error:0A00010B:SSL "
+        "routines::wrong version number",
+        ("reject", None),
+    ),
+    (
+        fetchmail,
+        "imap",
+        "fetchmail: Server certificate verification error: hostname mismatch\n"
+        "fetchmail: OpenSSL reported: error:0A000086:SSL routines::certificate verify failed",
+        ("reject", "name-mismatch"),
+    ),
+    (fetchmail, "imap", "fetchmail: x: upgrade to TLS failed.", ("error", None)),
+    (
+        offlineimap,
+        "imap",
+        "ERROR: Failed to start TLS connection: Couldn't establish TLS session: [b'not now']",
+        ("reject", "starttls"),
+    ),
+    (
+        offlineimap,
+        "imap",
+        "ERROR: Failed to start TLS connection: command: STARTTLS => socket "
+        "error: <class 'OSError'> - Too many read 0",
+        ("error", None),
+    ),
+    (
+        offlineimap,
+        "imap",
+        "('CA Cert verifying failed:  no matching domain name found in certificate',)",
+        ("reject", "name-mismatch"),
+    ),
+    (offlineimap, "imap", "ERROR: All authentication types failed:", ("error", None)),
+    (neomutt, "imap", "Encrypted connection unavailable", ("reject", "starttls")),
+    (neomutt, "imap", "Connection to x closed", ("error", None)),
+    (
+        neomutt,
+        "smtp",
+        "gnutls_handshake: The TLS connection was non-properly terminated.",
+        ("error", None),
+    ),
+    (
+        neomutt,
+        "smtp",
+        "gnutls_handshake: A TLS fatal alert has been received.(Handshake failed)",
+        ("reject", None),
+    ),
+    (neomutt, "smtp", "SMTP session failed: 502 what", ("error", None)),
+]
+
+
+@pytest.mark.parametrize(("client", "endpoint", "words", "gist_"), WORDS)
+def test_a_client_refuses_only_in_words_of_its_own(
+    client: Callable[[str, tuple[int, ...]], Client],
+    endpoint: str,
+    words: str,
+    gist_: tuple[str, str | None],
+) -> None:
+    """Texts of real runs: where STARTTLS is missing or refused, and where the server left."""
+    target = replace(TARGET, endpoint=ENDPOINTS[endpoint])
+
+    assert gist(client("program", (1,)).read(target, Ended(1, b"", words.encode()))) == gist_
+
+
+@pytest.mark.parametrize(
+    ("dialogue", "gist_"),
+    [
+        (
+            b"fetchmail: IMAP> A0002 STARTTLS\nfetchmail: IMAP< A0002 NO not now\n",
+            ("reject", "starttls"),
+        ),
+        (b"fetchmail: POP3> STLS\nfetchmail: POP3< -ERR what\n", ("reject", "starttls")),
+        (
+            b"fetchmail: IMAP> A0002 STARTTLS\nfetchmail: 6.4.37 querying x: poll completed\n",
+            ("error", None),
+        ),
+    ],
+)
+def test_fetchmail_tells_a_refusal_from_the_end_by_its_dialogue(
+    dialogue: bytes, gist_: tuple[str, str | None]
+) -> None:
+    said = fetchmail("fetchmail", (6, 4, 37)).read(
+        TARGET, Ended(2, dialogue, b"fetchmail: x: upgrade to TLS failed.\n")
+    )
+
+    assert gist(said) == gist_
+
+
+@pytest.mark.parametrize(
+    ("log", "gist_"),
+    [
+        (
+            b"<2> mutt_socket_write_d() 5> STARTTLS\n"
+            b"[2026-11-22 00:29:45]<2> mutt_socket_readln_d() 5< 454 not now\n",
+            ("reject", "starttls"),
+        ),
+        (b"<5> menu_repaint() repaint done\n", ("reject", None)),
+        (
+            b"<2> mutt_socket_write_d() 5> EHLO vm\n"
+            b"[2026-11-22 00:29:45]<2> mutt_socket_readln_d() 5< 554 no\n",
+            ("error", None),
+        ),
+    ],
+)
+def test_neomutt_sends_in_silence_and_its_log_tells(
+    log: bytes, gist_: tuple[str, str | None]
+) -> None:
+    target = replace(TARGET, endpoint=ENDPOINTS["smtp"])
+    said = neomutt("neomutt", (2022,)).read(target, Ended(1, b"", b"", log))
+
+    assert gist(said) == gist_
+
+
+@pytest.mark.parametrize(
+    ("painted", "gist_"),
+    [
+        (b"NeoMutt: imaps://qa@x:1/INBOX [Msgs:5 New:5 3.1K]", ("accept", None)),
+        (b"NeoMutt: imaps://qa@x:1/INBOX [Msgs:0]", ("error", None)),
+        (
+            b"WARNING: Server certificate has expired\x1b[50;1H(r)eject, accept (o)nce",
+            ("reject", "expired"),
+        ),
+        (b"\x1b[50;1H(r)eject, accept (o)nce, (a)ccept always", ("reject", None)),
+    ],
+)
+def test_neomutt_is_read_by_what_it_paints(painted: bytes, gist_: tuple[str, str | None]) -> None:
+    assert gist(neomutt("neomutt", (2022,)).read(TARGET, Ended(-9, painted, b""))) == gist_
+
+
+@pytest.mark.parametrize("client", [mbsync, fetchmail, offlineimap])
+def test_who_ends_well_without_a_mail_has_fetched_none(
+    client: Callable[[str, tuple[int, ...]], Client],
+) -> None:
+    read = client("program", (1,)).read
+
+    assert read(TARGET, Ended(0, b"", b"")).verdict == "error"
+    assert read(TARGET, Ended(0, b"", b"", b"Subject: x\r\n")).verdict == "accept"
+
+
+MUST: dict[Callable[[str, tuple[int, ...]], Client], str] = {
+    curl: "--ssl-reqd", msmtp: "tls_starttls on", mbsync: "SSLType STARTTLS",
+    fetchmail: "sslproto 'tls1.2+'", offlineimap: "starttls = yes",
+    neomutt: "set ssl_force_tls=yes",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("client", MUST)
+def test_starttls_is_a_must_in_each_clients_own_setting(
+    client: Callable[[str, tuple[int, ...]], Client], tmp_path: Path
+) -> None:
+    target = replace(TARGET, endpoint=ENDPOINTS["imap"], patience=3.0)
+    job = client("program", (1,)).prepare(target, tmp_path)
+    written = [x.read_text() for x in tmp_path.iterdir() if x.name.endswith("rc")]
+
+    assert MUST[client] in "\n".join([*job.command, *written])
+    assert re.search(r"\b3(\.0)?\b", "\n".join([*job.command, *written]))
+
+
+def test_curl_ssl_takes_what_it_gets(tmp_path: Path) -> None:
+    command = curl_ssl("curl", (7, 88, 1)).prepare(TARGET, tmp_path).command
+
+    assert "--ssl" in command
+    assert "--ssl-reqd" not in command
+
+
+def probe(program: str, **job: object) -> Client:
+    """A client that is a few lines of Python."""
+
+    def prepare(target: Target, home: Path) -> Job:
+        return Job(command=[sys.executable, "-c", program], **job)  # type: ignore[arg-type] # as named
+
+    def read(target: Target, ended: Ended) -> Said:
+        return Said("accept", None, ended.code, (ended.out + ended.left).decode())
+
+    return Client("probe", (1,), ALL, prepare, read)
+
+
+def test_a_client_lives_in_a_folder_of_its_own_that_vanishes() -> None:
+    program = "import os; h = os.environ['HOME']; print(h); open(h + '/mail', 'w').write('kept')"
+    said = asyncio.run(probe(program, leaves="mail").ask(TARGET))
+
+    home, left = said.text.split()
+    assert left == "kept"
+    assert Path(home) != Path.home()
+    assert not Path(home).exists()
+
+
+def test_a_client_that_outlives_its_patience_is_killed() -> None:
+    said = asyncio.run(
+        probe("import time; time.sleep(60)", grace=0).ask(replace(TARGET, patience=0.2))
+    )
+
+    assert gist(said) == ("error", None)
+    assert said.exit_code is None
+
+
+def test_a_client_is_not_asked_in_a_tongue_that_it_does_not_speak() -> None:
+    with pytest.raises(ValueError, match="msmtp does not speak imap"):
+        asyncio.run(msmtp("msmtp", (1,)).ask(TARGET))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
+def test_on_a_terminal_a_client_is_hung_up_on_as_soon_as_it_asks() -> None:
+    program = "import sys, time; assert sys.stdin.isatty(); print('accept?'); time.sleep(60)"
+    ended = asyncio.run(
+        screen.show(
+            [sys.executable, "-uc", program], until=re.compile(rb"accept\?"), seconds=30, extra={}
+        )
+    )
+
+    assert ended.code not in {0, None}
+    assert b"accept?" in ended.out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
+def test_on_a_terminal_a_client_that_leaves_is_read_to_its_last_word() -> None:
+    program = "import sys; print('painted'); sys.stderr.write('said'); sys.exit(7)"
+    ended = asyncio.run(
+        screen.show(
+            [sys.executable, "-c", program], until=re.compile(b"x{9}"), seconds=30, extra={}
+        )
+    )
+
+    assert (ended.code, ended.out.strip(), ended.err) == (7, b"painted", b"said")
+
+
+def test_python_is_always_found_and_only_once() -> None:
+    names = [client.name for client in asyncio.run(driver.found(("python", "aiosmtplib")))]
+
+    assert names == ["python", "aiosmtplib"]
+
+
+def test_a_name_that_nobody_knows_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        asyncio.run(driver.found(("outlook",)))
+
+
+def test_a_library_says_its_own_version() -> None:
+    client = aiosmtplib()
+
+    assert client is not None
+    assert client.version >= (5, 1)
+    assert client.protocols == {"smtp"}
+
+
+@pytest.mark.parametrize("client", [python, aiosmtplib])
+def test_roots_that_cannot_be_read_refuse_nobody(
+    client: Callable[[], Client | None], tmp_path: Path
+) -> None:
+    roots = tmp_path / "roots.pem"
+    roots.write_text("")
+    asked = client()
+    assert asked is not None
+    target = replace(TARGET, endpoint=ENDPOINTS["smtps"], roots=roots)
+
+    assert gist(asyncio.run(asked.ask(target))) == ("error", None)
 
 
 def test_python_that_breaks_is_no_verdict() -> None:

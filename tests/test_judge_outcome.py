@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from mitmail.engine.finding import Finding
 from mitmail.engine.verdict import Verdict
 from mitmail.judge.client import Said
 from mitmail.judge.outcome import decide
@@ -15,15 +16,17 @@ REJECT = Expectation("reject", frozenset({"expired"}), "must")
 ACCEPT = Expectation("accept", frozenset(), "must")
 
 
-def session(verdict: str, reason: str | None = None, error: str | None = None) -> Any:
+def session(
+    verdict: str, reason: str | None = None, error: str | None = None, finding: Any = None
+) -> Any:
     """A session as the outcome reads it."""
     found = Verdict(verdict, "sure", "as seen", reason)  # type: ignore[arg-type] # a word of the tables below
-    return SimpleNamespace(verdict=found, error=error)
+    return SimpleNamespace(verdict=found, error=error, finding=finding)
 
 
 def pending() -> Any:
     """A session that is still open: nobody knows yet what the client does with it."""
-    return SimpleNamespace(verdict=None, error=None)
+    return SimpleNamespace(verdict=None, error=None, finding=None)
 
 
 def said(verdict: str, reason: str | None = None) -> Said:
@@ -73,6 +76,47 @@ def test_what_is_not_met_counts_by_its_level(level: str, outcome: str) -> None:
     expected = Expectation("reject", frozenset({"expired"}), level)  # type: ignore[arg-type] # a word
 
     assert decide(expected, said("accept"), [session("accept")]).word == outcome
+
+
+def attacked(verdict: str, finding: Any, certainty: Any = "sure", error: str | None = None) -> Any:
+    """A session of a dialogue attack, and what it came to."""
+    return session(verdict, None, error, Finding(finding, certainty, "LOGIN in clear", "a ***"))
+
+
+@pytest.mark.parametrize(
+    ("word", "sessions"),
+    [
+        (said("reject"), [attacked("none", "vulnerable")]),
+        (said("accept"), [attacked("accept", "vulnerable")]),
+        (said("error"), [attacked("hang", "vulnerable")]),
+        # Whatever it does in its other sessions.
+        (said("reject", "expired"), [attacked("none", "vulnerable"), session("reject")]),
+        (said("reject", "expired"), [session("reject"), attacked("none", "vulnerable")]),
+        (said("reject"), [attacked("none", "vulnerable"), pending()]),
+    ],
+)
+@pytest.mark.parametrize("expected", [ACCEPT, REJECT])
+def test_who_is_surely_vulnerable_has_failed(
+    expected: Expectation, word: Said, sessions: list[Any]
+) -> None:
+    outcome = decide(expected, word, sessions)
+
+    assert (outcome.word, outcome.why) == ("fail", "vulnerable: LOGIN in clear")
+
+
+@pytest.mark.parametrize(
+    ("sessions", "outcome"),
+    [
+        # Only its control shows whether it does so anyhow.
+        ([attacked("none", "vulnerable", "suspected")], "error"),
+        ([attacked("reject", "safe")], "pass"),
+        ([attacked("reject", "aborted")], "pass"),
+        ([attacked("none", "inconclusive")], "error"),
+        ([attacked("none", "vulnerable", error="down")], "error"),
+    ],
+)
+def test_any_other_finding_leaves_the_outcome_as_it_was(sessions: list[Any], outcome: str) -> None:
+    assert decide(REJECT, said("reject"), sessions).word == outcome
 
 
 def test_a_known_exception_is_expected_to_show() -> None:

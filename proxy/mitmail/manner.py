@@ -15,7 +15,9 @@ class Instead:
     when its whole ClientHello is there, or when its first command has come through TLS: from then
     on there are no records any more. With ``offering``, it comes only to a client that offers
     this version; any other one gets TLS. ``stall`` leaves the connection open and silent;
-    ``clear`` goes on with the mail dialogue in clear.
+    ``clear`` goes on with the mail dialogue in clear, STARTTLS no longer offered and login
+    allowed (never as soon as the client is connected). Octets also stand for the greeting, if
+    that was still due, and for any other answer to the command.
     """
 
     when: Literal["connected", "client-hello", "secured"] = "client-hello"

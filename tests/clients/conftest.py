@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from bench import need
+from clients import dovecot
 from clients.house import House
+from clients.sink import Sink
 
 
 @pytest.fixture(scope="module")
@@ -14,6 +16,22 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     house = House(tmp_path_factory.mktemp("house"))
     yield house
     house.close()
+
+
+@pytest.fixture(scope="module")
+def sink(house: House) -> Iterator[Sink]:
+    """What Dovecot hands on."""
+    sink = Sink()
+    listener = house.run(sink.listen())
+    yield sink
+    listener.close()
+
+
+@pytest.fixture(scope="module")
+def server(sink: Sink) -> Iterator[dovecot.Dovecot]:
+    """Dovecot, which hands what is submitted to it to the sink."""
+    with dovecot.running(sink.port) as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)

@@ -63,14 +63,18 @@ async def openssl(target: Target, mark: str) -> Report:
 
 
 async def curl(target: Target, mark: str) -> Report:
-    """Use curl, told to insist on TLS and to print the certificates behind the mail."""
+    """Use curl, told to print the certificates behind the mail, and to insist on TLS.
+
+    On an endpoint without TLS it takes STARTTLS where it is offered.
+    """
     protocol = target.endpoint.protocol
-    scheme = protocol if _upgrades(target) else f"{protocol}s"
+    scheme = f"{protocol}s" if _begins_with_tls(target) else protocol
+    insist = "--ssl" if target.endpoint.tls == "plain" else "--ssl-reqd"
     path = {"imap": "/INBOX;MAILINDEX=1", "pop3": "/1", "smtp": ""}[protocol]
     send = ("--mail-from", target.user, "--mail-rcpt", target.user, "--upload-file", "-")
     ended = await run(
         [
-            *(need("curl"), "-q", "-sS", "--max-time", str(SECONDS), "--ssl-reqd"),
+            *(need("curl"), "-q", "-sS", "--max-time", str(SECONDS), insist),
             *("--connect-to", f"::{target.host}:{target.port}", "--cacert", str(target.roots)),
             *("--user", f"{target.user}:{target.password}", "-w", "%{stderr}%{certs}"),
             *(
@@ -88,6 +92,10 @@ def _report(ended: Ended, shown: str) -> Report:
     return Report(ended.code, chain, ended.out, (ended.out + ended.err).decode(errors="replace"))
 
 
+def _begins_with_tls(target: Target) -> bool:
+    return target.endpoint.tls == "implicit"
+
+
 def _upgrades(target: Target) -> bool:
     return target.endpoint.tls == "starttls"
 
@@ -102,7 +110,7 @@ async def python(target: Target, mark: str) -> Report:
         leaf, mail = await asyncio.to_thread(work, target, context, letter(target, mark))
     except FAILURES as error:
         return Report(1, (), b"", str(error))
-    return Report(0, (leaf,), mail, "")
+    return Report(0, (leaf,) if leaf else (), mail, "")
 
 
 class _Named(ssl.SSLContext):
@@ -116,10 +124,10 @@ class _Named(ssl.SSLContext):
 
 def _imaplib(target: Target, context: ssl.SSLContext, text: str) -> tuple[bytes, bytes]:
     client: imaplib.IMAP4
-    if _upgrades(target):
-        client = imaplib.IMAP4(target.host, target.port, timeout=SECONDS)
-    else:
+    if _begins_with_tls(target):
         client = imaplib.IMAP4_SSL(target.host, target.port, ssl_context=context, timeout=SECONDS)
+    else:
+        client = imaplib.IMAP4(target.host, target.port, timeout=SECONDS)
     try:
         if _upgrades(target):
             client.starttls(context)
@@ -134,10 +142,10 @@ def _imaplib(target: Target, context: ssl.SSLContext, text: str) -> tuple[bytes,
 
 def _poplib(target: Target, context: ssl.SSLContext, text: str) -> tuple[bytes, bytes]:
     client: poplib.POP3
-    if _upgrades(target):
-        client = poplib.POP3(target.host, target.port, timeout=SECONDS)
-    else:
+    if _begins_with_tls(target):
         client = poplib.POP3_SSL(target.host, target.port, context=context, timeout=SECONDS)
+    else:
+        client = poplib.POP3(target.host, target.port, timeout=SECONDS)
     try:
         if _upgrades(target):
             client.stls(context)
@@ -151,10 +159,10 @@ def _poplib(target: Target, context: ssl.SSLContext, text: str) -> tuple[bytes, 
 
 def _smtplib(target: Target, context: ssl.SSLContext, text: str) -> tuple[bytes, bytes]:
     client: smtplib.SMTP
-    if _upgrades(target):
-        client = smtplib.SMTP(target.host, target.port, timeout=SECONDS)
-    else:
+    if _begins_with_tls(target):
         client = smtplib.SMTP_SSL(target.host, target.port, context=context, timeout=SECONDS)
+    else:
+        client = smtplib.SMTP(target.host, target.port, timeout=SECONDS)
     try:
         if _upgrades(target):
             client.starttls(context=context)
@@ -166,6 +174,8 @@ def _smtplib(target: Target, context: ssl.SSLContext, text: str) -> tuple[bytes,
 
 
 def _leaf(sock: Any) -> bytes:
+    if not isinstance(sock, ssl.SSLSocket):
+        return b""
     leaf = sock.getpeercert(binary_form=True)
     assert isinstance(leaf, bytes)
     return leaf

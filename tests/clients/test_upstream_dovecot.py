@@ -1,22 +1,20 @@
 """``--upstream``: the simulated antivirus before a Dovecot that mitmail knows nothing of."""
 
-import asyncio
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
 import pytest
-from aiosmtpd.smtp import SMTP, Envelope
 from cryptography import x509
 
 from clients import dovecot
 from clients.house import House, Site
 from clients.probe import PROBES, Report, present
+from clients.sink import Sink
 from mitmail.endpoint import ENDPOINTS
 from mitmail.engine.session import Session
 from mitmail.judge.client import Target
 from mitmail.service import record
-from mitmail.service.upstream import Upstream
+from mitmail.service.upstream import Server, Upstream
 
 SHIELDS = ("norton", "generic")
 
@@ -35,40 +33,6 @@ CELLS = [Cell(*x) for x in product(SHIELDS, ENDPOINTS, PROBES)]
 type Answers = dict[Cell, tuple[Report, list[Session], Site]]
 
 
-class Sink:
-    """The next mail server behind Dovecot: it keeps what it is given."""
-
-    def __init__(self) -> None:
-        self.mails: list[bytes] = []
-        self.port = 0
-
-    async def handle_DATA(self, server: SMTP, session: object, envelope: Envelope) -> str:
-        assert isinstance(envelope.content, bytes)
-        self.mails.append(envelope.content)
-        return "250 OK"
-
-    async def listen(self) -> asyncio.Server:
-        loop = asyncio.get_running_loop()
-        listener = await loop.create_server(lambda: SMTP(self, loop=loop), dovecot.HOST, 0)
-        self.port = listener.sockets[0].getsockname()[1]
-        return listener
-
-
-@pytest.fixture(scope="module")
-def sink(house: House) -> Iterator[Sink]:
-    sink = Sink()
-    listener = house.run(sink.listen())
-    yield sink
-    listener.close()
-
-
-@pytest.fixture(scope="module")
-def server(sink: Sink) -> Iterator[dovecot.Dovecot]:
-    """Dovecot, which hands what is submitted to it to the sink."""
-    with dovecot.running(sink.port) as server:
-        yield server
-
-
 def before(
     house: House,
     server: dovecot.Dovecot,
@@ -78,7 +42,7 @@ def before(
     host: str = dovecot.HOST,
 ) -> Site:
     """A shield before Dovecot, which it reaches as ``host`` and verifies with ``roots``."""
-    servers = {endpoint: (host, port) for endpoint, port in server.ports.items()}
+    servers = {endpoint: Server(host, port) for endpoint, port in server.ports.items()}
     plan = house.plan("healthy", antivirus)
     return house.open(plan, upstream=Upstream(servers=servers, roots=roots))
 

@@ -1,14 +1,22 @@
 """A client as the judge sees it: what it is pointed at, what it runs, and its own word."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from mitmail.endpoint import Endpoint
+from mitmail.endpoint import Endpoint, MailProtocol
 from mitmail.judge.program import Ended, run
+from mitmail.judge.screen import show
 
 type Word = Literal["accept", "reject", "error"]
+type TlsVersion = Literal["TLSv1_2", "TLSv1_3"]
+
+ALL: frozenset[MailProtocol] = frozenset({"imap", "pop3", "smtp"})
+# What a client gets on top of the time-out that it was told, to say that its time is up.
+GRACE = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +24,7 @@ class Target:
     """What a client is pointed at: ``roots`` is a PEM file, and the client trusts nothing else.
 
     ``tls`` pins a version (``TLSv1_2``, ``TLSv1_3``) where the client can be told to.
+    ``patience`` is the network time-out, in seconds, that the client is told where it has one.
     """
 
     endpoint: Endpoint
@@ -25,7 +34,18 @@ class Target:
     user: str
     password: str
     roots: Path
-    tls: Literal["TLSv1_2", "TLSv1_3"] | None = None
+    tls: TlsVersion | None = None
+    patience: float = 15.0
+
+    @property
+    def implicit(self) -> bool:
+        """Whether TLS comes at once, without STARTTLS."""
+        return self.endpoint.tls == "implicit"
+
+    @property
+    def whole_patience(self) -> int:
+        """The patience for a client that counts whole seconds: at least one."""
+        return max(1, round(self.patience))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +58,65 @@ class Said:
     text: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One run of a client.
+
+    ``leaves`` says what is to be read in its folder afterwards (a glob pattern): the mail that it
+    fetched, or its log. A client with ``until`` gets a terminal, and is hung up on as soon as it
+    shows a match. ``grace`` is how long, in seconds, it may outlive the target's patience.
+    """
+
+    command: Sequence[str]
+    give: bytes = b""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    leaves: str | None = None
+    until: re.Pattern[bytes] | None = None
+    grace: float = GRACE
+
+
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A program that can be asked. ``version`` is what exceptions are looked up by."""
+    """A program that can be asked. ``version`` is what exceptions are looked up by.
+
+    ``prepare`` is given a folder of the run's own, which is the client's home, and vanishes.
+    """
 
     name: str
     version: tuple[int, ...]
-    command: Callable[[Target], list[str]]
-    give: Callable[[Target], bytes]
+    protocols: frozenset[MailProtocol]
+    prepare: Callable[[Target, Path], Job]
     read: Callable[[Target, Ended], Said]
 
     async def ask(self, target: Target) -> Said:
-        """Have the client do its work, and read its answer."""
-        ended = await run(self.command(target), give=self.give(target))
+        """Have the client do its work, and read its answer.
+
+        Raises ValueError for a protocol that the client does not speak.
+        """
+        if target.endpoint.protocol not in self.protocols:
+            raise ValueError(f"{self.name} does not speak {target.endpoint.protocol}")
+        with tempfile.TemporaryDirectory(prefix="mitmail-", ignore_cleanup_errors=True) as folder:
+            ended = await self._run(target, Path(folder))
         if ended.code is None:
             return Said("error", None, None, "the client did not end in time")
         return self.read(target, ended)
+
+    async def _run(self, target: Target, home: Path) -> Ended:
+        job = self.prepare(target, home)
+        seconds = target.patience + job.grace
+        extra = {"HOME": str(home), "TMPDIR": str(home), **job.environment}
+        if job.until is not None:
+            ended = await show(job.command, until=job.until, seconds=seconds, extra=extra)
+        else:
+            ended = await run(job.command, give=job.give, seconds=seconds, extra=extra)
+        if job.leaves is None:
+            return ended
+        files = sorted(x for x in home.glob(job.leaves) if x.is_file())
+        return replace(ended, left=b"".join(x.read_bytes() for x in files))
+
+
+def letter(target: Target, sender: str) -> bytes:
+    """The mail that ``sender``, a program's name, sends."""
+    who = target.user
+    text = f"From: {who}\r\nTo: {who}\r\nSubject: mitmail\r\n\r\nsent by {sender}\r\n"
+    return text.encode()

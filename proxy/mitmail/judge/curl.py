@@ -1,8 +1,10 @@
 """curl: it fetches a mail by IMAP and POP3, and sends one by SMTP."""
 
-from mitmail.judge.client import Client, Said, Target, Word
+from pathlib import Path
+
+from mitmail.judge.client import ALL, Client, Job, Said, Target, Word, letter
 from mitmail.judge.program import Ended
-from mitmail.judge.reason import TEXTS, reason
+from mitmail.judge.reason import CURL_TEXTS, ended_early, reason
 
 WORK = {
     "imap": ["/INBOX;MAILINDEX=1"],
@@ -14,26 +16,36 @@ TLS = {
     "TLSv1_2": ["--tls-max", "1.2"],
     "TLSv1_3": ["--tlsv1.3"],
 }
-# curl(1), EXIT CODES: what a certificate or TLS can cause, and nothing else.
-REFUSED = frozenset({35, 51, 60, 83, 91})
+# curl(1), EXIT CODES: what a certificate, TLS or STARTTLS can cause, and nothing else.
+REFUSED = frozenset({35, 51, 60, 64, 83, 91})
 
 
 def curl(path: str, version: tuple[int, ...]) -> Client:
     """curl, told to insist on TLS."""
+    return _curl("curl", "--ssl-reqd", path, version)
 
-    def command(target: Target) -> list[str]:
-        scheme = target.endpoint.protocol + ("s" if target.endpoint.tls == "implicit" else "")
+
+def curl_ssl(path: str, version: tuple[int, ...]) -> Client:
+    """curl with ``--ssl``: it takes STARTTLS where it is offered, and goes on without it."""
+    return _curl("curl-ssl", "--ssl", path, version)
+
+
+def _curl(name: str, insist: str, path: str, version: tuple[int, ...]) -> Client:
+    def prepare(target: Target, home: Path) -> Job:
+        scheme = target.endpoint.protocol + ("s" if target.implicit else "")
         place, *rest = (part.format(user=target.user) for part in WORK[target.endpoint.protocol])
-        return [
-            *(path, "-q", "-sS", "--max-time", "15", "--ssl-reqd", *TLS[target.tls]),
+        command = [
+            *(path, "-q", "-sS", "--max-time", str(target.patience), *TLS[target.tls]),
+            *(() if target.endpoint.tls == "plain" else (insist,)),
             *("--connect-to", f"{target.name}:{target.port}:{target.host}:{target.port}"),
             # Debian's curl goes on to trust its default CApath; this folder has no hash links.
-            *("--cacert", str(target.roots), "--capath", str(target.roots.parent)),
+            *("--cacert", str(target.roots), "--capath", str(home)),
             *("--user", f"{target.user}:{target.password}"),
             *(f"{scheme}://{target.name}:{target.port}{place}", *rest),
         ]
+        return Job(command=command, give=letter(target, "curl"))
 
-    return Client("curl", version, command, _letter, _read_curl)
+    return Client(name, version, ALL, prepare, _read_curl)
 
 
 def _read_curl(target: Target, ended: Ended) -> Said:
@@ -41,11 +53,6 @@ def _read_curl(target: Target, ended: Ended) -> Said:
     verdict: Word = "error"
     if ended.code == 0:
         verdict = "accept"
-    elif ended.code in REFUSED:
+    elif ended.code in REFUSED and not ended_early(text):
         verdict = "reject"
-    return Said(verdict, reason(text, TEXTS), ended.code, text)
-
-
-def _letter(target: Target) -> bytes:
-    who = target.user
-    return f"From: {who}\r\nTo: {who}\r\nSubject: mitmail\r\n\r\nsent by curl\r\n".encode()
+    return Said(verdict, reason(text, CURL_TEXTS), ended.code, text)

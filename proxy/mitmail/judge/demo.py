@@ -74,20 +74,23 @@ class Cell:
     outcome: Outcome
 
 
-def cases(store: Store) -> list[Case]:
-    """The demo's set, bare and behind norton; its controls; the antivirus' root imported."""
+def cases(store: Store, chosen: str = "demo") -> list[Case]:
+    """A set, bare and behind norton; its controls; the antivirus' root imported.
+
+    ``chosen`` is a shipped set's name, or a file. Raises MitmailError. The healthy server is
+    among the cases of every set: it is everybody's control.
+    """
     now = utc_now()
     vendors = {name: loader.find_vendor(name) for name in ("norton", "generic")}
     found: list[Case] = []
-    for scenario in map(loader.find, sets.load("demo")):
+    for scenario in map(loader.find, dict.fromkeys((HEALTHY, *sets.load(chosen)))):
         bare = make(scenario, None, store, now=now)
         shielded = make(scenario, vendors["norton"], store, now=now)
         found += [Case(plan, SERVER_ROOT, plan.name) for plan in (bare, shielded)]
         if scenario.control is not None:
             found.append(Case(bare, SERVER_ROOT, scenario.control.connect_as, control=True))
-    healthy = loader.find(HEALTHY)
     for vendor in vendors.values():
-        plan = make(healthy, vendor, store, now=now)
+        plan = make(loader.find(HEALTHY), vendor, store, now=now)
         found.append(Case(plan, BOTH_ROOTS, plan.name))
     return found
 
@@ -100,6 +103,7 @@ async def run(
 ) -> list[Cell]:
     """Ask every client in every case (the demo's, by default) on all of its endpoints.
 
+    A client is asked for the protocols that it speaks.
     ``done`` hears how far it is.
     """
     every = cases(Store(None)) if every is None else every
@@ -115,8 +119,9 @@ async def run(
             for name, one in served.items():
                 watches[name] = Watch()
                 target = _target(one, case, password, roots)
-                jobs.append(_Job(case, target, watches[name], clients, gate))
-        total, finished = len(jobs) * len(clients), 0
+                able = [x for x in clients if one.endpoint.protocol in x.protocols]
+                jobs.append(_Job(case, target, watches[name], able, gate))
+        total, finished = sum(len(job.clients) for job in jobs), 0
 
         async def ask(job: "_Job") -> list[Cell]:
             nonlocal finished

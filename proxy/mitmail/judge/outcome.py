@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from mitmail.engine.finding import Finding
 from mitmail.engine.session import Session
 from mitmail.engine.verdict import Verdict
 from mitmail.judge.client import Said
@@ -13,6 +14,9 @@ from mitmail.scenario.vendor import ClientException
 type OutcomeWord = Literal["pass", "fail", "warn", "error", "skip", "xfail"]
 
 UNMET: dict[str, OutcomeWord] = {"must": "fail", "should": "warn", "may": "pass"}
+
+
+SURE = ("vulnerable", "sure")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +36,16 @@ def decide(
     """Compare what the client said, and what we saw, with what a correct client does.
 
     The two witnesses must agree; where they do not, or one of them could not judge, the outcome
-    is ``error``, never ``pass``.
+    is ``error``, never ``pass``. But a client that is surely vulnerable to a dialogue attack in
+    any session has failed, whatever it says and however the session ended: what it sent in clear,
+    nobody can take back.
     """
     if not sessions:
         return Outcome("error", "the client never connected")
     if failed := next((x.error for x in sessions if x.error), None):
         return Outcome("error", f"our side failed: {failed}")
+    if (proven := _vulnerable(sessions)) is not None:
+        return Outcome("fail", f"vulnerable: {proven.evidence}")
     seen = strongest(sessions)
     # A session that is still open may yet become an accept, which would outweigh all others.
     if seen is None or any(x.verdict is None for x in sessions):
@@ -52,6 +60,11 @@ def decide(
     if exception is not None:
         return _excepted(exception, said)
     return _compare(expected, said, seen)
+
+
+def _vulnerable(sessions: Sequence[Session]) -> Finding | None:
+    findings = [x.finding for x in sessions if x.finding is not None]
+    return next((x for x in findings if (x.finding, x.certainty) == SURE), None)
 
 
 def strongest(sessions: Sequence[Session]) -> Verdict | None:

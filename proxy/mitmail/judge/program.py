@@ -10,16 +10,21 @@ FOREIGN = (
     "SSL_CERT", "CURL_", "NODE_", "REQUESTS_CA", "LD_PRELOAD", "NSS_WRAPPER", "PYTHON", "OPENSSL_",
     "GNUTLS_", "SSLKEYLOGFILE", "JAVA_TOOL_OPTIONS", "GODEBUG", "HOSTALIASES", "http_proxy",
     "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
+    "XDG_", "FETCHMAIL", "MAILCONF", "MAILNAME", "EMAIL", "MAILDIR",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a process ended; ``code`` None means that its time was up."""
+    """How a process ended; ``code`` None means that its time was up.
+
+    ``left`` is what it left in its folder, where that was looked for.
+    """
 
     code: int | None
     out: bytes
     err: bytes
+    left: bytes = b""
 
 
 def environment(**extra: str) -> dict[str, str]:

@@ -1,38 +1,37 @@
-"""Python's own mail clients, as one client."""
+"""Clients written in Python, in the interpreter that runs mitmail."""
 
-import json
 import sys
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed
 from importlib.resources import files
+from pathlib import Path
 
-from mitmail.engine.verify_error import VERIFY_ERRORS
-from mitmail.judge.client import Client, Said, Target
-from mitmail.judge.program import Ended
+from mitmail.endpoint import MailProtocol
+from mitmail.judge import script
+from mitmail.judge.client import ALL, Client, Job, Target
 
 
 def python() -> Client:
-    """Python's imaplib, poplib and smtplib, in the interpreter that runs mitmail."""
-    script = str(files("mitmail.judge") / "stdlib_client.py")
-
-    def command(target: Target) -> list[str]:
-        job = {
-            "protocol": target.endpoint.protocol,
-            "implicit": target.endpoint.tls == "implicit",
-            "host": target.host,
-            "port": target.port,
-            "name": target.name,
-            "user": target.user,
-            "password": target.password,
-            "roots": str(target.roots),
-            "tls": target.tls,
-        }
-        return [sys.executable, "-I", script, json.dumps(job)]
-
-    return Client("python", sys.version_info[:3], command, lambda target: b"", _read_python)
+    """Python's imaplib, poplib and smtplib."""
+    return _client("python", sys.version_info[:3], ALL, "stdlib_client.py")
 
 
-def _read_python(target: Target, ended: Ended) -> Said:
+def aiosmtplib() -> Client | None:
+    """The library aiosmtplib, if it is installed beside mitmail."""
     try:
-        said = json.loads(ended.out)
-    except ValueError:
-        return Said("error", None, ended.code, ended.err.decode(errors="replace"))
-    return Said(said["verdict"], VERIFY_ERRORS.get(said["code"]), ended.code, said["words"])
+        version = installed("aiosmtplib")
+    except PackageNotFoundError:
+        return None
+    parts = tuple(int(x) for x in version.split(".") if x.isdecimal())
+    return _client("aiosmtplib", parts, frozenset({"smtp"}), "aiosmtplib_client.py")
+
+
+def _client(
+    name: str, version: tuple[int, ...], protocols: frozenset[MailProtocol], file: str
+) -> Client:
+    program = str(files("mitmail.judge") / file)
+
+    def prepare(target: Target, home: Path) -> Job:
+        return Job(command=[sys.executable, "-I", program, script.job(target)])
+
+    return Client(name, version, protocols, prepare, script.read)

@@ -1,7 +1,8 @@
 """Python's own mail clients, as a program: ``python -I stdlib_client.py JSON``.
 
 Standard library only, so that any interpreter can run this file by itself. Prints one JSON line
-(verdict, code, words) and leaves with 0 (mail fetched or sent), 1 (TLS refused) or 3 (else).
+(verdict, code or reason, words) and leaves with 0 (mail fetched or sent), 1 (TLS or STARTTLS
+refused) or 3 (else).
 """
 
 import imaplib
@@ -11,9 +12,9 @@ import smtplib
 import socket
 import ssl
 import sys
+from collections.abc import Callable
 from typing import Any
 
-TIMEOUT = 15.0
 MAIL = "From: {0}\r\nTo: {0}\r\nSubject: mitmail\r\n\r\nsent by Python\r\n"
 
 
@@ -29,11 +30,11 @@ def imap(job: dict[str, Any]) -> bytes:
     """Fetch the first message with imaplib; the leaf that was seen."""
     if job["implicit"]:
         client: imaplib.IMAP4 = imaplib.IMAP4_SSL(
-            job["name"], job["port"], ssl_context=context(job), timeout=TIMEOUT
+            job["name"], job["port"], ssl_context=job["context"], timeout=job["patience"]
         )
     else:
-        client = imaplib.IMAP4(job["name"], job["port"], timeout=TIMEOUT)
-        client.starttls(context(job))
+        client = imaplib.IMAP4(job["name"], job["port"], timeout=job["patience"])
+        upgrade(job, lambda: client.starttls(job["context"]))
     leaf = seen(client.sock)
     client.login(job["user"], job["password"])
     client.select("INBOX")
@@ -48,11 +49,11 @@ def pop3(job: dict[str, Any]) -> bytes:
     """Fetch the first message with poplib; the leaf that was seen."""
     if job["implicit"]:
         client: poplib.POP3 = poplib.POP3_SSL(
-            job["name"], job["port"], context=context(job), timeout=TIMEOUT
+            job["name"], job["port"], context=job["context"], timeout=job["patience"]
         )
     else:
-        client = poplib.POP3(job["name"], job["port"], timeout=TIMEOUT)
-        client.stls(context(job))
+        client = poplib.POP3(job["name"], job["port"], timeout=job["patience"])
+        upgrade(job, lambda: client.stls(job["context"]))
     leaf = seen(client.sock)
     client.user(job["user"])
     client.pass_(job["password"])
@@ -65,11 +66,12 @@ def smtp(job: dict[str, Any]) -> bytes:
     """Send a message with smtplib; the leaf that was seen."""
     if job["implicit"]:
         client: smtplib.SMTP = smtplib.SMTP_SSL(
-            job["name"], job["port"], context=context(job), timeout=TIMEOUT
+            job["name"], job["port"], context=job["context"], timeout=job["patience"]
         )
     else:
-        client = smtplib.SMTP(job["name"], job["port"], timeout=TIMEOUT)
-        client.starttls(context=context(job))
+        client = smtplib.SMTP(job["name"], job["port"], timeout=job["patience"])
+        client.ehlo_or_helo_if_needed()
+        upgrade(job, lambda: client.starttls(context=job["context"]))
     leaf = seen(client.sock)
     client.login(job["user"], job["password"])
     client.sendmail(job["user"], [job["user"]], MAIL.format(job["user"]))
@@ -77,8 +79,31 @@ def smtp(job: dict[str, Any]) -> bytes:
     return leaf
 
 
+class NoStarttlsError(Exception):
+    """The server does not offer STARTTLS, or refuses it, and the client goes no further."""
+
+
+def upgrade(job: dict[str, Any], starttls: Callable[[], object]) -> None:
+    """Run STARTTLS; raises NoStarttlsError where the client says that there is none."""
+    if job.get("plain"):
+        return
+    try:
+        starttls()
+    except (imaplib.IMAP4.abort, smtplib.SMTPServerDisconnected) as error:
+        if str(error) == "TLS not supported by server":
+            raise NoStarttlsError(str(error)) from error
+        raise  # the connection ended, which is no answer
+    except (imaplib.IMAP4.error, smtplib.SMTPException, poplib.error_proto) as error:
+        # poplib's own word for the end, also of CAPA; smtplib's code for what it could not read.
+        if "EOF" in f"{error} {error.__context__}" or getattr(error, "smtp_code", 0) < 0:
+            raise
+        raise NoStarttlsError(str(error)) from error
+
+
 def seen(sock: Any) -> bytes:
-    """The leaf certificate (DER) that this socket's peer presented."""
+    """The leaf certificate (DER) that this socket's peer presented; empty without TLS."""
+    if not isinstance(sock, ssl.SSLSocket):
+        return b""
     leaf = sock.getpeercert(binary_form=True)
     assert isinstance(leaf, bytes)
     return leaf
@@ -98,6 +123,8 @@ def main() -> int:
     """Do the job that the command line describes."""
     job = json.loads(sys.argv[1])
     resolve_to(job["host"])
+    # Before anything is tried: roots that cannot be read are an SSLError too, and no refusal.
+    job["context"] = context(job)
     try:
         leaf = {"imap": imap, "pop3": pop3, "smtp": smtp}[job["protocol"]](job)
     except ssl.SSLCertVerificationError as error:
@@ -107,6 +134,8 @@ def main() -> int:
         said = {"verdict": "error", "code": None, "words": str(error)}
     except ssl.SSLError as error:
         said = {"verdict": "reject", "code": None, "words": str(error)}
+    except NoStarttlsError as error:
+        said = {"verdict": "reject", "reason": "starttls", "words": str(error)}
     except Exception as error:  # whatever else went wrong is for the caller to report
         said = {"verdict": "error", "code": None, "words": f"{type(error).__name__}: {error}"}
     else:

@@ -3,11 +3,12 @@
 import re
 from base64 import b64encode
 from functools import partial
+from pathlib import Path
 
 from mitmail.engine.context import is_address
-from mitmail.judge.client import Client, Said, Target
+from mitmail.judge.client import ALL, Client, Job, Said, Target
 from mitmail.judge.program import Ended
-from mitmail.judge.reason import GNUTLS_TEXTS, reason, verify_error
+from mitmail.judge.reason import GNUTLS_TEXTS, Table, ended_early, reason, verify_error
 
 DIALOGUE = {
     "imap": "a LOGIN {user} {password}\r\nb SELECT INBOX\r\nc FETCH 1 FLAGS\r\nd LOGOUT\r\n",
@@ -18,26 +19,29 @@ DIALOGUE = {
 WORKED = {"imap": rb"^c OK", "pop3": rb"^\+OK \d+ \d+", "smtp": rb"^235 "}
 # What they say when it was TLS that failed: OpenSSL's number or its error stack, GnuTLS' words.
 # An end that came too early is the other side's.
-EARLY_END = "unexpected eof"
-REFUSED = ("verify error:num=", ":SSL routines:", "Error in the certificate", "handshake failed")
+REFUSED = (
+    *("verify error:num=", ":SSL routines:", "Error in the certificate", "handshake failed"),
+    *("An unexpected TLS packet was received", "A TLS fatal alert has been received"),
+)
 S_CLIENT_TLS = {None: [], "TLSv1_2": ["-tls1_2"], "TLSv1_3": ["-tls1_3"]}
 
 
 def openssl(path: str, version: tuple[int, ...]) -> Client:
     """openssl s_client, told to verify the chain and the name."""
 
-    def command(target: Target) -> list[str]:
+    def prepare(target: Target, home: Path) -> Job:
         starttls = ["-starttls", target.endpoint.protocol]
         named = [] if is_address(target.name) else ["-servername", target.name]
         check = "-verify_ip" if is_address(target.name) else "-verify_hostname"
-        return [
+        command = [
             *(path, "s_client", "-quiet", "-connect", f"{target.host}:{target.port}"),
             *(*named, check, target.name, "-verify_return_error"),
             *("-CAfile", str(target.roots), "-no-CApath", "-no-CAstore"),
-            *(*S_CLIENT_TLS[target.tls], *([] if target.endpoint.tls == "implicit" else starttls)),
+            *(*S_CLIENT_TLS[target.tls], *([] if target.implicit else starttls)),
         ]
+        return Job(command=command, give=_dialogue(target), grace=0)
 
-    return Client("openssl", version, command, _dialogue, partial(_read_tls, table=None))
+    return Client("openssl", version, ALL, prepare, partial(_read_tls, table=None))
 
 
 def gnutls(path: str, version: tuple[int, ...]) -> Client:
@@ -48,27 +52,26 @@ def gnutls(path: str, version: tuple[int, ...]) -> Client:
         "TLSv1_3": ["--priority", "NORMAL:-VERS-ALL:+VERS-TLS1.3"],
     }
 
-    def command(target: Target) -> list[str]:
+    def prepare(target: Target, home: Path) -> Job:
         starttls = ["--starttls-proto", target.endpoint.protocol]
-        return [
+        command = [
             *(path, target.host, "--port", str(target.port), "--x509cafile", str(target.roots)),
             *("--sni-hostname", target.name, "--verify-hostname", target.name),
-            *(*versions[target.tls], *([] if target.endpoint.tls == "implicit" else starttls)),
+            *(*versions[target.tls], *([] if target.implicit else starttls)),
         ]
+        return Job(command=command, give=_dialogue(target), grace=0)
 
-    return Client(
-        "gnutls-cli", version, command, _dialogue, partial(_read_tls, table=GNUTLS_TEXTS)
-    )
+    return Client("gnutls-cli", version, ALL, prepare, partial(_read_tls, table=GNUTLS_TEXTS))
 
 
-def _read_tls(target: Target, ended: Ended, table: tuple[tuple[str, str], ...] | None) -> Said:
+def _read_tls(target: Target, ended: Ended, table: Table | None) -> Said:
     text = (ended.err if table is None else ended.out + ended.err).decode(errors="replace")
     if re.search(WORKED[target.endpoint.protocol], ended.out, re.MULTILINE):
         return Said("accept", None, ended.code, "")
     named = verify_error(text) if table is None else reason(text, table)
     # They end with 1 for whatever goes wrong, also for a connection that could not be made.
     failed = named is not None or any(word in text for word in REFUSED)
-    refused = ended.code != 0 and failed and EARLY_END not in text
+    refused = ended.code != 0 and failed and not ended_early(text)
     return Said("reject" if refused else "error", named, ended.code, text.strip())
 
 

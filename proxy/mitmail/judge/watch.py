@@ -1,6 +1,7 @@
 """Our own witness: the sessions of one endpoint, while a client is being asked."""
 
 import asyncio
+from collections.abc import Callable
 
 from mitmail.addon.route import Happening
 from mitmail.engine.session import Session
@@ -27,9 +28,14 @@ class Watch:
 
         Empty when the client never connected.
         """
+        await self._until(self._is_settled, seconds)
+        sessions, self.sessions = self.sessions, []
+        return sessions
+
+    async def _until(self, condition: Callable[[], bool], seconds: float) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
-        while not self._is_settled():
+        while not condition():
             self._changed.clear()
             limit = seconds if self.sessions else ARRIVAL
             try:
@@ -37,8 +43,18 @@ class Watch:
                     await self._changed.wait()
             except TimeoutError:
                 break
+
+    async def over(self, seconds: float) -> list[Session]:
+        """The sessions since the last call, each at its end or as it is after so many seconds.
+
+        To be asked once the client has left: its last words are then on their way.
+        """
+        await self._until(self._is_over, seconds)
         sessions, self.sessions = self.sessions, []
         return sessions
 
     def _is_settled(self) -> bool:
         return bool(self.sessions) and all(x.verdict is not None for x in self.sessions)
+
+    def _is_over(self) -> bool:
+        return bool(self.sessions) and all(x.over for x in self.sessions)

@@ -1,0 +1,86 @@
+"""Running a client that needs a terminal: nobody types, and what it shows is read."""
+
+import asyncio
+import contextlib
+import os
+import re
+import sys
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any
+
+from mitmail.judge.program import Ended, environment
+
+# Wide, so that nothing is cut off; an ncurses program paints plain text where it can do no better.
+SIZE = {"LINES": "50", "COLUMNS": "200", "TERM": "vt100"}
+
+
+async def show(
+    command: Sequence[str], *, until: re.Pattern[bytes], seconds: float, extra: Mapping[str, str]
+) -> Ended:
+    """Run a command on a terminal, and hang up as soon as it has shown what matches ``until``.
+
+    ``out`` is what it painted and ``err`` its standard error, which is no terminal. ``code`` is
+    None when it showed no match within the seconds. Raises NotImplementedError on Windows.
+    """
+    if sys.platform == "win32":
+        raise NotImplementedError("there are no pseudo-terminals on Windows")
+    ours, theirs = os.openpty()
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=asyncio.subprocess.PIPE,
+            env=environment(**SIZE, **extra),
+            start_new_session=True,
+        )
+    except BaseException:
+        os.close(ours)
+        raise
+    finally:
+        os.close(theirs)
+    assert process.stderr is not None
+    painted, said = bytearray(), bytearray()
+    screen = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(screen), os.fdopen(ours, "rb", 0)
+    )
+    shown = asyncio.Event()
+    reading = asyncio.ensure_future(
+        _read_both(_read(screen, painted, until, shown), _read(process.stderr, said, until, shown))
+    )
+    showing = asyncio.ensure_future(shown.wait())
+    try:
+        done, _ = await asyncio.wait(
+            (reading, showing), timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+        )
+        if showing in done:
+            process.kill()
+        code = await process.wait() if done else None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        reading.cancel()
+        showing.cancel()
+        await asyncio.gather(reading, showing, return_exceptions=True)
+        transport.close()
+    return Ended(code, bytes(painted), bytes(said))
+
+
+async def _read_both(screen: Coroutine[Any, Any, None], errors: Coroutine[Any, Any, None]) -> None:
+    await asyncio.gather(screen, errors)
+
+
+async def _read(
+    stream: asyncio.StreamReader,
+    into: bytearray,
+    until: re.Pattern[bytes],
+    shown: asyncio.Event,
+) -> None:
+    # Linux says EIO where a terminal has no other side any more.
+    with contextlib.suppress(OSError):
+        while piece := await stream.read(65536):
+            into += piece
+            if until.search(into):
+                shown.set()
