@@ -32,7 +32,7 @@ demo: $(VENV)/ready ## See it work: the first scenarios against the clients on t
 
 .PHONY: test
 test: $(VENV)/ready ## Run the tests (a part of them: .venv/bin/pytest tests/test_engine_verdict.py).
-	$(BIN)/python -m pytest -q -n auto --dist loadfile
+	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not long"
 
 .PHONY: clients
 clients: $(VENV)/ready ## Install the mail libraries of Node that the tests ask as clients (needs npm).
@@ -42,6 +42,7 @@ clients: $(VENV)/ready ## Install the mail libraries of Node that the tests ask 
 
 .PHONY: proof
 proof: $(VENV)/ready ## Put every case to every verifier here, today and in a year: docs/proof.md.
+	$(BIN)/python -m pytest -q -n auto --dist loadfile -m long
 	cd tests && $(abspath $(BIN))/python -W ignore -m proof.write
 
 .PHONY: starttls

@@ -23,6 +23,7 @@ YEAR = timedelta(days=365)
 # when a verifier starts: what begins in a day must not begin in a day and a minute for it.
 LEAD = timedelta(minutes=10)
 READY = 60.0
+pytestmark = pytest.mark.long
 QUICK = ("--all", "--set", "quick")
 
 
