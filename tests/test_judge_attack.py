@@ -27,6 +27,12 @@ def sessions(*findings: Finding | None, verdict: Word = "accept") -> list[Sessio
     return [cast(Session, Ended(x, Verdict(verdict, "sure", ""))) for x in findings]
 
 
+def test_who_tells_it_on_a_screen_has_told_whatever_his_exit_code() -> None:
+    said = Said("reject", None, 0, "Could not negotiate TLS")
+    assert Trial("x", "imap", "neomutt", found("aborted"), said, on_screen=True).word == "aborted"
+    assert Trial("x", "imap", "neomutt", found("aborted"), said).word == "aborted, silently"
+
+
 def trial(word: FindingWord, exit_code: int | None, text: str) -> Trial:
     return Trial("x", "imap", "curl", found(word), Said("reject", None, exit_code, text))
 
@@ -98,6 +104,9 @@ def test_a_control_that_the_client_does_not_pass_proves_nothing(verdict: Word) -
         ("aborted", 0, "done", "aborted, silently"),
         ("aborted", 1, " \n", "aborted, silently"),
         ("aborted", None, "", "aborted, silently"),
+        ("aborted", -11, "", "aborted, crashed"),
+        ("aborted", -13, "", "aborted, silently"),
+        ("safe", -11, "", "safe"),
         ("safe", 0, "", "safe"),
         ("vulnerable", 0, "", "vulnerable"),
     ],

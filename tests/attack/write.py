@@ -5,6 +5,7 @@ to be, or is not any more.
 """
 
 import asyncio
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -19,8 +20,8 @@ from mitmail.judge.client import Client
 
 PAGE = Path(__file__).parents[2] / "docs" / "starttls.md"
 LETTERS = {
-    "safe": "+", "aborted": "-", "aborted, silently": "(-)", "vulnerable": "**V**",
-    "inconclusive": "?",
+    "safe": "+", "aborted": "-", "aborted, silently": "(-)", "aborted, crashed": "**C**",
+    "vulnerable": "**V**", "inconclusive": "?",
 }  # fmt: skip
 HEAD = """\
 # Clients and dialogue attacks
@@ -29,8 +30,9 @@ What {count} clients did in the {cases} cases of the group `starttls`, as far as
 saw it. Written by `make starttls` on {date}.
 
 `+` safe: it went on through TLS and believed nothing that came in clear. `-` aborted: it left, and
-said so; `(-)` it left without a word or an exit code. **V** vulnerable, in two runs, and never
-without the attack. `?` inconclusive. Where a client speaks several protocols, the worst counts.
+said so; `(-)` it left without a word or an exit code; **C** it crashed. **V** vulnerable, in two
+runs, and never without the attack. `?` inconclusive. Where a client speaks several protocols, the
+worst counts.
 
 {versions}
 """
@@ -79,14 +81,16 @@ def page(clients: Sequence[Client], trials: Sequence[Trial]) -> str:
 
 
 def _cell(trials: Sequence[Trial]) -> str:
-    order = ("vulnerable", "inconclusive", "aborted, silently", "aborted", "safe")
+    order = (
+        "vulnerable", "aborted, crashed", "inconclusive", "aborted, silently", "aborted", "safe"
+    )  # fmt: skip
     return LETTERS[min((x.word for x in trials), key=order.index)] if trials else ""
 
 
 def _seen(trials: Sequence[Trial]) -> list[str]:
     lines = []
     for trial in trials:
-        if trial.word in {"vulnerable", "inconclusive"}:
+        if trial.word in {"vulnerable", "inconclusive", "aborted, crashed"}:
             finding = trial.finding
             said = f": `{finding.trace.strip()}`" if finding.trace else ""
             where = f"{trial.client}, `{trial.case}`, {trial.endpoint}"

@@ -24,6 +24,8 @@ PATIENCE = 3.0  # seconds of silence that a client is told to bear
 END = 8.0  # seconds for its sessions to end once it has
 # A run of several sessions: what one of them proves counts before what another leaves open.
 ORDER = ("vulnerable", "inconclusive", "safe", "aborted")
+# SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV; on Windows an access violation.
+CRASHES = frozenset({-4, -6, -7, -8, -11, 0xC0000005})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +40,17 @@ class Trial:
     client: str
     finding: Finding
     said: Said
-
-    @property
-    def told(self) -> bool:
-        """Whether the client said that something is wrong."""
-        return self.said.exit_code != 0 and bool(self.said.text.strip())
+    on_screen: bool = False
 
     @property
     def word(self) -> str:
-        """The finding, and for a client that left without telling its user, that."""
-        untold = self.finding.finding == "aborted" and not self.told
-        return "aborted, silently" if untold else self.finding.finding
+        """The finding, and of a client that aborted, whether it crashed or told nobody."""
+        if self.finding.finding != "aborted":
+            return self.finding.finding
+        if self.said.exit_code in CRASHES:
+            return "aborted, crashed"
+        told = self.said.text.strip() and (self.said.exit_code != 0 or self.on_screen)
+        return "aborted" if told else "aborted, silently"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,11 @@ class Range:
         if (finding.finding, finding.certainty) == ("vulnerable", "suspected"):
             control, _ = await self._ask(client, case.control(), endpoint)
             finding = controlled(finding, control)
-        return Trial(case.plan.scenario.id, endpoint, client.name, finding, said)
+        elif finding.finding == "aborted":
+            # Where nothing is wrong it does its work: it was the attack that made it leave.
+            finding = replace(finding, certainty="sure")
+        id_ = case.plan.scenario.id
+        return Trial(id_, endpoint, client.name, finding, said, client.on_screen)
 
     async def _ask(
         self, client: Client, case: "_Prepared", endpoint: str

@@ -87,6 +87,8 @@ class Client:
     protocols: frozenset[MailProtocol]
     prepare: Callable[[Target, Path], Job]
     read: Callable[[Target, Ended], Said]
+    on_screen: bool = False
+    """It tells its user on a terminal, and its exit code says nothing of what went wrong."""
 
     async def ask(self, target: Target) -> Said:
         """Have the client do its work, and read its answer.

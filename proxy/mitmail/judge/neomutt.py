@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
+from mitmail.endpoint import MailProtocol
 from mitmail.judge.client import Client, Job, Said, Target
 from mitmail.judge.program import Ended
 from mitmail.judge.reason import NEOMUTT_TEXTS, refusal
@@ -72,7 +73,8 @@ def neomutt(path: str, version: tuple[int, ...]) -> Client:
         command += ["-f", f"{imap}://{target.name}:{target.port}/INBOX"]
         return Job(command=command, environment=environment, until=SHOWN)
 
-    return Client("neomutt", version, frozenset({"imap", "smtp"}), prepare, _read_neomutt)
+    speaks: frozenset[MailProtocol] = frozenset({"imap", "smtp"})
+    return Client("neomutt", version, speaks, prepare, _read_neomutt, on_screen=True)
 
 
 def _read_neomutt(target: Target, ended: Ended) -> Said:
