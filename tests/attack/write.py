@@ -40,23 +40,23 @@ worst counts.
 
 def main() -> int:
     """Ask everybody, print and write the page."""
-    wanted = sys.argv[1:]
-    clients = [
-        x for x in asyncio.run(driver.found(driver.KNOWN)) if not wanted or x.name in wanted
-    ]
+    wanted = set(sys.argv[1:] or driver.KNOWN)
+    clients = [x for x in asyncio.run(driver.found(driver.KNOWN)) if x.name in wanted]
+    if missing := sorted(wanted - {x.name for x in clients}):
+        print(f"Not here: {', '.join(missing)}. CONTRIBUTING.md says how to install them.")
+        if os.environ.get("CI"):
+            return 1
     trials: list[Trial] = []
     for client in clients:
         began = time.monotonic()
         of_it = asyncio.run(run([client]))
         trials += of_it
-        took = time.monotonic() - began
         vulnerable = len({x.case for x in of_it if x.finding.finding == "vulnerable"})
-        print(
-            f"{client.name:16} {len(of_it):4} runs {took:6.1f} s  vulnerable in {vulnerable} cases"
-        )
+        runs = f"{client.name:16} {len(of_it):4} runs {time.monotonic() - began:6.1f} s"
+        print(f"{runs}, vulnerable in {vulnerable} cases", flush=True)
     text = page(clients, trials)
     print(text)
-    if not wanted:
+    if wanted == set(driver.KNOWN) and not missing:
         PAGE.write_text(text, encoding="utf-8")
     strange = list(surprises(trials, load()))
     print("\n".join(strange) or "Nothing that was not known.")
@@ -67,12 +67,8 @@ def page(clients: Sequence[Client], trials: Sequence[Trial]) -> str:
     """The table and, below it, each vulnerable client's own words in clear."""
     names = [x.name for x in clients]
     versions = "\n".join(f"- {x.name} {'.'.join(map(str, x.version))}" for x in clients)
-    head = HEAD.format(
-        count=len(names),
-        cases=len(cases()),
-        date=f"{datetime.now(UTC):%Y-%m-%d}",
-        versions=versions,
-    )
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    head = HEAD.format(count=len(names), cases=len(cases()), date=today, versions=versions)
     rows = [f"| id | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
     for case in dict.fromkeys(x.case for x in trials):
         cells = [_cell([x for x in trials if (x.case, x.client) == (case, n)]) for n in names]
