@@ -17,6 +17,7 @@ class Ended:
     finding: Finding | None = None
     verdict: Verdict | None = None
     error: str | None = None
+    over: bool = True
 
 
 def found(word: FindingWord, certainty: Certainty = "sure") -> Finding:
@@ -64,8 +65,21 @@ def test_who_never_connects_is_not_judged() -> None:
 
 
 def test_what_failed_on_our_side_is_not_the_clients() -> None:
-    failed = cast(Session, Ended(found("vulnerable"), error="no server"))
+    failed = cast(Session, Ended(found("vulnerable", "suspected"), error="no server"))
     assert combined([failed]).evidence == "our side failed: no server"
+
+
+def test_a_leak_is_one_whatever_failed_after_it() -> None:
+    failed = cast(Session, Ended(found("safe"), error="no server"))
+    leaked = cast(Session, Ended(found("vulnerable"), error="no server", over=False))
+    assert combined([failed, leaked]) == found("vulnerable")
+
+
+def test_a_session_that_is_still_open_leaves_the_run_open() -> None:
+    accepted = Verdict("accept", "sure", "")
+    assert combined([cast(Session, Ended(None, accepted, over=False))]).evidence == (
+        "a session of the client is still open"
+    )
 
 
 def test_where_nothing_wrong_reached_the_client_it_is_safe_if_it_went_on_by_tls() -> None:
@@ -88,6 +102,12 @@ def test_what_a_client_does_of_itself_proves_nothing() -> None:
     suspected = found("vulnerable", "suspected")
     alike = controlled(suspected, sessions(found("vulnerable", "suspected")))
     assert alike.finding == "inconclusive"
+
+
+def test_a_control_that_was_left_after_a_greeting_proves_nothing() -> None:
+    suspected = found("vulnerable", "suspected")
+    left = [cast(Session, Ended(None, Verdict("accept", "suspected", "")))]
+    assert controlled(suspected, left).finding == "inconclusive"
 
 
 @pytest.mark.parametrize("verdict", ["reject", "none", "hang"])

@@ -62,8 +62,9 @@ def test_what_is_said_is_the_conduct_of_the_same_name(
 
 
 def test_no_field_is_forgotten_here() -> None:
-    assert {field for field, _, _ in SAID} == {x.name for x in fields(Conduct)}
-    assert set(Dialogue.model_fields) == {x.name for x in fields(Conduct)} | {"from_session"}
+    assert {field for field, _, _ in SAID} == {x.name for x in fields(Conduct)} - {"is_control"}
+    said = {x.name for x in fields(Conduct)} - {"is_control"} | {"from_session"}
+    assert set(Dialogue.model_fields) == said
 
 
 def test_each_protocol_has_its_own_words() -> None:
@@ -110,6 +111,17 @@ def test_the_control_has_the_same_canary_and_nothing_wrong_in_clear() -> None:
     assert (control.canary, control.secured) == (attack.canary, attack.secured)
     assert control.withhold == 0.5
     assert control.canary is not None
+
+
+def test_the_control_offers_nothing_in_clear_that_it_does_not_offer_through_tls() -> None:
+    """Else a client that keeps the server's own word trips the canary of the control, too."""
+    made = plan(
+        clear={"add": ["SIZE 9"], "remove": ["SIZE"]}, secured={"remove": ["SIZE", "AUTH"]},
+        canary={"verbs": ["MAIL"]},
+    )  # fmt: skip
+    control = made.control().conducting("smtp")()
+    assert control.clear == Capabilities(remove=("SIZE", "AUTH"))
+    assert not control.is_attack
 
 
 # -- certificates ----

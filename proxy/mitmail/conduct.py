@@ -7,7 +7,7 @@ ends are their own: nothing is added.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 type Then = Literal["tls", "clear", "close", "reset", "stall"]
@@ -63,7 +63,8 @@ class Conduct:
     ``pipelined`` is what happens to octets that a client sends behind STARTTLS without waiting;
     relayed, they reach the server once TLS is up, which is the vulnerability of CVE-2011-0411.
     ``withhold``: seconds for which the reply to the client's first command through TLS is kept
-    back, or until the client sends another one.
+    back, or until the client sends another one. ``is_control`` says that what is hidden in clear
+    is no attack: see :func:`control`.
     """
 
     greeting: bytes | None = None
@@ -80,11 +81,16 @@ class Conduct:
     pipelined: Literal["drop", "close", "relay"] = "drop"
     withhold: float = 0.0
     canary: Canary | None = None
+    is_control: bool = False
 
     @property
     def is_attack(self) -> bool:
-        """Whether anything in clear is other than it should be."""
-        return self != Conduct(secured=self.secured, withhold=self.withhold, canary=self.canary)
+        """Whether a client is told anything in clear that is other than it should be.
+
+        What becomes of octets behind STARTTLS is nothing that a client is told.
+        """
+        proper = Conduct(secured=self.secured, withhold=self.withhold, canary=self.canary)
+        return not self.is_control and replace(self, pipelined="drop") != proper
 
 
 PROPER = Conduct()
@@ -101,6 +107,15 @@ def proper() -> Conduct:
 def control(conduct: Conduct) -> Conduct:
     """The same server and the same canary with nothing wrong in clear.
 
-    A client that trips the canary here, too, does so of itself: nothing is proven by it.
+    A client that trips the canary here, too, does so of itself: nothing is proven by it. What is
+    not offered through TLS is not offered in clear either: a client that keeps what it was told
+    in clear would trip the canary by the server's own word.
     """
-    return Conduct(secured=conduct.secured, withhold=conduct.withhold, canary=conduct.canary)
+    hidden = (*conduct.clear.remove, *conduct.secured.remove)
+    return Conduct(
+        clear=Capabilities(remove=tuple(dict.fromkeys(hidden))),
+        secured=conduct.secured,
+        withhold=conduct.withhold,
+        canary=conduct.canary,
+        is_control=True,
+    )

@@ -185,14 +185,21 @@ def combined(sessions: Sequence[Session]) -> Finding:
     """The finding of one run of a client, which may connect more than once."""
     if not sessions:
         return _open("the client never connected")
-    if failed := next((x.error for x in sessions if x.error), None):
-        return _open(f"our side failed: {failed}")
-    findings = [x.finding or _unattacked(x) for x in sessions]
+    findings = [_of(x) for x in sessions]
     return min(findings, key=lambda x: (ORDER.index(x.finding), x.certainty != "sure"))
 
 
-def _unattacked(session: Session) -> Finding:
-    if session.verdict is not None and session.verdict.verdict == "accept":
+def _of(session: Session) -> Finding:
+    found, verdict = session.finding, session.verdict
+    if found is not None and (found.finding, found.certainty) == ("vulnerable", "sure"):
+        return found  # whatever comes after it
+    if session.error is not None:
+        return _open(f"our side failed: {session.error}")
+    if not session.over:
+        return _open("a session of the client is still open")
+    if found is not None:
+        return found
+    if verdict is not None and (verdict.verdict, verdict.certainty) == ("accept", "sure"):
         return Finding("safe", "sure", "nothing wrong reached the client, and it went on by TLS")
     return _open("nothing was to be seen")
 
@@ -206,8 +213,9 @@ def confirmed(first: Finding, second: Finding) -> Finding:
 
 def controlled(finding: Finding, control: Sequence[Session]) -> Finding:
     """What a client does of itself, it does without the attack, too."""
-    if not any(x.verdict is not None and x.verdict.verdict == "accept" for x in control):
-        return _open("without the attack the client does not get through either")
     if any(x.finding is not None and x.finding.finding == "vulnerable" for x in control):
         return _open(f"it does so without the attack, too: {finding.evidence}")
+    verdicts = {(x.verdict.verdict, x.verdict.certainty) for x in control if x.verdict is not None}
+    if ("accept", "sure") not in verdicts:
+        return _open("without the attack the client does not get through either")
     return replace(finding, certainty="sure")
