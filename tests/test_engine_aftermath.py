@@ -331,3 +331,41 @@ def test_handshake_records_without_end_are_not_kept(monkeypatch: pytest.MonkeyPa
     for _ in range(100):
         talk.client.says(b"\x16\x03\x01\x40\x00\x01\x00\xff\xff" + bytes(16380))
     assert max(read) < 2 * LIMIT
+
+
+@pytest.mark.parametrize("grain", [1, 10**6])
+@pytest.mark.parametrize(
+    ("said", "verdict"),
+    [(b"a LOGOUT\r\n", GAVE_UP), (b"a LOGOUT\r\nx", NONE), (b"x", NONE), (b"", GAVE_UP)],
+)
+def test_a_goodbye_is_one_however_it_is_cut(
+    grain: int, said: bytes, verdict: tuple[str, str, str | None]
+) -> None:
+    talk = breaking("starttls", then="stall")
+    for at in range(0, len(said), grain):
+        talk.client.says(said[at : at + grain])
+    talk.client.leaves()
+    assert talk.verdict == verdict
+
+
+def test_a_client_hello_is_recorded_once_also_when_it_comes_again() -> None:
+    talk = breaking(then="stall")
+    talk.client.says(hello())
+    assert talk.facts.count("client-hello") == 1
+
+
+def test_octets_of_a_records_type_that_are_no_record_are_text() -> None:
+    talk = breaking("starttls", then="stall")
+    talk.client.says(b"\x15odd\r\na LOGIN qa secret\r\n")
+    assert talk.session.verdict is None
+    talk.client.leaves()
+    assert talk.verdict == NONE
+
+
+def test_a_record_begins_where_a_line_could_and_nowhere_else() -> None:
+    talk = breaking("starttls", then="stall")
+    talk.client.says(b"a NOOP")
+    talk.client.says(alert(40) + b"\r\n")
+    assert "alert-received" not in talk.facts
+    talk.client.says(alert(40))
+    assert "alert-received" in talk.facts

@@ -767,3 +767,73 @@ def test_only_whom_it_offers_is_broken_off_after_its_first_command() -> None:
     near.says(b"a LOGIN qa secret\r\n")
     assert "tls-broken-off" not in talk.facts
     assert talk.server.hears() == b"a LOGIN qa secret\r\n"
+
+
+@pytest.mark.parametrize("mode", ["implicit", "starttls"])
+def test_what_is_glued_to_a_client_hello_that_nobody_answers_is_heard(mode: Any) -> None:
+    talk = broken(mode, then="clear")
+    talk.greets() if mode == "implicit" else talk.upgrades()
+    talk.client.says(hello() + b"a CAPABILITY\r\n")
+    assert talk.server.hears() == b"a CAPABILITY\r\n"
+
+
+def test_a_greeting_that_came_before_the_client_hello_is_heard_in_clear() -> None:
+    talk = broken(then="clear")
+    talk.greets()
+    talk.client.says(hello())
+    assert talk.client.hears() == GREETING["imap"]
+
+
+def test_what_a_server_says_before_the_client_hello_is_heard_where_tls_is_broken_off() -> None:
+    talk = broken("starttls", then="clear")
+    talk.upgrades()
+    talk.server.says(b"* BYE too late\r\n")
+    assert talk.client.hears() == b""
+    talk.client.says(hello())
+    assert talk.client.hears() == b"* BYE too late\r\n"
+
+
+@GRAIN
+def test_what_a_server_says_while_tls_is_due_is_heard_by_who_goes_on_in_clear(grain: int) -> None:
+    talk = greeted("imap", answer=b"{tag} odd\r\n")
+    talk.client.says(b"t STARTTLS\r\n")
+    talk.client.hears()
+    say(talk.server, b"* BYE too late\r\n", grain)
+    assert talk.client.hears() == b""
+    talk.client.says(b"u NOOP\r\n")
+    assert talk.client.hears() == b"* BYE too late\r\n"
+    assert talk.server.hears() == b"u NOOP\r\n"
+
+
+@pytest.mark.parametrize("then", ["clear", "stall"])
+def test_of_what_shares_a_segment_only_the_first_command_through_tls_is_heard(then: Any) -> None:
+    talk = broken(when="secured", then=then)
+    talk.greets()
+    near = talk.secure()
+    talk.peers.clear()
+    near.tls.write(b"a CAPABILITY\r\n")
+    near.tls.write(b"b CAPABILITY\r\n")
+    talk.client.says(near._out.read())
+    assert talk.facts.count("command") == 1
+    assert talk.server.hears() == b""
+
+
+def test_a_short_deadline_waits_for_what_is_withheld() -> None:
+    talk = Talk("smtp", "starttls", conducting=lambda: Conduct(withhold=2.0), deadline=1.0)
+    talk.upgrades()
+    near = TlsSide(talk.client, trusting())
+    near.says(b"EHLO x\r\n")
+    talk.server.says(b"250 mail\r\n")
+    talk.passes(2.5)
+    assert near.hears() == b"250 mail\r\n"
+    assert talk.session.verdict is None
+    talk.passes(1)
+    assert talk.verdict == ("accept", "suspected", None)
+
+
+@PROTOCOLS
+@GRAIN
+def test_who_asks_again_for_starttls_in_clear_gets_tls(protocol: MailProtocol, grain: int) -> None:
+    talk = greeted(protocol, answer=b"{tag} odd 250\r\n")
+    say(talk.client, STARTTLS[protocol] * 2 + hello(), grain)
+    assert "certificate-presented" in talk.facts

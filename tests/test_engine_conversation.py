@@ -5,8 +5,11 @@ import warnings
 
 import pytest
 
+from mitmail.engine.spec import MailProtocol, Mode
 from mitmail.engine.verdict import Witness
 from talk import (
+    PROTOCOLS,
+    STARTTLS,
     TLS,
     Talk,
     TlsSide,
@@ -46,15 +49,48 @@ def test_tls_at_once_on_a_starttls_port_is_no_verdict(cut: int) -> None:
     assert talk.client.closed
 
 
-@pytest.mark.parametrize("mode", ["implicit", "starttls"])
-def test_clear_text_where_tls_is_due_is_no_verdict(mode: str) -> None:
-    talk = Talk("smtp", mode)  # type: ignore[arg-type] # a parameter's value is a str to mypy
-    if mode == "starttls":
-        talk.upgrades()
+def test_clear_text_where_tls_is_due_is_no_verdict() -> None:
+    talk = Talk("smtp", "implicit")
     talk.client.says(b"EHLO x\r\n")
     assert talk.verdict == NONE
     assert "not-tls" in talk.facts
     assert talk.client.closed
+
+
+@PROTOCOLS
+@pytest.mark.parametrize("end", ["leaves", "waits"])
+def test_clear_text_behind_starttls_is_no_verdict(protocol: MailProtocol, end: str) -> None:
+    talk = Talk(protocol, "starttls")
+    talk.upgrades()
+    for octet in b"EHLO x\r\n":
+        talk.client.says(bytes((octet,)))
+    assert talk.fact("dropped-after-starttls") == {"who": "client", "octets": 8}
+    assert talk.session.verdict is None
+    talk.client.leaves() if end == "leaves" else talk.passes(11)
+    assert talk.verdict == NONE
+    assert talk.session.verdict is not None
+    assert "clear text behind STARTTLS" in talk.session.verdict.evidence
+    assert talk.session.over
+
+
+@PROTOCOLS
+@pytest.mark.parametrize(
+    "said", [b"x\r\n\x16\x03", b"NOOP\n\x16", b"a NOOP\r\nb NOOP\r\n\x16\x03"]
+)
+def test_tls_in_the_middle_of_clear_text_is_no_verdict(
+    protocol: MailProtocol, said: bytes
+) -> None:
+    whole, parts = Talk(protocol, "starttls"), Talk(protocol, "starttls")
+    for talk in (whole, parts):
+        talk.greets()
+    whole.client.says(said)
+    for octet in said:
+        parts.client.says(bytes((octet,)))
+    for talk in (whole, parts):
+        assert talk.verdict == NONE
+        assert "tls-on-starttls-port" in talk.facts
+        assert talk.session.over
+    assert whole.facts == parts.facts
 
 
 @TLS
@@ -231,3 +267,18 @@ def test_a_server_that_left_early_is_still_heard_by_the_client(version: str) -> 
     client.leaves()
     assert talk.verdict == NONE
     assert talk.session.over
+
+
+@PROTOCOLS
+@pytest.mark.parametrize("server", ["plain", "starttls"])
+@pytest.mark.parametrize(("said", "dropped"), [(b"ab\x16\x03", 4), (b"ab\n\x16\x03", 3)])
+def test_where_tls_begins_behind_starttls_is_not_for_the_network_to_say(
+    protocol: MailProtocol, server: Mode, said: bytes, dropped: int
+) -> None:
+    for grain in (1, 2, 100):
+        talk = Talk(protocol, "starttls", server)
+        talk.greets()
+        talk.client.says(STARTTLS[protocol])
+        for at in range(0, len(said), grain):
+            talk.client.says(said[at : at + grain])
+        assert talk.fact("dropped-after-starttls") == {"who": "client", "octets": dropped}

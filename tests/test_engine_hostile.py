@@ -6,43 +6,50 @@ What fails names its number: ``garble.garbled(protocol, number)`` is the same di
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from random import Random
 
 import pytest
 
 from exchanges import GREETINGS, Protocol, Turn
-from garble import cut, garbled
+from garble import cut, garbled, octet_by_octet
 from memory import reachable
+from mitmail.conduct import PROPER, Conduct
 from mitmail.engine import action
 from mitmail.engine.action import Action
 from mitmail.engine.fact import Fact
 from mitmail.engine.session import Session
 from mitmail.engine.spec import Mode, SessionSpec, Trust
-from talk import JOINED, NAME, PROTOCOLS, Side, Talk, identity, root, trusting
+from talk import JOINED, LEGS, NAME, PROTOCOLS, Side, Talk, identity, root, trusting
 
 ROUNDS = int(os.environ.get("HOSTILE_ROUNDS", "200"))
 # Everything that the engine keeps for later is limited to 256 KiB a side, or to less.
 KEPT = 5 * 262_144
-# What a door answers by itself.
-_ANSWERED = re.compile(rb"STARTTLS|STLS|AUTH|LOGIN|USER|PASS|APOP", re.IGNORECASE)
+# What a door refuses by itself though more may follow: was that said before the refusal, or after?
+_REFUSED = re.compile(rb"AUTH|LOGIN", re.IGNORECASE)
 
-type Outcome = tuple[list[tuple[str, dict[str, object]]], object, str | None, bytes]
+type Cut = Callable[[list[Turn]], list[Turn]]
+type Outcome = tuple[list[tuple[str, dict[str, object]]], object, str | None, tuple[bytes, bytes]]
 
 
-def open_session(protocol: Protocol, client: Mode, server: Mode) -> Session:
+def open_session(
+    protocol: Protocol, client: Mode, server: Mode, conduct: Conduct = PROPER
+) -> Session:
     trust = Trust(name=NAME, roots=(root().certificate,))
     spec = SessionSpec(
         protocol=protocol, client=client, server=server, trust=trust,
-        choose=lambda upstream, sni: identity(),
+        choose=lambda upstream, sni: identity(), conducting=lambda: conduct,
     )  # fmt: skip
     return Session(spec, lambda: 0.0)
 
 
-def play(protocol: Protocol, client: Mode, server: Mode, chunks: list[Turn]) -> Outcome:
+def play(
+    protocol: Protocol, client: Mode, server: Mode, chunks: list[Turn], conduct: Conduct = PROPER
+) -> Outcome:
     """Play the chunks and both ends; return what the session made of it, and what it sent."""
-    session = open_session(protocol, client, server)
+    session = open_session(protocol, client, server, conduct)
     actions = session.start() + session.connected(None)
     for side, octets in chunks:
         if octets:
@@ -52,9 +59,13 @@ def play(protocol: Protocol, client: Mode, server: Mode, chunks: list[Turn]) -> 
     actions += session.eof("server")
     assert session.over, "both sides have gone"
     check(actions)
-    # A door puts its own answers between those of a server that says more than it was asked.
-    relayed = b"" if server == "plain" else sent(actions, "server")
-    return streamed(session.facts), session.verdict, session.error, relayed
+    heard = (in_clear(sent(actions, "client")), in_clear(sent(actions, "server")))
+    return told(session.facts), session.verdict, session.error, heard
+
+
+def in_clear(octets: bytes) -> bytes:
+    """What comes before our own TLS, which is never twice the same."""
+    return octets.partition(b"\x16\x03")[0]
 
 
 def check(actions: list[Action]) -> None:
@@ -70,39 +81,26 @@ def sent(actions: list[Action], who: str) -> bytes:
     )
 
 
-def streamed(facts: list[Fact]) -> list[tuple[str, dict[str, object]]]:
-    """The facts without their times; octets that came in parts are counted as one, at the end.
+def told(facts: list[Fact]) -> list[tuple[str, dict[str, object]]]:
+    """The facts without their times."""
+    return [(fact.fact, dict(fact.details)) for fact in facts]
 
-    What shares a segment with the go-ahead is dropped before the go-ahead is noted.
+
+def network(turns: list[Turn], client: Mode, server: Mode, how: Cut) -> list[Turn]:
+    """Cut the runs, but none where a cut would make another dialogue of it.
+
+    A door refuses credentials by itself. What its client sends behind them was said before that
+    or after it: it goes on with the command, or is another one.
     """
-    told: list[tuple[str, dict[str, object]]] = []
-    counted: dict[tuple[str, str], int] = {}
-    for fact in facts:
-        details: dict[str, object] = dict(fact.details)
-        if isinstance(octets := details.pop("octets", None), int):
-            one = (fact.fact, repr(details))
-            counted[one] = counted.get(one, 0) + octets
-        else:
-            told.append((fact.fact, details))
-    if "not-tls" in {word for word, _ in told}:  # how much came along with that is chance
-        counted = dict.fromkeys(counted, 0)
-    return told + [(word, {who: octets}) for (word, who), octets in sorted(counted.items())]
-
-
-def network(turns: list[Turn], server: Mode, chance: Random) -> list[Turn]:
-    """Cut the runs at random, but none where a cut would make another dialogue of it.
-
-    A door answers by itself and lets one command through at a time. What its client sends behind
-    a command that we answer was said before our answer or after it; and its mailstore never says
-    in one segment what answers two commands.
-    """
-    if server != "plain":
-        return cut(turns, chance)
+    if client == "implicit" or client == server == "starttls":
+        return how(turns)
     chunks: list[Turn] = []
+    line = b""  # what the client has begun
     for side, octets in turns:
-        found = _ANSWERED.search(octets)
-        end = 0 if side == "S" else found.start() if found else len(octets)
-        parts = cut([(side, octets[:end])], chance) if end else []
+        found = _REFUSED.search(line + octets) if side == "C" else None
+        end = max(0, found.start() - len(line)) if found else len(octets)
+        line = (line + octets).rpartition(b"\n")[2] if side == "C" else line
+        parts = how([(side, octets[:end])]) if end else []
         rest = [(side, octets[end:])] if octets[end:] else []
         chunks += parts + rest
     return chunks
@@ -121,20 +119,47 @@ def blaming(
         raise
 
 
-@PROTOCOLS
-@JOINED
-def test_a_garbled_session_is_the_same_however_it_is_cut(
-    protocol: Protocol, client: Mode, server: Mode
+def holds(
+    protocol: Protocol, client: Mode, server: Mode, numbers: range, conduct: Conduct = PROPER
 ) -> None:
-    for number in range(ROUNDS):
+    """Garbled sessions come to the same, cut at random and octet by octet."""
+    for number in numbers:
         attack, chance = garbled(protocol, number), Random(number)
         turns = [turn for turn in attack.turns if turn[1]]
         with blaming(protocol, number, attack.operators, turns):
-            whole = play(protocol, client, server, turns)
-        for _ in range(2):
-            parts = network(turns, server, chance)
+            whole = play(protocol, client, server, turns, conduct)
+        at_random: Cut = partial(cut, chance=chance)
+        for how in [at_random, at_random, octet_by_octet][: 3 if number % 20 == 0 else 2]:
+            parts = network(turns, client, server, how)
             with blaming(protocol, number, attack.operators, parts):
-                assert play(protocol, client, server, parts) == whole
+                assert play(protocol, client, server, parts, conduct) == whole
+
+
+@PROTOCOLS
+@LEGS
+def test_a_garbled_session_is_the_same_however_it_is_cut(
+    protocol: Protocol, client: Mode, server: Mode
+) -> None:
+    holds(protocol, client, server, range(ROUNDS))
+
+
+CONDUCTS = {
+    "stripped": Conduct(offer="removed", login=True, answer=b"{tag} NO 454\r\n", then="clear"),
+    "odd": Conduct(answer=b"{tag} odd 250\r\n", login=True),
+    "injected": Conduct(behind=b"{next} OK x\r\n"),
+    "early": Conduct(early=b"250 x\r\n", then="clear"),
+    "relaying": Conduct(pipelined="relay"),
+    "closing": Conduct(pipelined="close"),
+    "closed": Conduct(then="close"),
+    "silent": Conduct(then="stall", login=True),
+    "denying": Conduct(denied=b"{tag} BAD no\r\n", greeting=b"* PREAUTH {greeting}\r\n"),
+}  # fmt: skip
+
+
+@PROTOCOLS
+@pytest.mark.parametrize("name", CONDUCTS)
+def test_a_garbled_attack_is_the_same_however_it_is_cut(protocol: Protocol, name: str) -> None:
+    holds(protocol, "starttls", "plain", range(ROUNDS), CONDUCTS[name])
 
 
 @PROTOCOLS
@@ -180,7 +205,7 @@ def inside(protocol: Protocol, mode: Mode, turns: list[Turn]) -> object:
     talk.passes(3)
     assert talk.session.over
     check(talk.actions)
-    return streamed(talk.session.facts), talk.session.verdict, client.hears()
+    return told(talk.session.facts), talk.session.verdict, client.hears()
 
 
 FLOODS = {

@@ -12,6 +12,7 @@ from garble import garbled
 from mitmail.engine.action import Announce
 from mitmail.engine.spec import Identity, MailProtocol, Mode, Upstream
 from talk import (
+    GO_AHEAD_OF_OURS,
     GREETING,
     LEGS,
     NAME,
@@ -547,6 +548,66 @@ def test_nothing_of_a_client_in_clear_goes_to_a_server_whose_certificate_failed(
     assert "not-relayed" in talk.facts
     assert talk.session.over
     assert talk.verdict == ("none", "sure", None)
+
+
+# Besides what leads to STARTTLS: mail, credentials, and what nobody knows.
+FORBIDDEN: dict[MailProtocol, bytes] = {
+    "imap": b"b LOGIN qa secret\r\nc SELECT inbox\r\nd APPEND x {3}\r\ne ID NIL\r\nf WHAT\r\n"
+    b"QUIT\r\ng APPEND x {3+}\r\nabc\r\n",
+    "pop3": b"USER qa\r\nPASS secret\r\nLIST\r\nRETR 1\r\nAUTH PLAIN\r\nWHAT\r\n",
+    "smtp": b"MAIL FROM:<a@x.test>\r\nRCPT TO:<b@x.test>\r\nDATA\r\nAUTH PLAIN AHFhAHg=\r\n"
+    b"WHAT\r\nBDAT 3 LAST\r\nabc",
+}
+
+
+def guarded(protocol: MailProtocol, *, said: bytes = b"") -> tuple[Talk, TlsSide]:
+    """A client of STARTTLS before a server whose certificate failed, and what it said early."""
+    talk = Talk(protocol, "starttls", "implicit", guarded=True)
+    if said:
+        talk.client.says(said)
+    far = TlsSide(talk.server, served_by(identity("x.test")))
+    far.says(GREETING[protocol])
+    talk.settle()
+    return talk, far
+
+
+@pytest.mark.parametrize("grain", [1, 3, 10**6])
+@PROTOCOLS
+def test_only_what_leads_to_starttls_goes_to_a_server_whose_certificate_failed(
+    protocol: MailProtocol, grain: int
+) -> None:
+    talk, far = guarded(protocol)
+    talk.client.hears()
+    for line in FORBIDDEN[protocol].splitlines(keepends=True):
+        for at in range(0, len(line), grain):
+            talk.client.says(line[at : at + grain])
+    refused = talk.client.hears()
+    assert refused.count(b"\r\n") == {"imap": 7, "pop3": 6, "smtp": 6}[protocol]
+    assert refused.count(b"first\r\n") == refused.count(b"\r\n")
+    talk.settle()
+    assert far.hears() == b""
+    assert "not-relayed" in talk.facts
+    talk.client.says(HELLO[protocol])
+    talk.settle()
+    assert far.hears() == HELLO[protocol]
+    far.says(ABLE[protocol])
+    talk.client.says(STARTTLS[protocol])
+    assert talk.client.hears().endswith(GO_AHEAD_OF_OURS[protocol])
+    near = TlsSide(talk.client, blind())
+    assert near.leaf == identity().leaf
+    near.says(LOGIN[protocol])
+    assert far.hears() == b""
+    assert talk.session.over
+
+
+@PROTOCOLS
+def test_what_was_said_too_early_does_not_go_there_either(protocol: MailProtocol) -> None:
+    talk, far = guarded(protocol, said=HELLO[protocol] + FORBIDDEN[protocol])
+    assert far.hears() == HELLO[protocol]
+    far.says(ABLE[protocol])
+    talk.settle()
+    assert far.hears() == b""
+    assert "not-relayed" in talk.facts
 
 
 @pytest.mark.parametrize("server", ["implicit", "starttls", "plain"])

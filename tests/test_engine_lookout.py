@@ -135,6 +135,14 @@ def test_what_begins_as_no_mail_is_no_abort_either() -> None:
     talk.client.says(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
     talk.client.leaves()
     assert found(talk) == OPEN
+    assert talk.verdict == ("none", "sure", None)
+
+
+def test_who_began_tls_in_vain_did_not_leave_at_what_starttls_got() -> None:
+    talk = attacked(STRIPPED)
+    talk.client.says(b"t STARTTLS\r\n" + hello())
+    talk.client.leaves()
+    assert talk.verdict == ("none", "sure", None)
 
 
 @pytest.mark.parametrize("mode", ["plain", "implicit"])
@@ -184,6 +192,18 @@ def test_what_is_glued_to_starttls_is_heard_whatever_follows(
 
 @PROTOCOLS
 @GRAIN
+@pytest.mark.parametrize("pipelined", ["drop", "relay", "close"])
+def test_what_is_pipelined_is_heard_whatever_becomes_of_it(
+    protocol: MailProtocol, pipelined: Any, grain: int
+) -> None:
+    talk = attacked(Conduct(pipelined=pipelined), protocol)
+    said = {"imap": b"u LOGIN qa s3cret\r\n", "pop3": b"PASS x\r\n", "smtp": b"MAIL FROM:<>\r\n"}
+    say(talk.client, STARTTLS[protocol] + said[protocol], grain)
+    assert found(talk) == VULNERABLE
+
+
+@PROTOCOLS
+@GRAIN
 def test_text_where_tls_is_due_is_heard_at_a_proper_server_too(
     protocol: MailProtocol, grain: int
 ) -> None:
@@ -192,15 +212,18 @@ def test_text_where_tls_is_due_is_heard_at_a_proper_server_too(
     said = {"imap": b"u LOGIN qa s3cret\r\n", "pop3": b"PASS x\r\n", "smtp": b"MAIL FROM:<>\r\n"}
     say(talk.client, said[protocol], grain)
     assert found(talk) == VULNERABLE
+    talk.passes(11)
+    assert talk.verdict == ("none", "sure", None)
     assert talk.session.over
 
 
 # -- after TLS was broken off --------------------------------------------------------------------
 
 
-def breaking(mode: Mode, **manner: Any) -> Talk:
+def breaking(mode: Mode, protocol: MailProtocol = "imap", **manner: Any) -> Talk:
+    manner = manner or {"instead": Instead(then="stall")}
     shown = Identity(identity().chain, identity().key, Manner(**manner))
-    talk = Talk("imap", mode, choose=lambda upstream, sni: shown)
+    talk = Talk(protocol, mode, choose=lambda upstream, sni: shown)
     if mode == "starttls":
         talk.upgrades()
     talk.client.says(hello())
@@ -359,6 +382,12 @@ def test_what_is_not_withheld_any_more_is_not_ahead() -> None:
     assert near.hears().endswith(b"250 end\r\n")
     near.says(b"NOOP\r\n")
     assert talk.session.finding is None
+    talk.passes(3)
+    near.says(b"MAIL FROM:<>\r\n")
+    near.leaves()
+    talk.server.leaves()
+    assert talk.session.finding is not None
+    assert talk.session.finding.finding != "safe"
 
 
 def test_a_command_before_its_answer_is_no_canary_where_none_was_set() -> None:
@@ -452,11 +481,132 @@ def test_a_refused_certificate_says_nothing_of_the_attack(code: int) -> None:
     assert found(talk) == OPEN
 
 
-def test_a_handshake_left_without_an_alert_says_nothing_of_the_attack() -> None:
-    talk = attacked(SUFFIX)
-    talk.client.says(b"t STARTTLS\r\n" + hello())
+@pytest.mark.parametrize(
+    ("conduct", "finding"),
+    [(SUFFIX, ("aborted", "suspected")), (Conduct(clear=Capabilities(add=("NEW",))), OPEN)],
+)
+def test_who_leaves_a_handshake_without_an_alert_may_have_stumbled_over_the_attack(
+    conduct: Conduct, finding: tuple[str, str]
+) -> None:
+    talk = attacked(conduct)
+    talk.client.says(b"t STARTTLS\r\n")
+    talk.client.says(hello())
     talk.client.leaves()
+    assert found(talk) == finding
+
+
+@pytest.mark.parametrize("said", [b"a CAPABILITY\r\n", b"a NOOP\r\n", b"a LOGIN qa x\r\n"])
+@pytest.mark.parametrize(
+    ("answer", "finding"), [(b"a OK\r\n", ("aborted", "suspected")), (b"* OK\r\n", OPEN)]
+)
+def test_who_leaves_once_it_was_answered_through_tls_aborted(
+    said: bytes, answer: bytes, finding: tuple[str, str]
+) -> None:
+    canary = Canary(word=b"never", chance=frozenset({"SELECT"}))
+    talk = attacked(Conduct(behind=b"x\r\n", canary=canary))
+    near = tls(talk)
+    near.says(said)
+    talk.server.says(answer)
+    near.leaves()
+    talk.server.leaves()
+    assert found(talk) == finding
+
+
+def test_who_only_said_goodbye_through_tls_could_not_be_caught() -> None:
+    talk = attacked(SUFFIX)
+    near = tls(talk)
+    near.says(b"a LOGOUT\r\n")
+    talk.server.says(b"* BYE\r\na OK\r\n")
+    near.leaves()
+    talk.server.leaves()
     assert found(talk) == OPEN
+
+
+def test_an_answer_that_is_withheld_is_none() -> None:
+    talk = attacked(AHEAD, "smtp")
+    near = tls(talk)
+    near.says(b"EHLO x\r\n")
+    talk.server.says(b"250 mail\r\n")
+    near.leaves()
+    talk.server.leaves()
+    assert found(talk) == OPEN
+
+
+@pytest.mark.parametrize("pipelined", ["drop", "relay"])
+def test_what_becomes_of_octets_behind_starttls_is_no_attack_on_the_client(
+    pipelined: Any,
+) -> None:
+    talk = attacked(Conduct(pipelined=pipelined))
+    near = tls(talk)
+    near.says(b"a LOGIN qa s3cret\r\n")
+    near.leaves()
+    talk.server.leaves()
+    assert talk.session.over
+    assert talk.session.finding is None
+
+
+BEGINNING: list[tuple[MailProtocol, bytes]] = [
+    ("smtp", b"AUTH PLAIN\r\n"), ("imap", b"a AUTHENTICATE PLAIN\r\n"),
+    ("pop3", b"AUTH PLAIN\r\n"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("protocol", "said"), BEGINNING)
+@pytest.mark.parametrize("response", [b"", b" AHFhAHMzY3JldA=="])
+def test_who_only_names_how_it_will_authenticate_gives_no_credentials_yet(
+    protocol: MailProtocol, said: bytes, response: bytes
+) -> None:
+    for talk in (attacked(STRIPPED, protocol), breaking("starttls", protocol)):
+        talk.client.says(said.rstrip() + response + b"\r\n")
+        assert found(talk) == VULNERABLE
+        assert talk.session.finding is not None
+        began = "began to authenticate in clear" in talk.session.finding.evidence
+        assert began is (response == b"")
+        if talk.session.verdict is not None:
+            assert ("with credentials" in talk.session.verdict.evidence) is (response != b"")
+
+
+# -- a lure --------------------------------------------------------------------------------------
+
+
+def lured(protocol: MailProtocol = "imap") -> Talk:
+    """A client at the place that a referral in clear named."""
+    talk = Talk(protocol, "plain", lure=True)
+    talk.greets()
+    return talk
+
+
+@PROTOCOLS
+@GRAIN
+def test_who_speaks_at_a_lure_followed_a_referral_that_came_in_clear(
+    protocol: MailProtocol, grain: int
+) -> None:
+    talk = lured(protocol)
+    assert talk.session.finding is None
+    said = {"imap": b"a LOGIN qa s3cret\r\n", "pop3": b"PASS s3cret\r\n", "smtp": b"EHLO x\r\n"}
+    say(talk.client, said[protocol], grain)
+    assert found(talk) == VULNERABLE
+    assert talk.session.finding is not None
+    assert talk.session.finding.evidence == "the client followed a referral that came in clear"
+    assert talk.session.finding.trace in {"a LOGIN ***", "PASS ***", "EHLO x"}
+    assert talk.server.hears() == said[protocol]
+    talk.client.leaves()
+    talk.server.leaves()
+    assert talk.session.verdict is not None
+    assert talk.session.verdict.evidence.startswith("there is no TLS on this endpoint")
+    assert "attack" not in talk.facts
+
+
+@pytest.mark.parametrize("end", ["leaves", "stop"])
+def test_who_comes_to_a_lure_and_says_nothing_followed_it_too(end: str) -> None:
+    talk = lured()
+    talk.client.leaves() if end == "leaves" else talk.perform(talk.session.stop())
+    talk.server.leaves()
+    assert talk.session.over
+    finding = talk.session.finding
+    assert finding is not None
+    assert (finding.finding, finding.certainty, finding.trace) == ("vulnerable", "sure", "")
+    assert talk.facts.count("finding") == 1
 
 
 def test_an_attack_that_reached_nobody_came_to_nothing() -> None:

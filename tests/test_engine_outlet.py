@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mitmail.engine.action import Action, HalfClose, Send
-from mitmail.engine.outlet import PAUSE, Outlet
+from mitmail.engine.outlet import PAUSE, WAIT_LIMIT, Outlet
 from mitmail.manner import Instead, Manner
 from talk import GREETING, Talk, blind, identity
 
@@ -43,6 +43,19 @@ def test_what_is_left_goes_out_before_the_end() -> None:
     assert b"".join(sent(actions)) == TEXT
     assert max(map(len, sent(actions))) == 7
     assert actions[-1] == HalfClose("client")
+
+
+def test_no_more_than_the_limit_waits_and_nothing_is_lost() -> None:
+    outlet, actions = dripping()
+    said = bytes(range(251)) * 2000
+    for at in range(0, len(said), 5000):
+        outlet.send("client", said[at : at + 5000])
+        waiting = min(at + 5000, len(said)) - len(b"".join(sent(actions)))
+        assert waiting <= WAIT_LIMIT
+    assert len(b"".join(sent(actions))) < len(said)
+    outlet.hurry()
+    assert b"".join(sent(actions)) == said
+    assert {len(segment) for segment in sent(actions)} == {7, len(said) % 7}
 
 
 def test_the_server_gets_its_octets_whole() -> None:

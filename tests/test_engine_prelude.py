@@ -297,3 +297,41 @@ def test_what_is_shown_of_a_door_is_what_the_client_was_told() -> None:
 
     said = [x for x in talk.actions if isinstance(x, Said) and x.who == "server"]
     assert b"".join(x.shown for x in said) == talk.client.hears()
+
+
+# -- a line without a command --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "said", [b"CAPA\r\n", b"STARTTLS\r\n", b"QUIT\r\n", b"\r\n", b"a WHAT\r\n"]
+)
+@pytest.mark.parametrize("answer", [b"* BAD what?\r\n", b"CAPA BAD what?\r\n"])
+@GRAIN
+def test_a_line_that_imap_cannot_read_does_not_stop_the_dialogue(
+    said: bytes, answer: bytes, grain: int
+) -> None:
+    talk = door("imap")
+    for part in cut(said + b"a NOOP\r\n", grain):
+        talk.client.says(part)
+    assert talk.server.hears() == said
+    talk.server.says(answer)
+    assert talk.client.hears() == answer
+    assert talk.server.hears() == b"a NOOP\r\n"
+
+
+def test_a_bad_without_a_tag_does_not_answer_a_command_that_can_be_read() -> None:
+    talk = door("imap")
+    talk.client.says(b"a NOOP\r\nb NOOP\r\n")
+    talk.server.says(b"* BAD I am confused\r\n")
+    assert talk.server.hears() == b"a NOOP\r\n"
+    talk.server.says(b"a OK\r\n")
+    assert talk.server.hears() == b"b NOOP\r\n"
+
+
+def test_a_literal_that_the_server_refuses_does_not_swallow_the_next_command() -> None:
+    talk = door("imap")
+    talk.client.says(b"a APPEND x {3}\r\n")
+    talk.server.says(b"a NO [TOOBIG] no\r\n")
+    talk.client.says(b"t STARTTLS\r\n")
+    assert talk.server.hears() == b"a APPEND x {3}\r\n"
+    assert talk.client.hears().endswith(b"t OK Begin TLS negotiation now\r\n")

@@ -40,6 +40,7 @@ class Aftermath:
         self._chronicle = chronicle
         self._actions = actions
         self._interpreter = Interpreter(dialogue(protocol), actions)
+        self._unfinished = 0  # octets of a line
 
     @property
     def hello(self) -> ClientHello | None:
@@ -66,8 +67,12 @@ class Aftermath:
         self._listen(None)
         return self._break_off(end, "in the middle of its certificate ")
 
-    def after_starttls(self, end: End) -> bool:
-        """STARTTLS has been answered, and no TLS follows; end like this."""
+    def after_starttls(self, end: End, ear: Ear | None) -> bool:
+        """STARTTLS has been answered, and no TLS follows; end like this.
+
+        ``ear`` is what has heard the client so far, if it may have begun TLS.
+        """
+        self.ear = ear or self.ear
         return self._break_off(end, "after STARTTLS ", reason="starttls")
 
     def _listen(self, hello: ClientHello | None) -> None:
@@ -86,7 +91,9 @@ class Aftermath:
 
     def hear(self, octets: bytes) -> bool:
         """Octets of the client."""
-        if text := self.ear.hear(octets):
-            pieces = self._interpreter.hear("client", text)
-            self._observer.in_clear(pieces, begun=not pieces)
+        text = self.ear.hear(octets)
+        pieces = self._interpreter.hear("client", text)
+        self._unfinished += len(text) - sum(len(piece.raw) for piece in pieces)
+        self._observer.witness.unfinished = self._unfinished > 0
+        self._observer.in_clear(pieces)
         return self._observer.alerted

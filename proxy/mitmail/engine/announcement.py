@@ -1,6 +1,6 @@
 """The capabilities that a server announces, changed where its replies are parsed."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from mitmail.conduct import Capabilities, Conduct
 from mitmail.engine.spec import MailProtocol
@@ -77,24 +77,22 @@ class Announcements:
         self._held = b""
         self._endless = False  # the reply at hand was too long to wait for its end
 
-    def read(self, pieces: Iterable[Piece]) -> list[tuple[Piece, bytes]]:
+    def read(self, pieces: Iterable[Piece]) -> Iterator[tuple[Piece, bytes]]:
         """Each piece with the octets that stand for it; a reply comes whole with its last one."""
-        passed = []
         for piece in pieces:
             octets = self._held + piece.raw
             if self._endless or not self._announces(piece):
                 self._held = b""
-                passed.append((piece, octets))
+                yield piece, octets
                 self._endless = self._endless and piece.kind is not Kind.REPLY
             elif piece.kind in LINES:
                 self._held = b""
-                passed.append((piece, self._change(octets)))
+                yield piece, self._change(octets)
             elif len(octets) > REPLY_LIMIT:
                 self._held, self._endless = b"", True
-                passed.append((piece, octets))
+                yield piece, octets
             else:
                 self._held = octets
-        return passed
 
     def rest(self) -> bytes:
         """What of a reply waits for its end, which does not come any more."""

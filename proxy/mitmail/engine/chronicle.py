@@ -8,7 +8,6 @@ from mitmail.engine.finding import Finding
 from mitmail.engine.verdict import Verdict
 
 LIMIT = 200  # facts of one session; a client that sends a thousand commands adds nothing new
-DROPPED = "dropped-after-starttls"
 
 
 class Chronicle:
@@ -35,14 +34,18 @@ class Chronicle:
         self.facts.append(Fact((self._clock() - self._began) * 1000, "finding", details))
 
     def dropped(self, who: Who, octets: int) -> None:
-        """Add that octets behind STARTTLS were dropped: a run of them is one fact."""
-        last = self.facts[-1] if self.facts else None
-        if last is not None and (last.fact, last.details.get("who")) == (DROPPED, who):
-            before = last.details["octets"]
-            assert isinstance(before, int)
-            self.facts[-1] = Fact(last.ms, DROPPED, {"who": who, "octets": before + octets})
-        else:
-            self.note(DROPPED, who=who, octets=octets)
+        """Add that octets behind STARTTLS were dropped."""
+        self.count("dropped-after-starttls", octets, who=who)
+
+    def count(self, fact: str, octets: int, **details: Value) -> None:
+        """Add octets to the one fact of this word and these details, where the first were."""
+        for at, told in enumerate(self.facts):
+            if told.fact == fact and told.details.items() >= details.items():
+                before = told.details["octets"]
+                assert isinstance(before, int)
+                self.facts[at] = Fact(told.ms, fact, {**details, "octets": before + octets})
+                return
+        self.note(fact, **details, octets=octets)
 
     def decide(self, verdict: Verdict | None) -> None:
         """Announce a verdict, if there is one and none came before it."""

@@ -1,5 +1,6 @@
 """The part of a session in clear: what the prelude decides is carried out here."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -18,19 +19,19 @@ from mitmail.engine.prelude import (
     Dropped,
     Flood,
     GoOn,
+    Heard,
     Noted,
     Pass,
     Relay,
     Step,
     Upgrade,
 )
+from mitmail.engine.seam import TLS_HANDSHAKE, Seam
 from mitmail.engine.spec import SessionSpec
 from mitmail.manner import End
-from mitmail.wire import Dialogue, dialogue
+from mitmail.wire import Dialogue, Kind, Piece, dialogue
 
-TLS_HANDSHAKE = b"\x16"  # the type of a handshake record (RFC 8446 section 5.1)
-
-type Outcome = Literal["goes on", "upgrade", "waits for TLS", "flood", "broken off", "dismissed"]
+type Outcome = Literal["goes on", "upgrade", "in clear", "tls at once", "flood", "broken off"]
 
 
 class ClearText:
@@ -52,10 +53,9 @@ class ClearText:
         observer: Observer,
         chronicle: Chronicle,
     ) -> None:
-        self.joined = spec.client == spec.server == "starttls" and not conduct.is_attack
+        odd = conduct.is_attack or conduct.pipelined != "drop"
+        self.joined = spec.client == spec.server == "starttls" and not odd
         self.end: End = "close"
-        self.behind = b""
-        """What the client sent behind STARTTLS, and nobody has heard yet."""
         self.pipelined = b""
         """What it sent there for the server, which takes it for a part of what comes in TLS."""
         self._protocol = spec.protocol
@@ -67,17 +67,22 @@ class ClearText:
         self._chronicle = chronicle
         self._conduct = conduct if spec.client == "starttls" else without_tls(spec.protocol)
         self._watched = spec.client == "starttls"
+        self._heard = self._watched or spec.lure
         self._prelude: Relay | Offer = (
             Relay() if self.joined else Offer(tracker, spec.protocol, self._conduct)
         )
         self._aside = dialogue(spec.protocol)  # what comes behind STARTTLS is no part of any
-        self._ear: Ear | None = None  # the client may believe that TLS has begun
-        self._again = b""
+        self._seam = Seam()
+        self.ear: Ear | None = None
+        """What takes TLS out of the client's words: it may believe that TLS has begun."""
+        self._opaque = False  # the client has said what is none of the protocol
+        self._unheard = b""  # of what the client sent
+        self._beyond = b""  # what the server sent behind its go-ahead
 
-    @property
-    def expects_tls(self) -> bool:
-        """Whether a client that sends TLS now has a reason to."""
-        return self._ear is not None
+    def guard(self) -> None:
+        """Nothing of the client's may reach the server but what leads to STARTTLS."""
+        if isinstance(self._prelude, Offer):
+            self._prelude.guard()
 
     def start_over(self, ear: Ear, *, greeted: bool) -> None:
         """TLS is broken off, and the dialogue goes on in clear: nothing is said of TLS again.
@@ -89,81 +94,128 @@ class ClearText:
             self._dialogue.secured()
         elif greeted:
             conduct = replace(conduct, greeting=b"")
-        self._ear = ear
-        self._watched = True
+        self.ear = ear
+        self._watched = self._heard = True
         self._prelude = Offer(self._dialogue, self._protocol, conduct)
-
-    def instead_of_hello(self, octets: bytes) -> Outcome:
-        """Text of the client where TLS is due."""
-        if self._conduct.pipelined != "drop":
-            found = self._go_behind(octets, "waits for TLS")
-        elif self._conduct.is_attack:
-            self._dialogue.secured()
-            self._ear = Ear(self._observer)
-            found = self.client(octets)
-        else:
-            self._observer.in_clear(self._aside.client(octets))
-            found = "dismissed"
-        return found
 
     def client(self, octets: bytes) -> Outcome:
         """Handle what the client said."""
-        heard = self._ear
-        text = octets if heard is None else heard.hear(octets)
-        while (outcome := self._read(text)) == "goes on" and self._again not in {b"", text}:
-            # STARTTLS was answered, but not with TLS: what is behind it belongs to the dialogue.
-            text, self._again = self._again, b""
-            if self._ear is not heard and self._ear is not None:
-                heard = self._ear
-                text = heard.hear(text)
-        return outcome
+        self._unheard += octets
+        return self._hear()
+
+    def _hear(self) -> Outcome:
+        while self._unheard:
+            # A line at a time: the line may be what makes TLS of that behind it.
+            end = len(self._unheard) if self.ear is None else self._unheard.find(b"\n") + 1
+            said = self._unheard[: end or None]
+            self._unheard = self._unheard[len(said) :]
+            outcome = self._read(said if self.ear is None else self.ear.hear(said))
+            if outcome != "goes on":
+                return outcome
+        return "goes on"
 
     def _read(self, text: bytes) -> Outcome:
         pieces = self._interpreter.hear("client", text)
-        if self._watched:
-            self._observer.in_clear(pieces)
-        return self._carry_out(self._prelude.client(pieces))
+        tls = self._begins_tls(pieces)
+        if tls is not None:
+            pieces = pieces[:tls]
+        steps: list[Step] = []
+        for piece in pieces:  # one by one, as if each had come by itself
+            steps += [Heard(piece), *self._prelude.client([piece])]
+        outcome = self._carry_out(steps)
+        return "tls at once" if tls is not None and outcome == "goes on" else outcome
+
+    def _begins_tls(self, pieces: Sequence[Piece]) -> int | None:
+        for at, piece in enumerate(pieces):
+            if piece.kind is Kind.OPAQUE and not self._opaque:
+                self._opaque = True
+                if piece.raw[:1] == TLS_HANDSHAKE and self.ear is None:
+                    return at
+        return None
 
     def server(self, octets: bytes) -> Outcome:
         """Handle what the server said; the client is shown what it gets instead."""
-        return self._carry_out(self._prelude.server(self._dialogue.server(octets)))
+        outcome = self._carry_out(self._prelude.server(self._dialogue.server(octets)))
+        return self._hear() if outcome == "goes on" else outcome
 
-    def overhear(self, text: bytes) -> Outcome:
-        """Text of the client behind STARTTLS: what becomes of it is the conduct's to say."""
-        self._observer.in_clear(self._aside.client(text))
+    def until_reply(self, octets: bytes) -> tuple[bytes, bytes]:
+        """The server's octets up to what may make way for another command, and the rest."""
+        end = octets.find(b"\n") + 1 if self._prelude.holds else 0
+        return octets[: end or len(octets)], octets[end or len(octets) :]
+
+    def take_unheard(self) -> bytes:
+        """What the client sent behind STARTTLS, and nobody has heard yet."""
+        octets, self._unheard = self._unheard, b""
+        return octets
+
+    def take_beyond(self) -> bytes:
+        """What the server sent behind its go-ahead."""
+        octets, self._beyond = self._beyond, b""
+        return octets
+
+    def behind_starttls(self, octets: bytes) -> Outcome:
+        """What the client sends behind STARTTLS; TLS is kept, and of text the conduct says."""
+        text, tls = self._seam.split(octets)
+        if text:
+            if self._conduct.is_attack and self._conduct.pipelined == "drop":
+                return self._go_on_in_clear(octets)
+            found = self._overhear(text, tls)
+            if found != "goes on":
+                return found
+        return "goes on" if self._backlog.keep("client", tls) else "flood"
+
+    def _go_on_in_clear(self, octets: bytes) -> Outcome:
+        # The client may have taken what it was told for a refusal.
+        self._chronicle.note("not-tls", words="clear text, which an odd dialogue may explain")
+        self._dialogue.secured()
+        self._seam, self.ear = Seam(), Ear(self._observer)
+        self._unheard = octets + self._unheard
+        return "in clear"
+
+    def _overhear(self, text: bytes, tls: bytes) -> Outcome:
         if self._conduct.pipelined == "relay":
-            self._chronicle.note("relayed-after-starttls", octets=len(text))
-            self._observer.attacked("pipelined")
+            self._chronicle.count("relayed-after-starttls", len(text))
+            self._hear_aside(text)
             self.pipelined += text
             return "flood" if len(self.pipelined) > LIMIT else "goes on"
-        self._chronicle.dropped("client", len(text))
-        if self._conduct.pipelined == "close":
-            self._observer.attacked("pipelined")
-            self.end = "close"
-            return "broken off"
-        return "goes on"
+        closes = self._conduct.pipelined == "close"
+        end = text.find(b"\n") + 1 if closes else 0
+        line = text[: end or len(text)]
+        self._chronicle.dropped("client", len(line))
+        self._hear_aside(line)
+        if end == 0:
+            return "goes on"
+        self.end, self._unheard = "close", text[end:] + tls + self._unheard
+        return "broken off"
+
+    def _hear_aside(self, text: bytes) -> None:
+        self._observer.overheard(self._aside.client(text))
 
     def _carry_out(self, steps: list[Step]) -> Outcome:
         out: dict[Who, bytes] = {"client": b"", "server": b""}
         outcome: Outcome = "goes on"
-        again, goes_on = b"", False
+        behind, goes_on = b"", False
         for step in steps:
             match step:
+                case Heard(piece) if self._heard:
+                    self._observer.in_clear([piece])
                 case Pass(who, octets):
                     out[who] += octets
                 case Noted(fact, verb):
                     self._chronicle.note(fact, verb=verb)
+                    self._forget_tls(fact)
                 case Attacked(what, around) if self._watched:
                     self._observer.attacked(what, around=around)
                 case Dropped("client", octets):
-                    again += octets
-                case Dropped(who, octets):
-                    self._chronicle.dropped(who, len(octets))
+                    behind += octets
+                case Dropped("server", octets):
+                    self._beyond += octets
                 case Upgrade():
+                    self._chronicle.note("go-ahead")
                     outcome = "upgrade"
                 case GoOn():
                     goes_on = True
-                    self._ear = self._ear or Ear(self._observer)
+                    self.ear = self.ear or Ear(self._observer)
                 case BreakOff(end):
                     self.end, outcome = end, "broken off"
                 case Flood():
@@ -171,22 +223,15 @@ class ClearText:
         self._outlet.send("server", out["server"])
         self._interpreter.show("server", out["client"])  # a door changes the server's words
         self._outlet.send("client", out["client"])
-        if goes_on:
-            self._again = again
+        if goes_on or outcome != "goes on":
+            # Not answered with TLS: what is behind it belongs to the dialogue.
+            self._unheard = behind + self._unheard
             return outcome
-        return self._go_behind(again, outcome) if again else outcome
+        return self.behind_starttls(behind) if behind else outcome
 
-    def _go_behind(self, octets: bytes, outcome: Outcome) -> Outcome:
-        if outcome == "broken off":
-            self.behind = octets
-            return outcome
-        # A ClientHello may share the segment with STARTTLS; anything else there is an injection.
-        if self._backlog.of("client") or octets[:1] == TLS_HANDSHAKE:
-            text, tls = b"", octets
-        else:
-            at = octets.find(b"\n" + TLS_HANDSHAKE) + 1 or len(octets)
-            text, tls = octets[:at], octets[at:]
-        found = self.overhear(text) if text else "goes on"
-        if found != "goes on":
-            return found
-        return outcome if self._backlog.keep("client", tls) else "flood"
+    def _forget_tls(self, fact: str) -> None:
+        # What was kept for a TLS that has been refused is part of nothing.
+        if fact == "starttls-refused":
+            self._seam = Seam()
+            if tls := self._backlog.take("client"):
+                self._chronicle.dropped("client", len(tls))

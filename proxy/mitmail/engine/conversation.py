@@ -16,9 +16,10 @@ speak STARTTLS: then the client's is passed on, and both begin TLS at the server
 
 from mitmail.engine import leg, presenter, suitability
 from mitmail.engine.action import SetTimer
-from mitmail.engine.clear_text import TLS_HANDSHAKE, Outcome
+from mitmail.engine.clear_text import Outcome
 from mitmail.engine.context import is_address
 from mitmail.engine.footing import Footing
+from mitmail.engine.seam import TLS_HANDSHAKE
 from mitmail.engine.server_leg import Broken, Ended, Ready, ServerEvent, Spoken
 from mitmail.engine.spec import Upstream
 from mitmail.manner import Instead
@@ -65,65 +66,62 @@ class Conversation(Footing):
             self._handle_client_leg(tls.receive(octets))
 
     def _on_clear_client(self, octets: bytes) -> None:
-        at_once = not (self._dialogue.outstanding or self._clear_text.expects_tls)
-        if at_once and octets[:1] == TLS_HANDSHAKE:
-            port = "a STARTTLS" if self.spec.client == "starttls" else "a clear-text"
-            self._chronicle.note(f"tls-on-{self.spec.client}-port")
-            self._dismiss(f"the client spoke TLS at once on {port} port")
-        elif not self.connected or not (self._joined or self._server.ready):
-            self._keep_early("client", octets)
-        else:
+        if self.connected and (self._joined or self._server.ready):
             self.first_words.hear(octets)
             self._after_clear_text(self._clear_text.client(octets))
+            return
+        self._keep_early("client", octets)
+        if self._early.of("client")[:1] == TLS_HANDSHAKE:
+            self._after_clear_text("tls at once")
 
     def _after_clear_text(self, outcome: Outcome) -> None:
-        if outcome == "flood":
-            self._flooded("client")
-        elif outcome == "upgrade":
-            self._chronicle.note("go-ahead")
-            self.state = "hello"
-            self._on_hello(b"")
-        elif outcome == "broken off":
-            self.state = "aftermath"
-            if self._aftermath.after_starttls(self._clear_text.end):
-                self.finish()
-            elif self._clear_text.behind:
-                self._on_aftermath(self._clear_text.behind)
+        match outcome:
+            case "flood":
+                self._flooded("client")
+            case "tls at once":
+                port = "a STARTTLS" if self.spec.client == "starttls" else "a clear-text"
+                self._chronicle.note(f"tls-on-{self.spec.client}-port")
+                self._dismiss(f"the client spoke TLS at once on {port} port")
+            case "upgrade":
+                self.state = "hello"
+                self._on_hello(self._clear_text.take_unheard())
+                if (beyond := self._clear_text.take_beyond()) and not self.over:
+                    self.on_server(beyond)
+            case "in clear":
+                self.state = "clear"
+                self._hear_early_server()
+                if not self.over:
+                    self._after_clear_text(self._clear_text.client(b""))
+            case "broken off":
+                self.state = "aftermath"
+                behind = self._clear_text.take_unheard()
+                if self._aftermath.after_starttls(self._clear_text.end, self._clear_text.ear):
+                    self.finish()
+                elif behind:
+                    self._on_aftermath(behind)
 
     # -- ClientHello, upstream, certificate ------------------------------------------------------
 
     def _on_hello(self, octets: bytes) -> None:
-        self._keep_early("client", octets)
+        if self.spec.client == "starttls":
+            outcome = self._clear_text.behind_starttls(octets)
+            if outcome != "goes on":
+                self._after_clear_text(outcome)
+                return
+        else:
+            self._keep_early("client", octets)
         if self.over or not self._early.of("client"):
             return
         try:
             self.hello = parse(self._early.of("client"))
         except (NotTls, Malformed) as error:
-            self._on_no_hello(error)
+            self.first_words.hear(self._early.of("client"))
+            self._chronicle.note("not-tls", words=str(error))
+            self._dismiss(f"the client did not speak TLS where TLS was due: {error}")
             return
         if self.hello is not None and self.connected:
             self.observer.hello(self.hello)
             self._ask_server(self.hello)
-
-    def _on_no_hello(self, error: NotTls | Malformed) -> None:
-        said = self._early.of("client")
-        is_text = isinstance(error, NotTls) and said[:1] != TLS_HANDSHAKE
-        outcome: Outcome = "dismissed"
-        if self.spec.client == "starttls" and is_text:
-            if b"\n" not in said:
-                return  # what a client says can be told from a whole line only
-            outcome = self._clear_text.instead_of_hello(self._early.take("client"))
-        self.first_words.hear(said)
-        if outcome == "waits for TLS":
-            self._on_hello(b"")
-            return
-        self._chronicle.note("not-tls", words=str(error))
-        if outcome == "dismissed":
-            self._dismiss(f"the client did not speak TLS where TLS was due: {error}")
-            return
-        self.state = "clear"
-        self._after_clear_text(outcome)
-        self._hear_early_server()
 
     def _hear_early_server(self) -> None:
         if self.state == "clear" and (early := self._early.take("server")):
@@ -142,9 +140,13 @@ class Conversation(Footing):
         if self.state == "upstream":
             assert self.hello is not None
             self._present(self.hello)
-        elif self.spec.client == "plain" and self._guarding():
-            self._refuse_to_relay()
-        elif early := self._early.take("client"):
+            return
+        if self._guarding():
+            if self.spec.client == "plain":
+                self._refuse_to_relay()
+                return
+            self._clear_text.guard()
+        if early := self._early.take("client"):
             self._on_clear_client(early)
             self._end_server_in_clear()
 
@@ -339,11 +341,14 @@ class Conversation(Footing):
 
     def _on_spoken(self, octets: bytes) -> None:
         if self.state == "clear":
-            self._after_clear_text(self._clear_text.server(octets))
+            said, rest = self._clear_text.until_reply(octets)
+            self._after_clear_text(self._clear_text.server(said))
             self._end_server_in_clear()
+            if rest and not self.over:
+                self._on_spoken(rest)
         elif self.state == "relay":
             self._relay_to_client(octets)
-        else:
+        elif self.state != "aftermath":
             self._keep_early("server", octets)
 
     def _relay_to_client(self, octets: bytes) -> None:
@@ -380,8 +385,6 @@ class Conversation(Footing):
 
     def client_is_due(self) -> bool:
         """Whether the next word is the client's: a slow server must not become its verdict."""
-        if self.withholding:
-            return False
         if self.state in {"clear", "relay"}:
             # A server may be silent in IDLE for half an hour (RFC 2177).
             waits = any(verb != "IDLE" for verb, _ in self._dialogue.outstanding)

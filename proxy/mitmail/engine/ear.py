@@ -59,7 +59,7 @@ class Ear:
 
     def _take_record(self) -> bytes | None:
         size = HEADER + int.from_bytes(self._octets[3:HEADER])
-        if len(self._octets) < max(size, HEADER):
+        if len(self._octets) < size:
             return None
         record, self._octets = self._octets[:size], self._octets[size:]
         return record

@@ -30,7 +30,7 @@ class Footing:
         self.state = "hello" if spec.client == "implicit" else "clear"
         conduct = spec.conducting() if spec.client == "starttls" else PROPER
         self.observer = Observer(
-            spec.protocol, chronicle, conduct, watching=spec.client == "starttls"
+            spec.protocol, chronicle, conduct, watching=spec.client == "starttls", lure=spec.lure
         )
         self.observer.witness.tls_is_due = spec.client != "plain"
         self._chronicle = chronicle
@@ -73,8 +73,10 @@ class Footing:
 
     @property
     def in_vain(self) -> bool:
-        """Whether the client has begun TLS where the dialogue goes on in clear."""
-        return self.state == "clear" and self.observer.witness.began_tls
+        """Whether the client has begun TLS where the dialogue goes on in clear, or the reverse."""
+        witness = self.observer.witness
+        reverse = self.state == "hello" and witness.overheard
+        return reverse or (self.state == "clear" and witness.began_tls)
 
     def release(self) -> None:
         """The greeting has been held long enough."""
@@ -113,7 +115,7 @@ class Footing:
             return
         self.over = True
         try:
-            self.observer.ended(self.error)
+            self.observer.ended(self.error, answered=self._secured_text.answered)
             self._outlet.release()
             self._outlet.shutdown("client")
             self._outlet.shutdown("server")

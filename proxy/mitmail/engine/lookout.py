@@ -1,11 +1,9 @@
 """Looks out for what an attack on the dialogue came to: one finding for a session."""
 
-from collections.abc import Iterable
-
 from mitmail.conduct import Canary, Conduct
 from mitmail.engine.chronicle import Chronicle
 from mitmail.engine.finding import Finding, FindingWord
-from mitmail.engine.prelude import gives_credentials
+from mitmail.engine.prelude import gives_credentials, only_begins
 from mitmail.engine.spec import MailProtocol
 from mitmail.engine.verdict import (
     CERTIFICATE_ALERTS,
@@ -26,15 +24,16 @@ HARMLESS: dict[MailProtocol, frozenset[str]] = {
 }
 LINES = frozenset({Kind.COMMAND, Kind.PART})
 NAMING = frozenset({Kind.COMMAND, Kind.PART, Kind.LITERAL})
+FOLLOWED = "the client followed a referral that came in clear"
 SHOWN = 200  # characters of a trace
 
 
 class Lookout:
     """Hears the client's pieces, in clear and through TLS, and knows conduct and canary.
 
-    ``watching``: what is said in clear is said where TLS is due. Vulnerable is final as soon as
-    it is seen; everything else waits for the end. Without an attack there is nothing to be found
-    but that.
+    ``watching``: what is said in clear is said where TLS is due. ``lure``: only a referral in
+    clear led here. Vulnerable is final as soon as it is seen; everything else waits for the end.
+    Without an attack there is nothing to be found but that.
     """
 
     def __init__(
@@ -45,6 +44,7 @@ class Lookout:
         chronicle: Chronicle,
         *,
         watching: bool,
+        lure: bool = False,
     ) -> None:
         self.finding: Finding | None = None
         self.watching = watching
@@ -52,12 +52,14 @@ class Lookout:
         """The client has ended the session, by FIN, a goodbye or an alert."""
         self.waited = False
         """It has waited for the reply that was withheld."""
+        self._lure = lure
         self._protocol: MailProtocol = protocol
         self._conduct = conduct
         self._canary = conduct.canary or Canary()
         self._witness = witness
         self._chronicle = chronicle
         self._foreign = {"clear": False, "tls": False}
+        self._answered = False  # a command that it sent through TLS
         self._began: set[str] = set()
         self._named_user = False
         self._used: set[str] = set()  # verbs that came through TLS
@@ -66,11 +68,12 @@ class Lookout:
 
     # -- in clear --------------------------------------------------------------------------------
 
-    def in_clear(self, pieces: Iterable[Piece]) -> None:
+    def in_clear(self, piece: Piece) -> None:
         """The client said this in clear."""
-        for piece in pieces:
-            if self.watching and self._is_mail("clear", piece):
-                self._judge_clear(piece)
+        if self._lure and piece.kind in LINES:
+            self._trip("sure", FOLLOWED, piece)
+        if self.watching and self._is_mail("clear", piece):
+            self._judge_clear(piece)
 
     def _is_mail(self, where: str, piece: Piece) -> bool:
         # IMAP takes an HTTP header such as "Connection: close" for a tag and a command.
@@ -90,7 +93,9 @@ class Lookout:
         if not self.leaks(piece):
             return
         when = "before TLS" if self._witness.broke_off is None else "after TLS was broken off"
-        if gives_credentials(piece):
+        if only_begins(piece):
+            self._trip("sure", f"the client began to authenticate in clear {when}", piece)
+        elif gives_credentials(piece):
             words = f"the client sent {piece.verb} with credentials in clear {when}"
             self._trip("sure", words, piece)
         else:
@@ -104,7 +109,8 @@ class Lookout:
             return
         word = self._canary.word.upper()
         said = self._tail + piece.raw.upper()
-        self._line += piece.shown.decode("utf-8", "replace") if len(self._line) < SHOWN else ""
+        if piece.kind in LINES and len(self._line) < SHOWN:
+            self._line += piece.shown.decode("utf-8", "replace")
         if word and word in said:
             words = f"through TLS the client named {word.decode('utf-8', 'replace')}"
             self._trip("suspected", f"{words}, which only came in clear", piece)
@@ -139,9 +145,12 @@ class Lookout:
             self.finding = finding
             self._chronicle.conclude(finding)
 
-    def end(self, verdict: Verdict | None, error: str | None) -> None:
-        """The session is over."""
-        if self._conduct.is_attack or self._witness.broke_off is not None:
+    def end(self, verdict: Verdict | None, error: str | None, *, answered: bool) -> None:
+        """The session is over; ``answered``: the client had a whole reply through TLS."""
+        if self._lure:
+            self._decide(Finding("vulnerable", "sure", FOLLOWED))
+        elif self._conduct.is_attack or self._witness.broke_off is not None:
+            self._answered = answered
             word, certainty, words = self._judge(verdict, error)
             self._decide(Finding(word, certainty, words))
 
@@ -180,10 +189,21 @@ class Lookout:
         if witness.handshake_done:
             if self._canary.chance and self._had_its_chance():
                 return "aborted", "sure", "the client left, and used nothing that came in clear"
+            if self._used - LEAVING and self._answered:
+                words = (
+                    "the client left once it was answered through TLS, before it could be caught"
+                )
+                return "aborted", "suspected", words
             return "inconclusive", "sure", "the client left before it could be caught"
         if witness.presented is not None:
-            if witness.tampered and alert is not None and alert not in CERTIFICATE_ALERTS:
-                return "aborted", "sure", "the client ended TLS with an alert"
-            return "inconclusive", "sure", "the client may have refused the certificate"
+            return self._judge_handshake(alert)
         certainty: Certainty = "sure" if witness.asked else "suspected"
         return "aborted", certainty, "the client left without credentials or mail in clear"
+
+    def _judge_handshake(self, alert: int | None) -> tuple[FindingWord, Certainty, str]:
+        if not self._witness.tampered or alert in CERTIFICATE_ALERTS:
+            return "inconclusive", "sure", "the client may have refused the certificate"
+        if alert is not None:
+            return "aborted", "sure", "the client ended TLS with an alert"
+        words = "the client left after our certificate; if it accepts the healthy server, the"
+        return "aborted", "suspected", f"{words} attack made it leave"

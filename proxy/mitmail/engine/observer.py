@@ -8,12 +8,14 @@ from mitmail.engine.chronicle import Chronicle
 from mitmail.engine.fault import faults
 from mitmail.engine.leg import NO_CLIENT_CERTIFICATE, Leg
 from mitmail.engine.lookout import Lookout
-from mitmail.engine.prelude import STARTTLS, gives_credentials
+from mitmail.engine.prelude import STARTTLS, gives_credentials, only_begins
 from mitmail.engine.spec import Identity, MailProtocol
 from mitmail.engine.verdict import Verdict, Witness
 from mitmail.wire import Kind, Piece
 from mitmail.wire.clienthello import ClientHello
 from mitmail.wire.dialogue import is_http
+
+LINES = frozenset({Kind.COMMAND, Kind.PART})
 
 
 @dataclass(slots=True)
@@ -35,9 +37,12 @@ class Observer:
         conduct: Conduct = PROPER,
         *,
         watching: bool = False,
+        lure: bool = False,
     ) -> None:
         self.witness = Witness(protocol)
-        self.lookout = Lookout(protocol, conduct, self.witness, chronicle, watching=watching)
+        self.lookout = Lookout(
+            protocol, conduct, self.witness, chronicle, watching=watching, lure=lure
+        )
         self.shown = Presented()
         self._attacks: set[str] = set()
         self._chronicle = chronicle
@@ -97,11 +102,10 @@ class Observer:
         self.witness.spoke = False  # what counts is what it says to that
         self.lookout.watching = True
 
-    def in_clear(self, pieces: Sequence[Piece], *, begun: bool = False) -> None:
-        """The client said something in clear, where TLS is due; ``begun``: at least a part."""
-        self.lookout.in_clear(pieces)
-        self.witness.spoke = self.witness.spoke or begun
+    def in_clear(self, pieces: Sequence[Piece]) -> None:
+        """The client said something in clear, where TLS is due."""
         for piece in pieces:
+            self.lookout.in_clear(piece)
             if self.witness.broke_off is not None:
                 self._after_all(piece)
             elif piece.kind in {Kind.COMMAND, Kind.PART, Kind.OPAQUE}:
@@ -111,6 +115,11 @@ class Observer:
                     leaks=self.lookout.leaks(piece),
                 )
 
+    def overheard(self, pieces: Sequence[Piece]) -> None:
+        """The client said this in clear behind STARTTLS, where it is not even read."""
+        self.witness.overheard = True
+        self.in_clear(pieces)
+
     def _after_all(self, piece: Piece) -> None:
         witness = self.witness
         witness.foreign_in_clear = witness.foreign_in_clear or not piece.verb
@@ -119,9 +128,10 @@ class Observer:
             return
         credentials = gives_credentials(piece)
         self._chronicle.note("clear-text-after-failure", verb=piece.verb, credentials=credentials)
-        self._chronicle.decide(witness.in_clear(piece.verb, credentials=credentials))
+        what = " with credentials" if credentials and not only_begins(piece) else ""
+        self._chronicle.decide(witness.in_clear(piece.verb, what, credentials=credentials))
 
-    def said(self, pieces: Sequence[Piece]) -> None:
+    def said(self, *pieces: Piece) -> None:
         """The client said something through TLS; unfinished lines make no piece."""
         self.witness.spoke = True
         for piece in pieces:
@@ -129,7 +139,7 @@ class Observer:
             self.lookout.through_tls(piece)
 
     def _piece(self, piece: Piece) -> None:
-        if self._chronicle.verdict is None and is_http(piece.raw):
+        if self._chronicle.verdict is None and piece.kind in LINES and is_http(piece.raw):
             self._chronicle.note("certificate-viewer")
             self._chronicle.decide(self.witness.http())
         elif piece.kind is Kind.COMMAND:
@@ -138,7 +148,7 @@ class Observer:
             asks = piece.raw.split() == [piece.verb.encode()] == [b"AUTH"]
             self._chronicle.decide(self.witness.command("CAPA" if asks else piece.verb))
         elif piece.kind is Kind.OPAQUE:
-            self._chronicle.note("not-mail", octets=len(piece.raw))
+            self._chronicle.count("not-mail", len(piece.raw))
 
     def closed(self) -> None:
         """The client has gone, or the session is over."""
@@ -148,10 +158,12 @@ class Observer:
         """The client ended the session by itself."""
         self.lookout.left = self.lookout.left or not self.witness.we_closed
 
-    def ended(self, error: str | None) -> None:
-        """The session is over, and what our own side failed with."""
+    def ended(self, error: str | None, *, answered: bool) -> None:
+        """The session is over; what our own side failed with, and whether anything that the
+        client said through TLS was answered.
+        """
         self.closed()
-        self.lookout.end(self._chronicle.verdict, error)
+        self.lookout.end(self._chronicle.verdict, error, answered=answered)
 
     def silent(self, seconds: float) -> None:
         """The client has said nothing for so long."""

@@ -2,6 +2,7 @@
 
 import re
 from collections import deque
+from dataclasses import replace
 from typing import Literal
 
 from mitmail.conduct import PROPER, Capabilities, Conduct
@@ -29,6 +30,12 @@ WITHHELD: dict[MailProtocol, frozenset[str]] = {
     "smtp": frozenset({"AUTH"}),
     "imap": frozenset({"LOGIN", "AUTHENTICATE"}),
     "pop3": frozenset({"USER", "PASS", "APOP", "AUTH"}),
+}
+# What a client may say on its way to STARTTLS, even to a server that it must not reach.
+HARMLESS: dict[MailProtocol, frozenset[str]] = {
+    "smtp": frozenset({"EHLO", "HELO", "LHLO", "NOOP", "RSET", "HELP", "QUIT"}),
+    "imap": frozenset({"CAPABILITY", "NOOP", "LOGOUT"}),
+    "pop3": frozenset({"CAPA", "NOOP", "QUIT"}),
 }
 ASKING = frozenset({"EHLO", "CAPABILITY", "CAPA"})
 REFUSAL: dict[MailProtocol, bytes] = {
@@ -61,6 +68,7 @@ def without_tls(protocol: MailProtocol) -> Conduct:
 SYNCHRONISING = re.compile(rb"\d\}\r?\n\Z")
 # What follows a command without waiting for its reply.
 CONTINUING = frozenset({Kind.LITERAL, Kind.SASL, Kind.BODY, Kind.CONTINUATION, Kind.OPAQUE})
+STREAMED = frozenset({Kind.LITERAL, Kind.BODY, Kind.OPAQUE, Kind.AFTER_STARTTLS})
 QUEUE_LIMIT = 256  # pieces that wait for the server
 
 
@@ -86,23 +94,46 @@ class Offer:
         self._open = False  # a command has begun to go on and its last octets have not
         # A refused command whose end has not come: "unheard" was sent without waiting for us.
         self._withheld: Literal["", "unanswered", "answered", "unheard"] = ""
+        self._begun = ("", b"")  # the verb and tag of the command that either is about
+        self._guarded = False  # nothing of the client's may reach the server
+        self._unreadable = False  # the server may not know the tag of what it was sent last
         self._awaited = 0  # replies of the server that are still due
         self._asked = False  # the client has sent STARTTLS
         self._greeting: bytes | None = b""  # as far as it has come, while it is awaited
+
+    @property
+    def holds(self) -> bool:
+        """Whether a command waits for the reply to another one."""
+        return bool(self._queue)
+
+    def guard(self) -> None:
+        """Let nothing through any more but what leads to STARTTLS."""
+        self._guarded = True
 
     def client(self, pieces: list[Piece]) -> list[Step]:
         """Handle what the client said."""
         for piece in pieces:
             self._asked = self._asked or (piece.kind is Kind.COMMAND and piece.verb in STARTTLS)
-            self._queue.append(piece)
+            self._enqueue(piece)
         steps = self._go_on()
         waiting = sum(len(piece.raw) for piece in self._queue)
         if len(self._queue) > QUEUE_LIMIT or waiting > LIMIT:
             return [*steps, Flood()]
         return steps
 
+    def _enqueue(self, piece: Piece) -> None:
+        # What has no lines comes in pieces of any number: the network cut them.
+        last = self._queue[-1] if self._queue and piece.kind in STREAMED else None
+        if last is not None and (last.kind, last.tag) == (piece.kind, piece.tag):
+            self._queue[-1] = replace(last, raw=last.raw + piece.raw)
+        else:
+            self._queue.append(piece)
+
     def server(self, pieces: list[Piece]) -> list[Step]:
         """Handle what the server said."""
+        return [*self._hear(pieces), *self._go_on()]
+
+    def _hear(self, pieces: list[Piece]) -> list[Step]:
         steps: list[Step] = []
         for piece, octets in self._announcements.read(pieces):
             if self._greeting is not None and self._conduct.greeting is not None:
@@ -112,10 +143,11 @@ class Offer:
                 self._odd = False
                 steps.append(Attacked("capabilities"))
             steps.append(Pass("client", octets))
-            if piece.kind is Kind.REPLY:
-                self._awaited = max(0, self._awaited - 1)
+            # RFC 9051 section 7.1.3: BAD without a tag answers what has no tag to be read.
+            if piece.kind is Kind.REPLY or (self._unreadable and piece.status == "BAD"):
+                self._awaited, self._unreadable = max(0, self._awaited - 1), False
                 steps += self._early(piece.tag)
-        return [*steps, *self._go_on()]
+        return steps
 
     def _announce(self, reply: bytes) -> bytes:
         shown = self._oddly(reply)
@@ -148,15 +180,17 @@ class Offer:
         return steps
 
     def _may_go_on(self, piece: Piece) -> bool:
-        continues = self._open or self._withheld or piece.kind in CONTINUING
+        begun = (piece.verb, piece.tag) == self._begun and (self._open or self._withheld)
+        continues = begun or piece.kind in CONTINUING
         return self._dialogue.greeted and (bool(continues) or not self._awaited)
 
     def _handle(self, piece: Piece) -> list[Step]:
         if piece.kind is Kind.AFTER_STARTTLS:
             return [Dropped("client", piece.raw)]
         # A client that waited for the refusal of its literal begins a new command now.
-        if self._withheld == "answered" and piece.kind is not Kind.LITERAL:
-            self._withheld = ""
+        waited = self._withheld == "answered" and piece.kind is not Kind.LITERAL
+        if waited or (piece.verb, piece.tag) != self._begun:
+            self._withheld, self._open = "", False
         if self._withheld:
             return self._skip(piece)
         if self._open:
@@ -168,12 +202,21 @@ class Offer:
             return [Attacked("denied"), *self._answer(piece, denial)]
         if piece.verb in WITHHELD[self._protocol] and not self._conduct.login:
             return self._withhold(piece)
+        if self._guarded and not self._is_harmless(piece):
+            lines = piece.kind in {Kind.COMMAND, Kind.PART}
+            noted = [Noted("not-relayed", piece.verb)] if lines else []
+            return [*noted, *self._withhold(piece)]
         return [*self._credentials(piece), *self._pass(piece)]
+
+    def _is_harmless(self, piece: Piece) -> bool:
+        return piece.kind is Kind.COMMAND and piece.verb in HARMLESS[self._protocol]
 
     def _pass(self, piece: Piece) -> list[Step]:
         if piece.kind in {Kind.COMMAND, Kind.PART} and not self._open:
             self._awaited += 1
+            self._unreadable = self._protocol == "imap" and not piece.verb
         self._open = piece.kind in {Kind.PART, Kind.LITERAL}
+        self._begun = (piece.verb, piece.tag)
         return [Pass("server", piece.raw)]
 
     def _credentials(self, piece: Piece) -> list[Step]:
@@ -193,9 +236,9 @@ class Offer:
         return [*steps, GoOn() if conduct.then == "clear" else BreakOff(conduct.then)]
 
     def _withhold(self, piece: Piece) -> list[Step]:
-        if piece.kind is Kind.SASL:  # pipelined behind a command that has been refused
+        if piece.kind not in {Kind.COMMAND, Kind.PART}:  # behind a command that was refused
             return []
-        self._withheld = "unanswered"
+        self._withheld, self._begun = "unanswered", (piece.verb, piece.tag)
         # PASS would have followed USER, had it not been refused.
         gives = piece.verb == "USER" or gives_credentials(piece)
         noted = [Noted("credentials-in-clear", piece.verb)] if gives else []
@@ -216,4 +259,5 @@ class Offer:
     def _answer(self, piece: Piece, answer: bytes, *, agreed: bool = False) -> list[Step]:
         told = GO_AHEAD if agreed else UNKNOWN
         self._dialogue.server(fill(told[self._protocol], tag=piece.tag))
-        return [Pass("client", fill(answer, tag=piece.tag)), *self._early(piece.tag)]
+        tag = piece.tag or (b"*" if self._protocol == "imap" else b"")
+        return [Pass("client", fill(answer, tag=tag)), *self._early(piece.tag)]

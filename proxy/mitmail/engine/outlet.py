@@ -1,7 +1,5 @@
 """What goes out to each side: through TLS where there is TLS, and held back where it must be."""
 
-from collections import deque
-
 from mitmail.engine.action import Action, HalfClose, Send, SetTimer, Who
 from mitmail.engine.leg import Leg
 
@@ -9,6 +7,7 @@ from mitmail.engine.leg import Leg
 # without a pause 73 to 157 arrived by themselves, with 1 ms all.
 PAUSE = 0.002
 HOLD_LIMIT = 262_144  # octets; what a server sends at once before it has heard a word is less
+WAIT_LIMIT = 65_536  # octets that wait for their pauses; a minute's worth in segments of three
 
 
 class Outlet:
@@ -16,13 +15,14 @@ class Outlet:
 
     While it holds, nothing goes to the client: neither the server's octets nor the session
     tickets that TLS 1.3 writes by itself. With ``segment_size`` the client gets no more octets
-    than that at a time, with a pause behind them; what is left at an end goes out at once.
+    than that at a time, with a pause behind them. Of what waits for that, more than WAIT_LIMIT
+    goes out without a pause, and so does what is left at an end: nothing is lost.
     """
 
     def __init__(self, actions: list[Action]) -> None:
         self.legs: dict[Who, Leg] = {}
         self.segment_size: int | None = None
-        self._segments: deque[bytes] = deque()
+        self._waiting = bytearray()
         self._actions = actions
         self._holding = False
         self._held = b""
@@ -70,23 +70,29 @@ class Outlet:
         if who == "server" or self.segment_size is None:
             self._actions.append(Send(who, octets))
             return
-        size = self.segment_size
-        pausing = bool(self._segments)
-        self._segments += [octets[at : at + size] for at in range(0, len(octets), size)]
+        pausing = bool(self._waiting)
+        self._waiting += octets
+        while len(self._waiting) > WAIT_LIMIT:
+            self._send_segment()
         if not pausing:
             self.next_segment()
 
+    def _send_segment(self) -> None:
+        size = self.segment_size
+        self._actions.append(Send("client", bytes(self._waiting[:size])))
+        del self._waiting[:size]
+
     def next_segment(self) -> None:
         """Send the next segment, after the pause behind the last one."""
-        if self._segments:
-            self._actions.append(Send("client", self._segments.popleft()))
-        if self._segments:
+        if self._waiting:
+            self._send_segment()
+        if self._waiting:
             self._actions.append(SetTimer("segment", PAUSE))
 
     def hurry(self) -> None:
         """Send what is left of the segments without any pause."""
-        while self._segments:
-            self._actions.append(Send("client", self._segments.popleft()))
+        while self._waiting:
+            self._send_segment()
 
     def shutdown(self, who: Who) -> None:
         """Send close_notify, where there is TLS."""

@@ -68,15 +68,25 @@ class Attacked:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """The client said this; what becomes of it follows."""
+
+    piece: Piece
+
+
+@dataclass(frozen=True, slots=True)
 class Flood:
     """The client said more than is kept for a server that does not answer."""
 
 
-type Step = Pass | Upgrade | GoOn | BreakOff | Dropped | Noted | Attacked | Flood
+type Step = Heard | Pass | Upgrade | GoOn | BreakOff | Dropped | Noted | Attacked | Flood
 
 
 class Relay:
     """Relays everything; both sides upgrade when the server gives the go-ahead."""
+
+    holds = False
+    """Whether a command waits for the reply to another one."""
 
     def client(self, pieces: list[Piece]) -> list[Step]:
         """Handle what the client said."""
@@ -109,3 +119,9 @@ def gives_credentials(piece: Piece) -> bool:
     """Whether a command hands over credentials, or begins to."""
     bare = piece.verb == "AUTH" and len(piece.raw.split()) == 1  # POP3: which mechanisms?
     return piece.verb in CREDENTIALS and not bare
+
+
+def only_begins(piece: Piece) -> bool:
+    """Whether a command only names how it will authenticate, without an initial response."""
+    words = {"AUTH": 2, "AUTHENTICATE": 3}.get(piece.verb, 0)
+    return len(piece.raw.split()) <= words

@@ -31,6 +31,7 @@ class SecuredText:
         self.withholding = False
         self.begun = False
         """The client has sent a complete command."""
+        self._replied = False
         self._dialogue = dialogue
         self._conduct = conduct
         self._interpreter = interpreter
@@ -50,11 +51,17 @@ class SecuredText:
     def client(self, octets: bytes) -> list[Piece]:
         """Octets of the client."""
         pieces = self._interpreter.hear("client", octets)
+        self._observer.said()
         for piece in pieces:
             if piece.kind is Kind.COMMAND:
                 self._on_command(piece)
-        self._observer.said(pieces)
+            self._observer.said(piece)
         return pieces
+
+    @property
+    def answered(self) -> bool:
+        """Whether a command of the client has had its whole reply."""
+        return self._replied and not self.withholding
 
     def _on_command(self, piece: Piece) -> None:
         if self.withholding:
@@ -78,14 +85,20 @@ class SecuredText:
         """Octets of the server; what is for the client."""
         if self._announcements is None:
             pieces = self._interpreter.hear("server", octets)
+            self._note_replies(pieces)
             return octets if self._concealer is None else self._concealer.pass_on(octets, pieces)
         pieces = self._dialogue.server(octets)
+        self._note_replies(pieces)
         self._line = (self._line + octets)[sum(len(piece.raw) for piece in pieces) :]
         changed = b""
         for piece, said in self._announcements.read(pieces):
             self._interpreter.show("server", piece.shown if said == piece.raw else said)
             changed += said
         return changed
+
+    def _note_replies(self, pieces: list[Piece]) -> None:
+        replied = any(piece.kind is Kind.REPLY and piece.verb for piece in pieces)
+        self._replied = self._replied or replied
 
     def rest(self) -> bytes:
         """What waits for the end of its line or of its reply: the server says no more."""

@@ -111,8 +111,6 @@ class ServerLeg:
             self._actions.append(Send("server", said))
         if starttls.done:
             self._chronicle.note("upstream-starttls")
-        if starttls.dropped:
-            self._chronicle.dropped("server", starttls.dropped)
         if starttls.refused is not None:
             return [Broken(f"the mail server {starttls.refused}")]
         if not starttls.done:
@@ -121,7 +119,7 @@ class ServerLeg:
         self._agreed = True
         # TLS brings no greeting of its own: the client gets the one that came in clear.
         self._greeting = starttls.greeting
-        return self._begin_tls(b"")
+        return self._begin_tls(starttls.beyond)
 
     def _begin_tls(self, early: bytes) -> list[ServerEvent]:
         assert self._spec.trust is not None

@@ -22,15 +22,14 @@ class StarttlsClient:
     """Feed it the server's octets until it is ``done`` or ``refused``; it tells what to send.
 
     ``refused`` is a clause behind "the mail server". ``greeting`` is what the server greeted
-    with: once TLS is up it will not greet again. ``dropped`` counts octets behind the go-ahead:
-    they were injected, and nobody reads them.
+    with: once TLS is up it will not greet again. ``beyond`` is what came behind the go-ahead.
     """
 
     def __init__(self, protocol: MailProtocol) -> None:
         self.done = False
         self.refused: str | None = None
         self.greeting = b""
-        self.dropped = 0
+        self.beyond = b""
         self._protocol: MailProtocol = protocol
         self._dialogue = dialogue(protocol)
         self._heard = 0
@@ -49,7 +48,7 @@ class StarttlsClient:
 
     def _answer(self, piece: Piece) -> bytes:
         if piece.kind is Kind.AFTER_STARTTLS:
-            self.dropped += len(piece.raw)
+            self.beyond += piece.raw
         elif self.done or self.refused is not None:
             pass
         elif piece.kind is Kind.GREETING:

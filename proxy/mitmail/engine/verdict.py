@@ -93,6 +93,8 @@ class Witness:
     broke_off: str | None = None
     """How our manner ended TLS on purpose, if it did."""
     broke_reason: str = "transport"
+    unfinished: bool = False
+    """After that it has begun a line in clear, and not ended it."""
     clear_commands: list[str] = field(default_factory=list)
     """Mail commands that the client sent in clear after that."""
     attacked: bool = False
@@ -107,6 +109,8 @@ class Witness:
     """Mail commands that the client sent in clear before TLS."""
     leaked: str | None = None
     """The first of them that gave credentials or mail."""
+    overheard: bool = False
+    """The client has spoken clear text behind STARTTLS, where TLS was due."""
     foreign_in_clear: bool = False
     """The client's first line in clear was no mail command."""
 
@@ -180,13 +184,16 @@ class Witness:
             self.asked = self.asked or asks
             self.leaked = self.leaked or (verb if leaks else None)
 
-    def in_clear(self, verb: str, *, credentials: bool) -> Verdict | None:
-        """The client sent a complete mail command in clear after TLS had been broken off."""
+    def in_clear(self, verb: str, what: str = "", *, credentials: bool) -> Verdict | None:
+        """The client sent a complete mail command in clear after TLS had been broken off.
+
+        ``what`` it gave with it goes on behind the verb.
+        """
         if verb in LEAVING:
             return None
         self.spoke = True
         self.clear_commands.append(verb)
-        return self._spoke_in_clear(verb, " with credentials") if credentials else None
+        return self._spoke_in_clear(verb, what) if credentials else None
 
     def _spoke_in_clear(self, verb: str, what: str = "") -> Verdict:
         words = f"the client sent {verb}{what} in clear after {self._break()}"
@@ -218,7 +225,7 @@ class Witness:
         if neutral := [verb for verb in self.commands if verb not in LEAVING]:
             words = f"the client sent {neutral[0]} through TLS, and no more"
             return Verdict("accept", "suspected", words)
-        in_clear = self.presented is None and not self.began_tls
+        in_clear = self.tls_is_due and self.presented is None and not self.began_tls
         if in_clear and (left := self._left_in_clear()) is not None:
             return left
         if (undecided := self._undecided()) is not None:
@@ -236,7 +243,7 @@ class Witness:
             return self._spoke_in_clear(self.clear_commands[0])
         if self.we_closed:
             return Verdict("none", "sure", "our side closed before the client had given up")
-        if self.spoke:
+        if self.spoke or self.unfinished:
             words = f"the client sent neither TLS nor a mail command after {self._break()}"
             return Verdict("none", "sure", words)
         words = f"the server broke TLS off {how}, and the client gave up"
@@ -260,6 +267,8 @@ class Witness:
     def _undecided(self) -> str | None:
         if not self.tls_is_due:
             return "there is no TLS on this endpoint, so nothing to judge"
+        if self.presented is None and self.overheard and not self.began_tls:
+            return "the client spoke clear text behind STARTTLS, where TLS was due"
         if self.presented is None:
             gone = "our side closed" if self.we_closed else "the client left"
             return f"{gone} before the client saw a certificate"
@@ -279,7 +288,8 @@ class Witness:
 
     def silent(self, seconds: float) -> Verdict:
         """Nothing came from the client for so many seconds."""
-        if self.spoke or self.leaked is not None or not self.tls_is_due:
+        vainly = self.leaked is not None or (self.overheard and not self.began_tls)
+        if self.spoke or self.unfinished or vainly or not self.tls_is_due:
             return self.closed()
         phase = "after our certificate" if self.presented is not None else "before any certificate"
         phase = phase if self.broke_off is None else f"after {self._break()}"

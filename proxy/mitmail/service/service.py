@@ -80,7 +80,8 @@ class Service:
         host = plan_routes.place.host
         routes = {x.name: plan_routes.lure(x, self._mailstore) for x in wanted}
         opened = await self._listen(Place(host=host), routes, serve, observe)
-        return {name: f"{host}:{one.port}" for name, one in opened.items()}
+        named = f"[{host}]" if ":" in host else host  # RFC 3986 section 3.2.2
+        return {name: f"{named}:{one.port}" for name, one in opened.items()}
 
     async def close(self, served: Mapping[str, Served]) -> None:
         """Close endpoints that were opened; what runs there goes on to its end."""
