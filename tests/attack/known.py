@@ -40,6 +40,8 @@ def surprises(trials: Sequence[Trial], known: Sequence[Known]) -> Iterator[str]:
                 f"{trial.client} in {trial.case} ({trial.endpoint}) is vulnerable, and "
                 f"known.yaml does not say so: {trial.finding.evidence}: {trial.finding.trace}"
             )
+        if not trial.finding.trace:
+            yield f"{trial.client} in {trial.case} ({trial.endpoint}): no line of its shows why"
     asked = {x.client for x in trials}
     for one in known:
         for pattern in one.cases:

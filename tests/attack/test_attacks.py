@@ -5,6 +5,7 @@ About 10 s on two cores.
 
 import asyncio
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -92,6 +93,12 @@ def test_a_weakness_that_nobody_knew_is_a_surprise() -> None:
 def test_a_weakness_that_is_gone_is_a_surprise() -> None:
     (said,) = surprises([vulnerable("curl", "a-1")], [Known("curl", ("a-*", "b-1"), "x")])
     assert said == "known.yaml says curl is vulnerable in b-1: it is not"
+
+
+def test_a_weakness_without_a_line_that_shows_it_is_a_surprise() -> None:
+    seen = replace(vulnerable("curl", "a-1"), finding=Finding("vulnerable", "sure", "it was"))
+    (said,) = surprises([seen], [Known("curl", ("a-1",), "x")])
+    assert said == "curl in a-1 (imap): no line of its shows why"
 
 
 def test_a_client_that_was_not_asked_is_none() -> None:

@@ -53,19 +53,24 @@ class Service:
             shown = upstream.shown(endpoint) if upstream else endpoint
             return Served(plan, shown, plan_routes.place.host, port, scenario)
 
-        lures = await self._open_lures(plan_routes, wanted, serve, observe)
-        routes = {
-            x.name: plan_routes.door(x, self._mailstore, lure=lures.get(x.name, ""))
-            for x in wanted
-        }
-        if upstream is not None:
-            routes = {x.name: plan_routes.shield_before(x, upstream) for x in wanted}
-        elif plan.shield is not None:
-            doors = await self._proxy.open([Listener(x, LOOPBACK) for x in routes.values()])
-            routes = {x.name: plan_routes.shield(x, doors[routes[x.name].key]) for x in wanted}
-        served = await self._listen(plan_routes.place, routes, serve, observe)
-        for name, where in lures.items():
-            self._keys[served[name].port] += self._keys.pop(int(where.rpartition(":")[2]))
+        behind: dict[str, list[str]] = {x.name: [] for x in wanted}
+        try:
+            lures = await self._open_lures(plan_routes, wanted, serve, observe, behind)
+            routes = {
+                x.name: plan_routes.door(x, self._mailstore, lure=lures.get(x.name, ""))
+                for x in wanted
+            }
+            if upstream is not None:
+                routes = {x.name: plan_routes.shield_before(x, upstream) for x in wanted}
+            elif plan.shield is not None:
+                doors = await self._open_behind(routes, LOOPBACK, behind)
+                routes = {x.name: plan_routes.shield(x, doors[x.name]) for x in wanted}
+            served = await self._listen(plan_routes.place, routes, serve, observe)
+        except MitmailError:
+            await self._proxy.close([x for keys in behind.values() for x in keys])
+            raise
+        for name, keys in behind.items():
+            self._keys[served[name].port] += keys
         return served
 
     async def _open_lures(
@@ -74,14 +79,29 @@ class Service:
         wanted: Sequence[Endpoint],
         serve: Callable[[Endpoint, int], Served],
         observe: Observer,
+        behind: dict[str, list[str]],
     ) -> dict[str, str]:
         if not plan_routes.plan.lures:
             return {}
         host = plan_routes.place.host
-        routes = {x.name: plan_routes.lure(x, self._mailstore) for x in wanted}
-        opened = await self._listen(Place(host=host), routes, serve, observe)
+        served: dict[str, Served] = {}
+        routes = {
+            x.name: _observed(plan_routes.lure(x, self._mailstore), x.name, served, observe)
+            for x in wanted
+        }
+        ports = await self._open_behind(routes, host, behind)
+        served |= {x.name: serve(x, ports[x.name]) for x in wanted}
         named = f"[{host}]" if ":" in host else host  # RFC 3986 section 3.2.2
-        return {name: f"{named}:{one.port}" for name, one in opened.items()}
+        return {name: f"{named}:{port}" for name, port in ports.items()}
+
+    async def _open_behind(
+        self, routes: dict[str, Route], host: str, behind: dict[str, list[str]]
+    ) -> dict[str, int]:
+        """Open listeners that nobody is told of; their ports by endpoint."""
+        ports = await self._proxy.open([Listener(x, host) for x in routes.values()])
+        for name, route in routes.items():
+            behind[name].append(route.key)
+        return {name: ports[route.key] for name, route in routes.items()}
 
     async def close(self, served: Mapping[str, Served]) -> None:
         """Close endpoints that were opened; what runs there goes on to its end."""
