@@ -1,4 +1,4 @@
-"""The clients that are known to be vulnerable, and whether a run says the same."""
+"""The clients that are known to be weak, and whether a run says the same."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from ruamel.yaml import YAML
 
 from mitmail.judge.attack import Trial
 
+WEAK = frozenset({"vulnerable", "aborted, crashed"})
 FILE = Path(__file__).with_name("known.yaml")
 
 
@@ -21,7 +22,7 @@ class Known:
     why: str
 
     def covers(self, trial: Trial) -> bool:
-        """Whether this explains a client's being vulnerable in this case."""
+        """Whether this explains a client's weakness in this case."""
         return trial.client == self.client and any(fnmatchcase(trial.case, x) for x in self.cases)
 
 
@@ -33,19 +34,20 @@ def load() -> list[Known]:
 
 def surprises(trials: Sequence[Trial], known: Sequence[Known]) -> Iterator[str]:
     """What nobody knew, and what is not so any more."""
-    vulnerable = [x for x in trials if x.finding.finding == "vulnerable"]
-    for trial in vulnerable:
+    weak = [x for x in trials if x.word in WEAK]
+    for trial in weak:
+        where, finding = f"{trial.client} in {trial.case} ({trial.endpoint})", trial.finding
         if not any(x.covers(trial) for x in known):
             yield (
-                f"{trial.client} in {trial.case} ({trial.endpoint}) is vulnerable, and "
-                f"known.yaml does not say so: {trial.finding.evidence}: {trial.finding.trace}"
+                f"{where}: {trial.word}, and known.yaml does not say so: "
+                f"{finding.evidence}: {finding.trace}"
             )
-        if not trial.finding.trace:
-            yield f"{trial.client} in {trial.case} ({trial.endpoint}): no line of its shows why"
+        if finding.finding == "vulnerable" and not finding.trace:
+            yield f"{where}: no line of its shows why"
     asked = {x.client for x in trials}
     for one in known:
         for pattern in one.cases:
             if one.client in asked and not any(
-                x.client == one.client and fnmatchcase(x.case, pattern) for x in vulnerable
+                x.client == one.client and fnmatchcase(x.case, pattern) for x in weak
             ):
-                yield f"known.yaml says {one.client} is vulnerable in {pattern}: it is not"
+                yield f"known.yaml says {one.client} is weak in {pattern}: it is not"

@@ -87,12 +87,20 @@ def vulnerable(client: str, case: str) -> Trial:
 
 def test_a_weakness_that_nobody_knew_is_a_surprise() -> None:
     (said,) = surprises([vulnerable("curl", "a-1")], [Known("curl", ("b-*",), "x")][:0])
-    assert "curl in a-1 (imap) is vulnerable" in said
+    assert said.startswith("curl in a-1 (imap): vulnerable, and known.yaml does not say so")
+
+
+def test_a_crash_that_nobody_knew_is_a_surprise() -> None:
+    crashed = Said("error", None, -11, "")
+    seen = Trial("a-1", "imap", "mbsync", Finding("aborted", "sure", "it left"), crashed)
+    (said,) = surprises([seen], [])
+    assert said.startswith("mbsync in a-1 (imap): aborted, crashed, and known.yaml")
+    assert not list(surprises([seen], [Known("mbsync", ("a-1",), "x")]))
 
 
 def test_a_weakness_that_is_gone_is_a_surprise() -> None:
     (said,) = surprises([vulnerable("curl", "a-1")], [Known("curl", ("a-*", "b-1"), "x")])
-    assert said == "known.yaml says curl is vulnerable in b-1: it is not"
+    assert said == "known.yaml says curl is weak in b-1: it is not"
 
 
 def test_a_weakness_without_a_line_that_shows_it_is_a_surprise() -> None:
