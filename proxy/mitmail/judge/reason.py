@@ -66,6 +66,8 @@ OFFLINEIMAP_TEXTS: Table = (
     *((f"certificate verify failed: {pattern}", word) for pattern, word in TEXTS),
     ("certificate verify failed", None),
     ("no matching domain name found in certificate", "name-mismatch"),
+    # It looks for a common name where the subjectAltName names nothing.
+    ("no commonname found in certificate", "name-mismatch"),
     ("couldn't establish tls session", "starttls"),
     ("starttls command error", "starttls"),
     (r"could not connect via ssl .*got: \[ssl:", None),
