@@ -281,4 +281,5 @@ def test_where_tls_begins_behind_starttls_is_not_for_the_network_to_say(
         talk.client.says(STARTTLS[protocol])
         for at in range(0, len(said), grain):
             talk.client.says(said[at : at + grain])
+        talk.client.leaves()
         assert talk.fact("dropped-after-starttls") == {"who": "client", "octets": dropped}

@@ -1,5 +1,6 @@
 """What an attack on the dialogue came to: one finding, and the client's own line that shows it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -60,6 +61,7 @@ def found(talk: Talk) -> tuple[str, str]:
 
 
 VULNERABLE, SUSPECTED = ("vulnerable", "sure"), ("vulnerable", "suspected")
+LEFT, KEPT = ("aborted", "suspected"), ("safe", "suspected")
 SAFE, ABORTED, OPEN = ("safe", "sure"), ("aborted", "sure"), ("inconclusive", "sure")
 
 # -- in clear ------------------------------------------------------------------------------------
@@ -111,7 +113,8 @@ def test_a_joined_session_is_watched_too() -> None:
         ("imap", b"a CAPABILITY\r\nb NOOP\r\nc ID NIL\r\n"),
         ("pop3", b"CAPA\r\nAUTH\r\nNOOP\r\n"),
         ("imap", b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n"),
-        ("smtp", b"HELLO THERE\r\nMAIL FROM:<>\r\n"),
+        ("imap", b"SSH-2.0-x\r\na LOGIN qa x\r\n"),
+        ("smtp", b"\x00\xff\r\nMAIL FROM:<>\r\n"),
     ],
 )
 def test_what_is_neither_credentials_nor_mail_is_no_leak(
@@ -138,9 +141,119 @@ def test_what_begins_as_no_mail_is_no_abort_either() -> None:
     assert talk.verdict == ("none", "sure", None)
 
 
-def test_who_began_tls_in_vain_did_not_leave_at_what_starttls_got() -> None:
+@pytest.mark.parametrize("conduct", [STRIPPED, Conduct(then="clear", login=True)])
+@pytest.mark.parametrize("together", [True, False])
+def test_who_begins_tls_in_vain_and_leaves_is_suspected_to_refuse(
+    conduct: Conduct, together: bool
+) -> None:
+    talk = attacked(conduct)
+    say(talk.client, b"t STARTTLS\r\n" + hello(), 10**6 if together else 13)
+    talk.client.leaves()
+    assert talk.verdict == ("reject", "suspected", "starttls")
+    assert found(talk) == LEFT
+
+
+def test_who_begins_tls_in_vain_and_is_stopped_is_not_judged() -> None:
     talk = attacked(STRIPPED)
     talk.client.says(b"t STARTTLS\r\n" + hello())
+    talk.perform(talk.session.stop())
+    assert talk.verdict == ("none", "sure", None)
+    assert found(talk) == OPEN
+
+
+LOGINS: dict[MailProtocol, bytes] = {
+    "imap": b"a LOGIN qa s3cret\r\n", "pop3": b"PASS s3cret\r\n",
+    "smtp": b"AUTH PLAIN AHFhAHMzY3JldA==\r\n",
+}  # fmt: skip
+LINE_OF_NONE: dict[MailProtocol, bytes] = {
+    "imap": b"A001 XYZZY\r\n", "pop3": b"XYZZY\r\n", "smtp": b"XYZZY\r\n"
+}  # fmt: skip
+
+
+@PROTOCOLS
+@pytest.mark.parametrize("blank", [True, False])
+@pytest.mark.parametrize("conduct", [Conduct(login=True), SUFFIX])
+def test_an_unknown_first_line_hides_no_credentials(
+    protocol: MailProtocol, blank: bool, conduct: Conduct
+) -> None:
+    talk = attacked(conduct, protocol)
+    talk.client.says(b"\r\n" if blank else LINE_OF_NONE[protocol])
+    talk.server.says({"imap": b"A001 BAD\r\n", "pop3": b"-ERR\r\n", "smtp": b"500\r\n"}[protocol])
+    talk.client.says(LOGINS[protocol])
+    assert found(talk) == VULNERABLE
+
+
+def test_what_began_as_no_mail_and_went_on_through_tls_is_not_safe() -> None:
+    talk = attacked(Conduct(login=True))
+    talk.client.says(b"GET / HTTP/1.1\r\n")
+    talk.server.says(b"* BAD\r\n")
+    near = tls(talk)
+    near.says(b"a LOGIN qa x\r\nb SELECT inbox\r\n")
+    near.leaves()
+    talk.server.leaves()
+    assert found(talk) == OPEN
+
+
+def test_who_gave_a_name_in_clear_is_not_safe_through_tls() -> None:
+    talk = attacked(Conduct(greeting=b"+OK x\r\n"), "pop3")
+    talk.client.says(b"USER qa\r\n")
+    near = tls(talk)
+    near.says(b"USER qa\r\nPASS x\r\n")
+    near.leaves()
+    talk.server.leaves()
+    assert found(talk) == OPEN
+
+
+def test_no_session_is_safe_in_which_credentials_in_clear_were_noted() -> None:
+    talk = attacked(Conduct(login=True))
+    near = tls(talk)
+    talk.session._conversation.observer.noted("credentials-in-clear")  # as the dialogue does
+    near.says(b"a LOGIN qa x\r\nb SELECT inbox\r\n")
+    near.leaves()
+    talk.server.leaves()
+    assert found(talk) == OPEN
+
+
+@GRAIN
+@PROTOCOLS
+@pytest.mark.parametrize(
+    "conduct", [STRIPPED, SUFFIX, Conduct(then="clear"), Conduct(then="stall")]
+)
+@pytest.mark.parametrize("asked", [True, False])
+def test_who_leaves_in_the_middle_of_a_line_proves_nothing(
+    protocol: MailProtocol, conduct: Conduct, asked: bool, grain: int
+) -> None:
+    talk = attacked(conduct, protocol)
+    if asked:
+        talk.client.says(STARTTLS[protocol])
+    say(talk.client, LOGINS[protocol].rstrip(), grain)
+    talk.client.leaves()
+    assert found(talk) == OPEN
+    assert talk.verdict == ("none", "sure", None)
+
+
+@pytest.mark.parametrize("conduct", [Conduct(login=True), Conduct(clear=Capabilities(add=("X",)))])
+def test_who_dies_at_a_proper_go_ahead_refused_no_starttls(conduct: Conduct) -> None:
+    talk = attacked(conduct)
+    talk.client.says(b"a CAPABILITY\r\n")
+    talk.server.says(b"* CAPABILITY IMAP4rev1\r\na OK\r\n")
+    talk.client.says(b"t STARTTLS\r\n")
+    talk.client.leaves()
+    assert talk.verdict == ("none", "sure", None)
+    assert found(talk) == OPEN
+
+
+def test_who_leaves_at_preauth_without_a_word_is_suspected_to_refuse() -> None:
+    """RFC 9051 section 7.1.4 demands that a client that wants STARTTLS does so."""
+    talk = attacked(Conduct(greeting=b"* PREAUTH x\r\n"))
+    talk.client.leaves()
+    assert talk.verdict == ("reject", "suspected", "starttls")
+    assert found(talk) == LEFT
+
+
+def test_who_leaves_before_it_is_greeted_saw_no_attack() -> None:
+    found_conduct = Conduct(greeting=b"* PREAUTH x\r\n")
+    talk = Talk("imap", "starttls", conducting=lambda: found_conduct)
     talk.client.leaves()
     assert talk.verdict == ("none", "sure", None)
 
@@ -215,6 +328,69 @@ def test_text_where_tls_is_due_is_heard_at_a_proper_server_too(
     talk.passes(11)
     assert talk.verdict == ("none", "sure", None)
     assert talk.session.over
+
+
+@PROTOCOLS
+@GRAIN
+def test_what_comes_behind_starttls_is_not_said_to_come_after_the_server_closed(
+    protocol: MailProtocol, grain: int
+) -> None:
+    talk = attacked(Conduct(pipelined="close"), protocol)
+    tag = b"u " if protocol == "imap" else b""
+    say(talk.client, STARTTLS[protocol] + tag + b"NOOP\r\n" + LOGINS[protocol], grain)
+    talk.client.leaves()
+    assert found(talk) == VULNERABLE
+    assert talk.session.finding is not None
+    assert talk.session.finding.evidence.endswith("in clear behind STARTTLS")
+    assert "clear-text-after-failure" not in talk.facts
+    assert talk.session.verdict is not None
+    assert talk.verdict == ("none", "sure", None)
+    assert talk.session.verdict.evidence.endswith("behind STARTTLS")
+
+
+@PROTOCOLS
+@GRAIN
+def test_who_logs_in_in_place_of_tls_did_not_give_up(protocol: MailProtocol, grain: int) -> None:
+    talk = attacked(Conduct(pipelined="close"), protocol)
+    talk.client.says(STARTTLS[protocol])
+    say(talk.client, LOGINS[protocol], grain)
+    talk.client.leaves()
+    assert found(talk) == VULNERABLE
+    assert talk.verdict == ("none", "sure", None)
+
+
+HALF: dict[MailProtocol, bytes] = {"imap": b"u NO", "pop3": b"NO", "smtp": b"EHLO "}
+
+
+@PROTOCOLS
+@GRAIN
+@pytest.mark.parametrize("together", [True, False])
+def test_half_a_line_behind_starttls_swallows_no_clienthello(
+    protocol: MailProtocol, grain: int, together: bool
+) -> None:
+    talk = attacked(Conduct(), protocol)
+    half = STARTTLS[protocol] + HALF[protocol]
+    if together:
+        say(talk.client, half + hello(), grain)
+    else:
+        say(talk.client, half)
+        say(talk.client, hello(), grain)
+    assert talk.fact("dropped-after-starttls")["octets"] == len(HALF[protocol])
+    assert "certificate-presented" in talk.facts
+
+
+@GRAIN
+@pytest.mark.parametrize("conduct", [SUFFIX, STRIPPED, Conduct(then="stall")])
+def test_half_a_line_and_a_clienthello_are_heard_where_nobody_answers(
+    conduct: Conduct, grain: int
+) -> None:
+    talk = attacked(conduct)
+    talk.client.says(b"t STARTTLS\r\n")
+    say(talk.client, b"u LOGIN qa s3cr" + hello(), grain)
+    assert "client-hello" in talk.facts
+    talk.client.leaves()
+    assert found(talk) == OPEN
+    assert talk.verdict == ("none", "sure", None)
 
 
 # -- after TLS was broken off --------------------------------------------------------------------
@@ -305,21 +481,50 @@ def test_a_canary_that_is_tripped_makes_vulnerable_suspected(
 
 
 @pytest.mark.parametrize(
-    ("canary", "said"),
+    ("canary", "said", "finding"),
     [
-        (Canary(word=b"canarybox"), b"a SELECT canary\r\nb SELECT box\r\n"),
-        (Canary(verbs=frozenset({"UID FETCH"})), b"a FETCH 1 FLAGS\r\n"),
-        (Canary(word=b"secret"), b"a LOGIN qa {3+}\r\nsec\r\nb SELECT ret\r\n"),
-        (Canary(), b"a SELECT inbox\r\n"),
+        (Canary(word=b"canarybox"), b"a SELECT canary\r\nb SELECT box\r\n", KEPT),
+        (Canary(verbs=frozenset({"UID FETCH"})), b"a FETCH 1 FLAGS\r\n", SAFE),
+        (Canary(word=b"secret"), b"a LOGIN qa {3+}\r\nsec\r\nb SELECT ret\r\n", KEPT),
+        (Canary(verbs=frozenset({"ID"}), word=b"never"), b"a SELECT inbox\r\n", KEPT),
+        (Canary(lure=True), b"a SELECT inbox\r\n", KEPT),
+        (Canary(), b"a SELECT inbox\r\n", KEPT),
     ],
 )
-def test_what_is_not_the_canary_is_safe(canary: Canary, said: bytes) -> None:
+def test_what_is_not_the_canary_is_safe_and_sure_only_where_it_could_be_seen(
+    canary: Canary, said: bytes, finding: tuple[str, str]
+) -> None:
     talk = attacked(Conduct(behind=b"x\r\n", canary=canary))
     near = tls(talk)
     near.says(said)
     near.leaves()
     talk.server.leaves()
-    assert found(talk) == SAFE
+    assert found(talk) == finding
+    assert talk.session.finding is not None
+    only_said = "said nothing that only came in clear" in talk.session.finding.evidence
+    assert only_said is (finding == KEPT)
+
+
+@pytest.mark.parametrize(
+    ("conduct", "finding"),
+    [
+        (Conduct(login=True), SAFE),
+        (Conduct(offer="removed"), SAFE),
+        (Conduct(login=True, before=b"* OK [ALERT] x\r\n"), KEPT),
+        (Conduct(greeting=b"* OK [ALERT] x\r\n"), KEPT),
+    ],
+)
+def test_who_goes_on_through_tls_where_belief_meant_going_without_it_is_safe(
+    conduct: Conduct, finding: tuple[str, str]
+) -> None:
+    talk = attacked(conduct)
+    talk.client.says(b"a CAPABILITY\r\n")
+    talk.server.says(b"* CAPABILITY IMAP4rev1 STARTTLS\r\na OK\r\n")
+    near = tls(talk)
+    near.says(b"b LOGIN qa x\r\nc SELECT inbox\r\n")
+    near.leaves()
+    talk.server.leaves()
+    assert found(talk) == finding
 
 
 def test_the_canary_is_for_tls_only() -> None:
@@ -390,11 +595,54 @@ def test_what_is_not_withheld_any_more_is_not_ahead() -> None:
     assert talk.session.finding.finding != "safe"
 
 
+@pytest.mark.parametrize("goodbye", [b"QUIT\r\n", b"quit\r\n"])
+def test_a_goodbye_before_the_answer_is_impatience_and_no_belief(goodbye: bytes) -> None:
+    talk = attacked(AHEAD, "smtp")
+    near = tls(talk)
+    near.says(b"EHLO x\r\n")
+    near.says(goodbye)
+    near.leaves()
+    talk.server.leaves()
+    assert found(talk) == OPEN
+
+
 def test_a_command_before_its_answer_is_no_canary_where_none_was_set() -> None:
     talk = attacked(Conduct(behind=b"x\r\n", withhold=2.0), "smtp")
     near = tls(talk)
     near.says(b"EHLO x\r\nRSET\r\n")
     assert talk.session.finding is None
+
+
+EARLY = Conduct(early=b"{next} OK go\r\n", answer=b"{tag} NO\r\n", then="clear", login=True)
+GUESSING = replace(EARLY, greeting=b"{greeting}\r\nA001 OK go\r\nRUBY0001 OK go\r\n")
+
+
+@pytest.mark.parametrize(
+    ("conduct", "said", "finding"),
+    [
+        (EARLY, b"RUBY0001 STARTTLS\r\n", OPEN),
+        (GUESSING, b"RUBY0001 STARTTLS\r\n", LEFT),
+        (GUESSING, b"A001 STARTTLS\r\n", LEFT),
+        (GUESSING, b"Y0001 STARTTLS\r\n", OPEN),
+        (GUESSING, b"1 STARTTLS\r\n", OPEN),
+    ],
+)
+def test_an_answer_that_did_not_come_early_is_not_what_made_the_client_leave(
+    conduct: Conduct, said: bytes, finding: tuple[str, str]
+) -> None:
+    talk = attacked(conduct)
+    talk.client.says(said)
+    talk.client.leaves()
+    assert found(talk) == finding
+
+
+def test_an_answer_that_came_early_is_what_the_client_left_at() -> None:
+    talk = attacked(EARLY)
+    talk.client.says(b"A1 CAPABILITY\r\n")
+    talk.server.says(b"* CAPABILITY IMAP4rev1\r\nA1 OK\r\n")
+    talk.client.says(b"A2 STARTTLS\r\n")
+    talk.client.leaves()
+    assert found(talk) == LEFT
 
 
 # -- safe, aborted, inconclusive -----------------------------------------------------------------
@@ -403,8 +651,8 @@ def test_a_command_before_its_answer_is_no_canary_where_none_was_set() -> None:
 @pytest.mark.parametrize(
     ("chance", "said", "finding"),
     [
-        (set(), b"a NOOP\r\nb LOGIN qa x\r\n", SAFE),
-        ({"SELECT"}, b"a LOGIN qa x\r\nb SELECT inbox\r\n", SAFE),
+        (set(), b"a NOOP\r\nb LOGIN qa x\r\n", KEPT),
+        ({"SELECT"}, b"a LOGIN qa x\r\nb SELECT inbox\r\n", KEPT),
         ({"SELECT"}, b"a LOGIN qa x\r\n", OPEN),
         ({"CAPABILITY"}, b"a CAPABILITY\r\nb LOGOUT\r\n", ABORTED),
         (set(), b"a CAPABILITY\r\nb LOGOUT\r\n", OPEN),
@@ -432,7 +680,7 @@ def test_only_who_had_its_chance_is_safe(
         (b"", ("aborted", "suspected")),
         (b"a CAPABILITY\r\n", ("aborted", "suspected")),
         (b"a LOGOUT\r\n", ("aborted", "suspected")),
-        (b"t STARTTLS\r\n", ABORTED),
+        (b"t STARTTLS\r\n", LEFT),
         (b"t STARTTLS\r\nu LOGOUT\r\n", ABORTED),
     ],
 )
@@ -463,7 +711,28 @@ def test_who_leaves_after_starttls_came_to_nothing_aborted(then: Any) -> None:
     assert talk.verdict == ("reject", "sure", "starttls")
 
 
-@pytest.mark.parametrize("code", [10, 20, 22, 40, 50, 70, 80])
+@pytest.mark.parametrize("code", [40, 47, 50, 71, 80])
+def test_an_alert_that_may_refuse_the_certificate_only_suggests_an_abort(code: int) -> None:
+    talk = attacked(SUFFIX)
+    talk.client.says(b"t STARTTLS\r\n")
+    talk.client.says(hello())
+    talk.client.says(alert(code))
+    assert found(talk) == LEFT
+    assert talk.verdict == ("reject", "sure", None)
+
+
+@GRAIN
+def test_an_alert_behind_what_only_follows_a_serverhello_is_not_about_what_was_injected(
+    grain: int,
+) -> None:
+    talk = attacked(SUFFIX)
+    talk.client.says(b"t STARTTLS\r\n")
+    say(talk.client, hello() + b"\x14\x03\x03\x00\x01\x01" + alert(70), grain)
+    assert talk.verdict == ("reject", "sure", None)
+    assert found(talk) == OPEN
+
+
+@pytest.mark.parametrize("code", [10, 20, 22, 70])
 def test_an_alert_at_what_was_injected_is_an_abort(code: int) -> None:
     talk = attacked(SUFFIX)
     talk.client.says(b"t STARTTLS\r\n")
@@ -645,7 +914,7 @@ def test_a_finding_is_kept_a_place_among_the_facts() -> None:
     near.says(b"a LOGIN qa x\r\n")
     near.leaves()
     talk.server.leaves()
-    assert found(talk) == SAFE
+    assert found(talk) == KEPT
     assert len(talk.facts) == 200
 
 

@@ -1,10 +1,15 @@
 """The verdict rules, each against what a client really sends."""
 
+from collections.abc import Callable
+from contextlib import suppress
+
 import pytest
+from OpenSSL import SSL, crypto
 
 from mitmail.conduct import Conduct
 from mitmail.engine.spec import MailProtocol
 from mitmail.engine.verdict import Witness
+from mitmail.pki.certificate import pem
 from mitmail.pki.identity import Identity
 from mitmail.pki.name import distinguished_name
 from talk import (
@@ -403,7 +408,7 @@ def test_clear_text_in_tlss_place_is_no_matter_of_versions(
         assert found is not None
         assert (found.verdict, found.certainty, found.reason) == REFUSED
         return
-    assert talk.verdict == REFUSED
+    assert talk.verdict == (REJECT if code in {40, 47, 50, 71, 80} else REFUSED)
     assert talk.session.verdict is not None
     assert talk.session.verdict.alert == code
 
@@ -435,6 +440,70 @@ def test_once_tls_is_up_an_alert_proves_nothing_about_what_was_injected(version:
     assert talk.verdict == REJECT
 
 
+class OpenSslSide:
+    """A client of pyOpenSSL, whose verification the application does, and which renegotiates."""
+
+    def __init__(self, talk: Talk, version: str, *, content: bool) -> None:
+        context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+        number = {"TLSv1_2": SSL.TLS1_2_VERSION, "TLSv1_3": SSL.TLS1_3_VERSION}[version]
+        context.set_min_proto_version(number)
+        context.set_max_proto_version(number)
+        trusted = crypto.load_certificate(crypto.FILETYPE_PEM, pem(root().certificate))
+        store = context.get_cert_store()
+        assert store is not None
+        store.add_cert(trusted)
+        context.set_verify(SSL.VERIFY_PEER, lambda *_: content)
+        self.side, self.tls = talk.client, SSL.Connection(context, None)
+        self.tls.set_connect_state()
+        self.error = ""
+        self.runs(self.tls.do_handshake)
+
+    def runs(self, step: Callable[[], object]) -> None:
+        """Let it talk until it waits for nothing, or has failed."""
+        for _ in range(9):
+            try:
+                step()
+            except SSL.WantReadError:
+                pass
+            except SSL.Error as error:
+                self.error = self.error or str(error)
+            with suppress(SSL.WantReadError):
+                while octets := self.tls.bio_read(65536):
+                    self.side.says(octets)
+            if heard := self.side.hears():
+                self.tls.bio_write(heard)
+
+
+@TLS
+def test_an_application_that_refuses_the_certificate_does_not_refuse_starttls(
+    version: str,
+) -> None:
+    talk = attacked(INJECTING[1], b"t STARTTLS\r\n")
+    talk.client.hears()
+    client = OpenSslSide(talk, version, content=False)
+    assert "certificate verify failed" in client.error
+    assert talk.fact("alert-received")["code"] == 80
+    talk.client.leaves()
+    assert talk.verdict == REJECT
+    told = talk.session.finding
+    assert told is not None
+    assert (told.finding, told.certainty) == ("aborted", "suspected")
+
+
+def test_who_is_refused_another_handshake_refuses_no_certificate() -> None:
+    talk = Talk("imap")
+    client = OpenSslSide(talk, "TLSv1_2", content=True)
+    assert client.error == ""
+    assert client.tls.renegotiate()
+    client.runs(client.tls.do_handshake)
+    talk.passes(0.2)
+    client.runs(client.tls.do_handshake)
+    assert talk.fact("alert-sent")["code"] == 100
+    assert talk.fact("alert-received")["code"] == 40
+    talk.client.leaves()
+    assert talk.verdict == NONE
+
+
 def test_an_alert_in_clear_where_tls_never_came_is_a_reject_of_starttls() -> None:
     talk = attacked(Conduct(then="clear"), b"t STARTTLS\r\n" + hello())
     for octet in alert(70):
@@ -442,6 +511,7 @@ def test_an_alert_in_clear_where_tls_never_came_is_a_reject_of_starttls() -> Non
     assert talk.verdict == REFUSED
 
 
+LEFT = ("reject", "suspected", "starttls")
 STRIPPED = Conduct(offer="removed", answer=b"{tag} NO\r\n", then="clear")
 SILENT = Conduct(then="stall")
 
@@ -451,16 +521,18 @@ SILENT = Conduct(then="stall")
     [
         (STRIPPED, b"", NONE),
         (STRIPPED, b"a CAP", NONE),
-        (STRIPPED, b"a CAPABILITY\r\n", ("reject", "suspected", "starttls")),
-        (STRIPPED, b"a LOGOUT\r\n", ("reject", "suspected", "starttls")),
-        (STRIPPED, b"t STARTTLS\r\n", REFUSED),
+        (STRIPPED, b"a CAPABILITY\r\n", LEFT),
+        (STRIPPED, b"a LOGOUT\r\n", LEFT),
+        (STRIPPED, b"t STARTTLS\r\n", LEFT),
+        (STRIPPED, b"t STARTTLS\r\nu LOGOUT\r\n", REFUSED),
         (STRIPPED, b"GET / HTTP/1.0\r\n\r\n", NONE),
         (STRIPPED, b"t STARTTLS\r\nu LOGIN qa x\r\n", NONE),
         (STRIPPED, b"t SELECT inbox\r\n", NONE),
         (SILENT, b"t STARTTLS\r\n", REFUSED),
         (SILENT, b"t STARTTLS\r\n" + hello(), REFUSED),
         (SILENT, b"a CAPABILITY\r\n", NONE),  # the attack would have come later
-        (INJECTING[1], b"t STARTTLS\r\n", REFUSED),
+        (INJECTING[1], b"t STARTTLS\r\n", LEFT),
+        (INJECTING[1], b"t STARTTLS\r\nu LOGOUT\r\n", REFUSED),
         (INJECTING[1], b"t STARTTLS\r\n" + hello(), REJECT),
         (Conduct(), b"t STARTTLS\r\n", NONE),
         (Conduct(), b"a CAPABILITY\r\n", NONE),

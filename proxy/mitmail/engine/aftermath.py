@@ -94,6 +94,6 @@ class Aftermath:
         text = self.ear.hear(octets)
         pieces = self._interpreter.hear("client", text)
         self._unfinished += len(text) - sum(len(piece.raw) for piece in pieces)
-        self._observer.witness.unfinished = self._unfinished > 0
+        self._observer.in_line("aftermath", self._unfinished)
         self._observer.in_clear(pieces)
         return self._observer.alerted

@@ -77,6 +77,8 @@ class ClearText:
         """What takes TLS out of the client's words: it may believe that TLS has begun."""
         self._opaque = False  # the client has said what is none of the protocol
         self._unheard = b""  # of what the client sent
+        self._begun = 0  # octets of a line of the client's
+        self._begun_aside = 0
         self._beyond = b""  # what the server sent behind its go-ahead
 
     def guard(self) -> None:
@@ -116,6 +118,9 @@ class ClearText:
 
     def _read(self, text: bytes) -> Outcome:
         pieces = self._interpreter.hear("client", text)
+        self._begun += len(text) - sum(len(piece.raw) for piece in pieces)
+        if self._watched:
+            self._observer.in_line("clear", self._begun)
         tls = self._begins_tls(pieces)
         if tls is not None:
             pieces = pieces[:tls]
@@ -185,11 +190,22 @@ class ClearText:
         self._hear_aside(line)
         if end == 0:
             return "goes on"
-        self.end, self._unheard = "close", text[end:] + tls + self._unheard
+        # It may have been sent before we closed: how the network cut it says nothing.
+        self._observer.witness.undated = True
+        rest = text[end:] + self._seam.take_held() + tls
+        self.end, self._unheard = "close", rest + self._unheard
         return "broken off"
 
+    def ends(self) -> None:
+        """The session is over: what may have been the beginning of TLS was none."""
+        if (held := self._seam.take_held()) and self._conduct.pipelined != "relay":
+            self._chronicle.dropped("client", len(held))
+
     def _hear_aside(self, text: bytes) -> None:
-        self._observer.overheard(self._aside.client(text))
+        pieces = self._aside.client(text)
+        self._begun_aside += len(text) - sum(len(piece.raw) for piece in pieces)
+        self._observer.in_line("aside", self._begun_aside)
+        self._observer.overheard(pieces)
 
     def _carry_out(self, steps: list[Step]) -> Outcome:
         out: dict[Who, bytes] = {"client": b"", "server": b""}
@@ -203,6 +219,7 @@ class ClearText:
                     out[who] += octets
                 case Noted(fact, verb):
                     self._chronicle.note(fact, verb=verb)
+                    self._observer.noted(fact)
                     self._forget_tls(fact)
                 case Attacked(what, around) if self._watched:
                     self._observer.attacked(what, around=around)
@@ -215,6 +232,7 @@ class ClearText:
                     outcome = "upgrade"
                 case GoOn():
                     goes_on = True
+                    self._observer.witness.goes_on = self._watched
                     self.ear = self.ear or Ear(self._observer)
                 case BreakOff(end):
                     self.end, outcome = end, "broken off"

@@ -60,10 +60,10 @@ class Conversation(Footing):
             self._on_hello(octets)
         elif self.state == "aftermath":
             self._on_aftermath(octets)
-        elif (tls := self._outlet.legs.get("client")) is None:
+        elif "client" not in self._outlet.legs:
             self._keep_early("client", octets)
         else:
-            self._handle_client_leg(tls.receive(octets))
+            self._handle_client_leg(self._receive(octets))
 
     def _on_clear_client(self, octets: bytes) -> None:
         if self.connected and (self._joined or self._server.ready):
@@ -173,7 +173,7 @@ class Conversation(Footing):
             return
         self.state = "handshake"
         self._outlet.legs["client"] = tls
-        self._handle_client_leg(tls.receive(self._early.take("client")))
+        self._handle_client_leg(self._receive(self._early.take("client")))
 
     # -- TLS broken off on purpose ---------------------------------------------------------------
 

@@ -5,6 +5,7 @@ import re
 from mitmail.engine import leg
 from mitmail.engine.leg import Leg
 from mitmail.engine.observer import Observer
+from mitmail.engine.seam import BEGINS_IN_LINE, undecided
 from mitmail.wire.clienthello import ClientHello, Malformed, NotTls, parse
 
 HEADER = 5  # octets of a record before its payload (RFC 8446 section 5.1)
@@ -12,15 +13,16 @@ ALERT, HANDSHAKE = 21, 22
 TYPES = frozenset({20, ALERT, HANDSHAKE, 23})
 MAJOR = 3  # the version's first octet, since SSL 3.0
 FATAL = 2
-# What may be a record behind the end of a line.
-RECORD = re.compile(rb"\n(?=[\x14-\x17](?:\x03|\Z))")
+# What may be a record behind the end of a line, and what is one anywhere.
+RECORD = re.compile(rb"\n(?=[\x14-\x17](?:\x03|\Z))|(?=" + BEGINS_IN_LINE + rb")")
 
 
 class Ear:
     """Takes the TLS records out of what a client sends, and tells the observer of them.
 
-    A record begins where a line could. Where keys were agreed on, ``tls`` reads its alerts; an
-    alert in clear needs none. ``hello`` is the ClientHello, of a client that sent one.
+    A record begins where a line could, or with a whole header of a handshake. Where keys were
+    agreed on, ``tls`` reads its alerts; an alert in clear needs none. ``hello`` is the
+    ClientHello, of a client that sent one.
     """
 
     def __init__(
@@ -40,7 +42,10 @@ class Ear:
         text = b""
         while self._octets:
             if self._in_line or not self._may_be_record():
-                text += self._take_text()
+                taken = self._take_text()
+                text += taken
+                if self._in_line and not taken:
+                    break
             elif (record := self._take_record()) is not None:
                 self._read(record)
             else:
@@ -52,9 +57,9 @@ class Ear:
 
     def _take_text(self) -> bytes:
         found = RECORD.search(self._octets)
-        end = found.end() if found else len(self._octets)
+        end = found.end() if found else len(self._octets) - undecided(self._octets)
         text, self._octets = self._octets[:end], self._octets[end:]
-        self._in_line = not text.endswith(b"\n")
+        self._in_line = found is None and not text.endswith(b"\n")
         return text
 
     def _take_record(self) -> bytes | None:

@@ -7,8 +7,10 @@ from mitmail.engine.backlog import Backlog
 from mitmail.engine.chronicle import Chronicle
 from mitmail.engine.clear_text import ClearText
 from mitmail.engine.interpreter import Interpreter
+from mitmail.engine.leg import LegEvent
 from mitmail.engine.observer import Observer
 from mitmail.engine.outlet import Outlet
+from mitmail.engine.records import Records
 from mitmail.engine.secured_text import SecuredText
 from mitmail.engine.server_leg import ServerLeg
 from mitmail.engine.spec import Identity, SessionSpec, Upstream
@@ -55,6 +57,7 @@ class Footing:
             actions=actions,
         )  # fmt: skip
         self._identity: Identity | None = None
+        self._records = Records()
         self._closed: set[Who] = set()
 
     def next_segment(self) -> None:
@@ -84,6 +87,14 @@ class Footing:
             self._outlet.release()
             if "server" in self._closed:
                 self._end_client()
+
+    def _receive(self, octets: bytes) -> list[LegEvent]:
+        """Feed the client's leg."""
+        witness = self.observer.witness
+        if not witness.handshake_done:
+            self._records.hear(octets)
+            witness.read_on = self._records.read_on
+        return self._outlet.legs["client"].receive(octets)
 
     def _keep_early(self, who: Who, octets: bytes) -> None:
         if not self._early.keep(who, octets):
@@ -115,6 +126,7 @@ class Footing:
             return
         self.over = True
         try:
+            self._clear_text.ends()
             self.observer.ended(self.error, answered=self._secured_text.answered)
             self._outlet.release()
             self._outlet.shutdown("client")

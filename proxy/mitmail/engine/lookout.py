@@ -1,5 +1,7 @@
 """Looks out for what an attack on the dialogue came to: one finding for a session."""
 
+from dataclasses import replace
+
 from mitmail.conduct import Canary, Conduct
 from mitmail.engine.chronicle import Chronicle
 from mitmail.engine.finding import Finding, FindingWord
@@ -14,6 +16,7 @@ from mitmail.engine.verdict import (
     Witness,
 )
 from mitmail.wire import Kind, Piece
+from mitmail.wire.first_words import tongue
 
 # Besides what every client sends before it trusts anything: neither credentials nor mail. USER
 # alone is a name; the password is in PASS.
@@ -24,6 +27,8 @@ HARMLESS: dict[MailProtocol, frozenset[str]] = {
 }
 LINES = frozenset({Kind.COMMAND, Kind.PART})
 NAMING = frozenset({Kind.COMMAND, Kind.PART, Kind.LITERAL})
+# What else begins as these is no mail, though a line of it may look like a command.
+FOREIGN = frozenset({"http", "ssh", "rdp", "binary"})
 FOLLOWED = "the client followed a referral that came in clear"
 SHOWN = 200  # characters of a trace
 
@@ -72,15 +77,27 @@ class Lookout:
         """The client said this in clear."""
         if self._lure and piece.kind in LINES:
             self._trip("sure", FOLLOWED, piece)
-        if self.watching and self._is_mail("clear", piece):
+        is_mail = self._is_mail("clear", piece)
+        if self.watching and is_mail:
             self._judge_clear(piece)
+
+    @property
+    def foreign(self) -> bool:
+        """Whether what the client says in clear began as no mail."""
+        return self._foreign["clear"]
 
     def _is_mail(self, where: str, piece: Piece) -> bool:
         # IMAP takes an HTTP header such as "Connection: close" for a tag and a command.
         if where not in self._began and piece.kind in {*LINES, Kind.OPAQUE}:
             self._began.add(where)
-            self._foreign[where] = not piece.verb
+            unknown = not piece.verb
+            # A server answers an unknown command with an error, and takes the next one.
+            self._foreign[where] = unknown and (where == "tls" or self._begins_foreign(piece))
         return not self._foreign[where] and bool(piece.verb)
+
+    def _begins_foreign(self, piece: Piece) -> bool:
+        line = piece.raw.partition(b"\n")[0]
+        return piece.kind is Kind.OPAQUE or tongue(line, self._protocol) in FOREIGN
 
     def leaks(self, piece: Piece) -> bool:
         """Whether a command gives credentials or mail, or begins to."""
@@ -93,6 +110,7 @@ class Lookout:
         if not self.leaks(piece):
             return
         when = "before TLS" if self._witness.broke_off is None else "after TLS was broken off"
+        when = "behind STARTTLS" if self._witness.undated else when
         if only_begins(piece):
             self._trip("sure", f"the client began to authenticate in clear {when}", piece)
         elif gives_credentials(piece):
@@ -129,7 +147,7 @@ class Lookout:
 
     def ahead(self, piece: Piece) -> None:
         """The client sent this through TLS while the reply to its first command was withheld."""
-        if self._canary.ahead:
+        if self._canary.ahead and piece.verb not in LEAVING:
             words = "the client went on through TLS before its first command was answered there"
             self._line = piece.shown.decode("utf-8", "replace")
             self._trip("suspected", words, piece)
@@ -162,12 +180,19 @@ class Lookout:
             return "inconclusive", "sure", f"could not judge: {error}"
         if witness.broke_off is None and not witness.attacked:
             return "inconclusive", "sure", "nothing of the attack reached the client"
+        if witness.unfinished:
+            return "inconclusive", "sure", "the client ended in the middle of a line in clear"
+        if self._named_user or witness.gave or self._foreign["clear"]:
+            return "inconclusive", "sure", "what the client said in clear is no proof"
+        if self._conduct.early and not witness.answered_early and witness.broke_off is None:
+            words = "the answer that was to come before the client asked never came"
+            return "inconclusive", "sure", words
         if witness.broke_off is None and self._is_safe():
-            return "safe", "sure", "the client went on through TLS, and believed TLS alone"
+            return self._judge_safe()
         if not self.left:
             return "inconclusive", "sure", "the client did not end the session by itself"
-        if self._named_user or any(self._foreign.values()):
-            return "inconclusive", "sure", "what the client said in clear is no proof"
+        if self._foreign["tls"]:
+            return "inconclusive", "sure", "what the client said through TLS is no proof"
         if witness.broke_off is not None:
             words = f"the server broke TLS off {witness.broke_off}, and the client left"
             return "aborted", "sure", words
@@ -177,6 +202,21 @@ class Lookout:
         mail = self._used - NEUTRAL[self._protocol] - LEAVING
         return bool(mail) and self._had_its_chance()
 
+    def _judge_safe(self) -> tuple[FindingWord, Certainty, str]:
+        if self._is_decisive():
+            return "safe", "sure", "the client went on through TLS, and believed TLS alone"
+        words = "the client went on through TLS, and said nothing that only came in clear"
+        return "safe", "suspected", words
+
+    def _is_decisive(self) -> bool:
+        # What a client keeps in its memory, or shows on its screen, it need not say.
+        if self._canary.word or self._canary.lure:
+            return False
+        if self._canary.verbs or self._canary.ahead:
+            return True
+        # Who believes that there is no TLS, or that none is needed, goes on without it.
+        return not replace(self._conduct, offer="shown", denied=None, login=False).is_attack
+
     def _had_its_chance(self) -> bool:
         chance = self._canary.chance
         if self._canary.ahead and not self.waited:
@@ -185,7 +225,6 @@ class Lookout:
 
     def _judge_end(self, verdict: Verdict | None) -> tuple[FindingWord, Certainty, str]:
         witness = self._witness
-        alert = None if verdict is None else verdict.alert
         if witness.handshake_done:
             if self._canary.chance and self._had_its_chance():
                 return "aborted", "sure", "the client left, and used nothing that came in clear"
@@ -196,14 +235,19 @@ class Lookout:
                 return "aborted", "suspected", words
             return "inconclusive", "sure", "the client left before it could be caught"
         if witness.presented is not None:
-            return self._judge_handshake(alert)
-        certainty: Certainty = "sure" if witness.asked else "suspected"
+            return self._judge_handshake(verdict)
+        if witness.asked and not witness.answered_oddly:
+            words = "STARTTLS had been answered properly, or not yet, when the client left"
+            return "inconclusive", "sure", words
+        # A goodbye is the client's own; a FIN alone may be the end of a script, or of a process.
+        certainty: Certainty = "sure" if witness.asked and witness.goodbye else "suspected"
         return "aborted", certainty, "the client left without credentials or mail in clear"
 
-    def _judge_handshake(self, alert: int | None) -> tuple[FindingWord, Certainty, str]:
-        if not self._witness.tampered or alert in CERTIFICATE_ALERTS:
+    def _judge_handshake(self, verdict: Verdict | None) -> tuple[FindingWord, Certainty, str]:
+        witness, alert = self._witness, None if verdict is None else verdict.alert
+        if not witness.tampered or witness.read_on or alert in CERTIFICATE_ALERTS:
             return "inconclusive", "sure", "the client may have refused the certificate"
-        if alert is not None:
+        if verdict is not None and alert is not None and verdict.reason == "starttls":
             return "aborted", "sure", "the client ended TLS with an alert"
         words = "the client left after our certificate; if it accepts the healthy server, the"
         return "aborted", "suspected", f"{words} attack made it leave"

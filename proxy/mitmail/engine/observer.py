@@ -10,7 +10,7 @@ from mitmail.engine.leg import NO_CLIENT_CERTIFICATE, Leg
 from mitmail.engine.lookout import Lookout
 from mitmail.engine.prelude import STARTTLS, gives_credentials, only_begins
 from mitmail.engine.spec import Identity, MailProtocol
-from mitmail.engine.verdict import Verdict, Witness
+from mitmail.engine.verdict import NO_RENEGOTIATION, Verdict, Witness
 from mitmail.wire import Kind, Piece
 from mitmail.wire.clienthello import ClientHello
 from mitmail.wire.dialogue import is_http
@@ -76,6 +76,8 @@ class Observer:
             self.alerted = self.alerted or fatal
             self.lookout.left = self.lookout.left or fatal
             self._chronicle.decide(self.witness.alert(code, fatal=fatal))
+        elif code == NO_RENEGOTIATION:
+            self.witness.refused_again = True
 
     def failed(self, error: str) -> None:
         """TLS with the client is broken; not by us, if the client sent a fatal alert."""
@@ -91,6 +93,9 @@ class Observer:
         """This of an attack reached the client; ``around`` STARTTLS it may be taken for TLS."""
         self.witness.attacked = True
         self.witness.tampered = self.witness.tampered or around
+        self.witness.greeted_oddly = self.witness.greeted_oddly or what == "greeting"
+        self.witness.answered_early = self.witness.answered_early or what == "early"
+        self.witness.answered_oddly = self.witness.answered_oddly or what == "starttls"
         if what not in self._attacks:
             self._attacks.add(what)
             self._chronicle.note("attack", what=what)
@@ -113,7 +118,16 @@ class Observer:
                     piece.verb,
                     asks=piece.verb in STARTTLS,
                     leaks=self.lookout.leaks(piece),
+                    foreign=self.lookout.foreign,
                 )
+
+    def noted(self, fact: str) -> None:
+        """A fact about the dialogue in clear."""
+        self.witness.gave = self.witness.gave or fact == "credentials-in-clear"
+
+    def in_line(self, where: str, octets: int) -> None:
+        """So many octets of a line of the client's have come in clear, and not its end."""
+        (self.witness.in_line.add if octets else self.witness.in_line.discard)(where)
 
     def overheard(self, pieces: Sequence[Piece]) -> None:
         """The client said this in clear behind STARTTLS, where it is not even read."""
@@ -127,7 +141,8 @@ class Observer:
             witness.spoke = True
             return
         credentials = gives_credentials(piece)
-        self._chronicle.note("clear-text-after-failure", verb=piece.verb, credentials=credentials)
+        fact = "clear-text-behind-starttls" if witness.undated else "clear-text-after-failure"
+        self._chronicle.note(fact, verb=piece.verb, credentials=credentials)
         what = " with credentials" if credentials and not only_begins(piece) else ""
         self._chronicle.decide(witness.in_clear(piece.verb, what, credentials=credentials))
 

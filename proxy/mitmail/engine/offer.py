@@ -228,12 +228,19 @@ class Offer:
         answer = proper if conduct.answer is None else conduct.answer
         text = conduct.before + answer + conduct.behind
         steps: list[Step] = [Noted("starttls-command", piece.verb)]
+        if self._greeted_early(piece.tag):
+            steps.append(Attacked("early", around=True))
         if text != proper or conduct.then != "tls":
             steps.append(Attacked("starttls", around=True))
         steps += self._answer(piece, text, agreed=conduct.then == "tls")
         if conduct.then == "tls":
             return [*steps, Upgrade()]
         return [*steps, GoOn() if conduct.then == "clear" else BreakOff(conduct.then)]
+
+    def _greeted_early(self, tag: bytes) -> bool:
+        # A greeting that guesses the first tag has answered a client whose first command this is.
+        guessed = b"\n" + tag + b" " in (self._conduct.greeting or b"")
+        return bool(self._conduct.early and tag) and guessed
 
     def _withhold(self, piece: Piece) -> list[Step]:
         if piece.kind not in {Kind.COMMAND, Kind.PART}:  # behind a command that was refused

@@ -32,7 +32,11 @@ NO_VERDICT = frozenset({0, 90})
 VERSION_ALERTS = frozenset({40, 70, 71, 86})
 ONLY_VERSION_ALERTS = frozenset({70, 86})
 CERTIFICATE_ALERTS = frozenset({42, 43, 44, 45, 46, 48, 49})
+# An alert that refuses a certificate comes in clear in TLS 1.2, and of OpenSSL in TLS 1.3, too
+# (measured: it takes up its own keys later); 40, 47, 50, 71 and 80 do so, and none of these.
+NO_CERTIFICATE_ALERTS = frozenset({10, 20, 21, 22, 70, 86})
 DECODE_ERROR = 50
+NO_RENEGOTIATION = 100
 EXPIRED, UNKNOWN_CA, REVOKED = 45, 48, 44
 
 # Commands that every client sends before it trusts anything: alone they only suggest an accept.
@@ -93,16 +97,32 @@ class Witness:
     broke_off: str | None = None
     """How our manner ended TLS on purpose, if it did."""
     broke_reason: str = "transport"
-    unfinished: bool = False
-    """After that it has begun a line in clear, and not ended it."""
+    in_line: set[str] = field(default_factory=set)
+    """Where in clear the client has begun a line, and not ended it."""
     clear_commands: list[str] = field(default_factory=list)
     """Mail commands that the client sent in clear after that."""
+    undated: bool = False
+    """They may have been on their way before that: only their place is known, behind STARTTLS."""
     attacked: bool = False
     """Something reached the client in clear that a proper server does not say."""
     tampered: bool = False
     """It was about STARTTLS itself, and a client's TLS may have stumbled over it."""
+    greeted_oddly: bool = False
+    """The server's greeting was replaced."""
+    answered_oddly: bool = False
+    """STARTTLS was answered with what a proper server does not say."""
+    answered_early: bool = False
+    """What is to reach the client before it asks for STARTTLS has done so."""
+    goes_on: bool = False
+    """STARTTLS was answered, and the dialogue goes on in clear."""
+    read_on: bool = False
+    """The client has read our ServerHello: it did not stumble over what came before that."""
+    refused_again: bool = False
+    """The client asked for another handshake in the same TLS, and was refused it."""
     asked: bool = False
     """The client has sent STARTTLS."""
+    gave: bool = False
+    """It has sent a name or credentials in clear."""
     began_tls: bool = False
     """The client has sent a ClientHello."""
     said_in_clear: set[str] = field(default_factory=set)
@@ -112,7 +132,17 @@ class Witness:
     overheard: bool = False
     """The client has spoken clear text behind STARTTLS, where TLS was due."""
     foreign_in_clear: bool = False
-    """The client's first line in clear was no mail command."""
+    """What the client said in clear began as no mail."""
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the client is in the middle of a line in clear."""
+        return bool(self.in_line)
+
+    @property
+    def goodbye(self) -> bool:
+        """Whether the client has said goodbye in clear."""
+        return bool(LEAVING & self.said_in_clear)
 
     def present(self, faults: frozenset[str]) -> None:
         """Our Certificate message went out; what anyone can see to be wrong with it."""
@@ -126,7 +156,9 @@ class Witness:
             return self._refused_broken(code)
         if code == DECODE_ERROR and self.we_closed:
             return None
-        if self.tampered and not self.handshake_done and code not in CERTIFICATE_ALERTS:
+        if self.handshake_done and self.refused_again and code not in CERTIFICATE_ALERTS:
+            return None  # OpenSSL says 40 to that (measured)
+        if self._stumbled(code):
             # To OpenSSL clear text in TLS's place is a wrong version number, and to others a
             # record that is too long, or out of order: it says nothing about versions.
             words = f"the client sent the alert {alert_name(code)} after an odd STARTTLS"
@@ -139,6 +171,11 @@ class Witness:
             return self._refused_version(code)
         words = f"the client sent the alert {alert_name(code)} after our certificate"
         return Verdict("reject", "sure", words, self._suggested(code, self.presented), code)
+
+    def _stumbled(self, code: int) -> bool:
+        if not self.tampered or self.handshake_done or self.read_on or code in CERTIFICATE_ALERTS:
+            return False
+        return self.presented is None or code in NO_CERTIFICATE_ALERTS
 
     def _refused_broken(self, code: int) -> Verdict | None:
         if self.clear_commands:
@@ -176,9 +213,12 @@ class Witness:
         words = "the server insisted on a client certificate, the client sent none"
         return Verdict("reject", "sure", words, "client-certificate")
 
-    def before_tls(self, verb: str, *, asks: bool, leaks: bool) -> None:
-        """The client sent a mail command in clear where it may; an unknown one has no verb."""
-        self.foreign_in_clear = self.foreign_in_clear or not (verb or self.said_in_clear)
+    def before_tls(self, verb: str, *, asks: bool, leaks: bool, foreign: bool) -> None:
+        """The client sent a mail command in clear where it may; an unknown one has no verb.
+
+        ``foreign``: what it says began as no mail.
+        """
+        self.foreign_in_clear = self.foreign_in_clear or foreign
         if verb and not self.foreign_in_clear:
             self.said_in_clear.add(verb)
             self.asked = self.asked or asks
@@ -196,8 +236,8 @@ class Witness:
         return self._spoke_in_clear(verb, what) if credentials else None
 
     def _spoke_in_clear(self, verb: str, what: str = "") -> Verdict:
-        words = f"the client sent {verb}{what} in clear after {self._break()}"
-        return Verdict("none", "sure", words)
+        where = "behind STARTTLS" if self.undated else f"after {self._break()}"
+        return Verdict("none", "sure", f"the client sent {verb}{what} in clear {where}")
 
     def command(self, verb: str) -> Verdict | None:
         """The client sent a complete command through TLS; an unknown one has no verb.
@@ -225,7 +265,8 @@ class Witness:
         if neutral := [verb for verb in self.commands if verb not in LEAVING]:
             words = f"the client sent {neutral[0]} through TLS, and no more"
             return Verdict("accept", "suspected", words)
-        in_clear = self.tls_is_due and self.presented is None and not self.began_tls
+        unanswered = not self.began_tls or self.goes_on
+        in_clear = self.tls_is_due and self.presented is None and unanswered
         if in_clear and (left := self._left_in_clear()) is not None:
             return left
         if (undecided := self._undecided()) is not None:
@@ -241,6 +282,8 @@ class Witness:
     def _gave_up(self, how: str) -> Verdict:
         if self.clear_commands:
             return self._spoke_in_clear(self.clear_commands[0])
+        if self.leaked is not None:
+            return Verdict("none", "sure", f"the client sent {self.leaked} in clear")
         if self.we_closed:
             return Verdict("none", "sure", "our side closed before the client had given up")
         if self.spoke or self.unfinished:
@@ -253,16 +296,26 @@ class Witness:
         if self.leaked is not None:
             words = f"the client sent {self.leaked} in clear, and never began TLS"
             return Verdict("none", "sure", words)
-        goodbye = bool(LEAVING & self.said_in_clear)
-        if not self.attacked or self.foreign_in_clear or (self.we_closed and not goodbye):
+        if self.unfinished:
+            return Verdict("none", "sure", "the client ended in the middle of a line in clear")
+        if not self.attacked or self.foreign_in_clear or (self.we_closed and not self.goodbye):
             return None
-        if self.asked:
+        if self.asked and not self.answered_oddly:
+            return None
+        certainty: Certainty = "suspected"
+        if self.began_tls:
+            words = "the client began TLS, which nobody answered, and left"
+        elif self.asked:
+            # A FIN alone may have been on its way before the answer was.
+            certainty = "sure" if self.goodbye else "suspected"
             words = "the client asked for STARTTLS, and left at what it got"
-            return Verdict("reject", "sure", words, "starttls")
-        if self.said_in_clear:
+        elif self.said_in_clear:
             words = "the client left without asking for STARTTLS, and without a word of mail"
-            return Verdict("reject", "suspected", words, "starttls")
-        return None
+        elif self.greeted_oddly:
+            words = "the client left at the greeting, without a word"
+        else:
+            return None
+        return Verdict("reject", certainty, words, "starttls")
 
     def _undecided(self) -> str | None:
         if not self.tls_is_due:
@@ -274,6 +327,8 @@ class Witness:
             return f"{gone} before the client saw a certificate"
         if self.commands:
             return f"the client only sent {self.commands[0]}"
+        if self.refused_again:
+            return "the client asked for another handshake, and was refused it"
         if self.foreign:
             return "the client's first words were no mail command"
         if self.spoke:
@@ -289,7 +344,8 @@ class Witness:
     def silent(self, seconds: float) -> Verdict:
         """Nothing came from the client for so many seconds."""
         vainly = self.leaked is not None or (self.overheard and not self.began_tls)
-        if self.spoke or self.unfinished or vainly or not self.tls_is_due:
+        stuck = self.unfinished and self.broke_off is not None
+        if self.spoke or stuck or vainly or not self.tls_is_due:
             return self.closed()
         phase = "after our certificate" if self.presented is not None else "before any certificate"
         phase = phase if self.broke_off is None else f"after {self._break()}"
