@@ -764,7 +764,7 @@ def test_who_leaves_a_handshake_without_an_alert_may_have_stumbled_over_the_atta
     assert found(talk) == finding
 
 
-@pytest.mark.parametrize("said", [b"a CAPABILITY\r\n", b"a NOOP\r\n", b"a LOGIN qa x\r\n"])
+@pytest.mark.parametrize("said", [b"a CAPABILITY\r\n", b"a NOOP\r\n"])
 @pytest.mark.parametrize(
     ("answer", "finding"), [(b"a OK\r\n", ("aborted", "suspected")), (b"* OK\r\n", OPEN)]
 )
@@ -779,6 +779,20 @@ def test_who_leaves_once_it_was_answered_through_tls_aborted(
     near.leaves()
     talk.server.leaves()
     assert found(talk) == finding
+
+
+@pytest.mark.parametrize("said", [b"a LOGIN qa x\r\n", b"a SELECT x\r\n"])
+def test_who_did_its_work_and_had_no_occasion_to_be_caught_is_open(said: bytes) -> None:
+    canary = Canary(word=b"never", chance=frozenset({"STORE"}))
+    talk = attacked(Conduct(behind=b"x\r\n", canary=canary))
+    near = tls(talk)
+    near.says(said)
+    talk.server.says(b"a OK\r\n")
+    near.leaves()
+    talk.server.leaves()
+    assert found(talk) == OPEN
+    assert talk.session.finding is not None
+    assert talk.session.finding.evidence == "the client had no occasion to be caught"
 
 
 def test_who_only_said_goodbye_through_tls_could_not_be_caught() -> None:

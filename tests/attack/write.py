@@ -20,8 +20,8 @@ from mitmail.judge.client import Client
 
 PAGE = Path(__file__).parents[2] / "docs" / "starttls.md"
 LETTERS = {
-    "safe": "+", "aborted": "-", "aborted, silently": "(-)", "aborted, crashed": "**C**",
-    "vulnerable": "**V**", "inconclusive": "?",
+    "safe": "+", "safe, suspected": "(+)", "aborted": "-", "aborted, silently": "(-)",
+    "aborted, crashed": "**C**", "vulnerable": "**V**", "inconclusive": "?",
 }  # fmt: skip
 HEAD = """\
 # Clients and dialogue attacks
@@ -29,10 +29,11 @@ HEAD = """\
 What {count} clients did in the {cases} cases of the group `starttls`, as far as mitmail's own side
 saw it. Written by `make starttls` on {date}.
 
-`+` safe: it went on through TLS and believed nothing that came in clear. `-` aborted: it left, and
-said so; `(-)` it left without a word or an exit code; **C** it crashed. **V** vulnerable, in two
-runs, and never without the attack. `?` inconclusive. Where a client speaks several protocols, the
-worst counts.
+`+` safe: it went on through TLS and believed nothing that came in clear; `(+)` as far as can be
+seen: what it keeps in its memory, or shows on its screen, it need not say. `-` aborted: it left,
+and said so; `(-)` it left without a word or an exit code; **C** it crashed. **V** vulnerable, in
+two runs, and never without the attack. `?` inconclusive. Where a client speaks several protocols,
+the worst counts.
 
 {versions}
 """
@@ -78,9 +79,15 @@ def page(clients: Sequence[Client], trials: Sequence[Trial]) -> str:
 
 def _cell(trials: Sequence[Trial]) -> str:
     order = (
-        "vulnerable", "aborted, crashed", "inconclusive", "aborted, silently", "aborted", "safe"
+        "vulnerable", "aborted, crashed", "inconclusive", "aborted, silently", "aborted",
+        "safe, suspected", "safe",
     )  # fmt: skip
-    return LETTERS[min((x.word for x in trials), key=order.index)] if trials else ""
+    return LETTERS[min(map(_word, trials), key=order.index)] if trials else ""
+
+
+def _word(trial: Trial) -> str:
+    suspected = trial.word == "safe" and trial.finding.certainty == "suspected"
+    return "safe, suspected" if suspected else trial.word
 
 
 def _seen(trials: Sequence[Trial]) -> list[str]:

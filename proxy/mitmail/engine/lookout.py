@@ -198,9 +198,11 @@ class Lookout:
             return "aborted", "sure", words
         return self._judge_end(verdict)
 
+    def _mail(self) -> set[str]:
+        return self._used - NEUTRAL[self._protocol] - LEAVING
+
     def _is_safe(self) -> bool:
-        mail = self._used - NEUTRAL[self._protocol] - LEAVING
-        return bool(mail) and self._had_its_chance()
+        return bool(self._mail()) and self._had_its_chance()
 
     def _judge_safe(self) -> tuple[FindingWord, Certainty, str]:
         if self._is_decisive():
@@ -228,6 +230,8 @@ class Lookout:
         if witness.handshake_done:
             if self._canary.chance and self._had_its_chance():
                 return "aborted", "sure", "the client left, and used nothing that came in clear"
+            if self._mail():
+                return "inconclusive", "sure", "the client had no occasion to be caught"
             if self._used - LEAVING and self._answered:
                 words = (
                     "the client left once it was answered through TLS, before it could be caught"
