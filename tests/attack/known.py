@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 
 from mitmail.judge.attack import Trial
 
-WEAK = frozenset({"vulnerable", "aborted, crashed"})
+WEAK = frozenset({"vulnerable", "crashed"})
 FILE = Path(__file__).with_name("known.yaml")
 
 

@@ -21,7 +21,7 @@ from mitmail.judge.client import Client
 PAGE = Path(__file__).parents[2] / "docs" / "starttls.md"
 LETTERS = {
     "safe": "+", "safe, suspected": "(+)", "aborted": "-", "aborted, silently": "(-)",
-    "aborted, crashed": "**C**", "vulnerable": "**V**", "inconclusive": "?",
+    "crashed": "**C**", "vulnerable": "**V**", "inconclusive": "?",
 }  # fmt: skip
 HEAD = """\
 # Clients and dialogue attacks
@@ -79,7 +79,7 @@ def page(clients: Sequence[Client], trials: Sequence[Trial]) -> str:
 
 def _cell(trials: Sequence[Trial]) -> str:
     order = (
-        "vulnerable", "aborted, crashed", "inconclusive", "aborted, silently", "aborted",
+        "vulnerable", "crashed", "inconclusive", "aborted, silently", "aborted",
         "safe, suspected", "safe",
     )  # fmt: skip
     return LETTERS[min(map(_word, trials), key=order.index)] if trials else ""
@@ -93,7 +93,7 @@ def _word(trial: Trial) -> str:
 def _seen(trials: Sequence[Trial]) -> list[str]:
     lines = []
     for trial in trials:
-        if trial.word in {"vulnerable", "inconclusive", "aborted, crashed"}:
+        if trial.word in {"vulnerable", "inconclusive", "crashed"}:
             finding = trial.finding
             said = f": `{finding.trace.strip()}`" if finding.trace else ""
             where = f"{trial.client}, `{trial.case}`, {trial.endpoint}"

@@ -44,11 +44,13 @@ class Trial:
 
     @property
     def word(self) -> str:
-        """The finding, and of a client that aborted, whether it crashed or told nobody."""
-        if self.finding.finding != "aborted":
+        """The finding, and of a client that left, whether it crashed or told nobody."""
+        if self.finding.finding in {"safe", "vulnerable"}:
             return self.finding.finding
         if self.said.exit_code in CRASHES:
-            return "aborted, crashed"
+            return "crashed"
+        if self.finding.finding == "inconclusive":
+            return "inconclusive"
         told = self.said.text.strip() and (self.said.exit_code != 0 or self.on_screen)
         return "aborted" if told else "aborted, silently"
 
