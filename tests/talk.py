@@ -32,6 +32,8 @@ NAME = "mail.customer.test"
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
 
+# Octets of a segment: the network may cut a dialogue anywhere.
+GRAIN = pytest.mark.parametrize("grain", [1, 3, 10**6])
 TLS = pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
 MODES: list[tuple[Mode, Mode]] = [("implicit", "plain"), ("implicit", "implicit")]
 MODES += [("starttls", "plain"), ("starttls", "starttls")]

@@ -11,6 +11,7 @@ from mitmail.manner import Instead, Manner
 from mitmail.pki.identity import Identity
 from talk import (
     GO_AHEAD,
+    GRAIN,
     GREETING,
     PROTOCOLS,
     STARTTLS,
@@ -24,7 +25,6 @@ from talk import (
     trusting,
 )
 
-GRAIN = pytest.mark.parametrize("grain", [1, 3, 10**6])
 ASKING: dict[MailProtocol, bytes] = {
     "imap": b"a1 CAPABILITY\r\n", "pop3": b"CAPA\r\n", "smtp": b"EHLO x\r\n"
 }  # fmt: skip

@@ -11,6 +11,7 @@ from mitmail.engine.spec import MailProtocol, Mode
 from mitmail.manner import Instead, Manner
 from mitmail.pki.identity import Identity
 from talk import (
+    GRAIN,
     PROTOCOLS,
     STARTTLS,
     Side,
@@ -22,7 +23,6 @@ from talk import (
     trusting,
 )
 
-GRAIN = pytest.mark.parametrize("grain", [1, 3, 10**6])
 STRIPPED = Conduct(offer="removed", login=True, answer=b"{tag} NO -ERR 502\r\n", then="clear")
 SUFFIX = Conduct(behind=b"{next} OK 250 +OK\r\n")
 

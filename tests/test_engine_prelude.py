@@ -4,9 +4,8 @@ import pytest
 
 from mitmail.engine.action import Said
 from mitmail.engine.spec import MailProtocol
-from talk import GO_AHEAD, GREETING, STARTTLS, Talk, TlsSide, identity, served_by, trusting
+from talk import GO_AHEAD, GRAIN, GREETING, STARTTLS, Talk, TlsSide, identity, served_by, trusting
 
-GRAIN = pytest.mark.parametrize("grain", [1, 3, 10**6])
 EHLO = b"250-mail\r\n250-AUTH PLAIN LOGIN\r\n250-SIZE 9\r\n250 PIPELINING\r\n"
 EHLO_OFFERED = b"250-mail\r\n250-SIZE 9\r\n250-PIPELINING\r\n250 STARTTLS\r\n"
 CAPA = b"+OK\r\nUSER\r\nTOP\r\nSASL PLAIN\r\n.\r\n"

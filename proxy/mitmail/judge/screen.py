@@ -8,6 +8,7 @@ import sys
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
+from mitmail.errors import CannotJudgeError
 from mitmail.judge.program import Ended, environment
 
 # Wide, so that nothing is cut off; an ncurses program paints plain text where it can do no better.
@@ -20,10 +21,10 @@ async def show(
     """Run a command on a terminal, and hang up as soon as it has shown what matches ``until``.
 
     ``out`` is what it painted and ``err`` its standard error, which is no terminal. ``code`` is
-    None when it showed no match within the seconds. Raises NotImplementedError on Windows.
+    None when it showed no match within the seconds. Raises CannotJudgeError on Windows.
     """
     if sys.platform == "win32":
-        raise NotImplementedError("there are no pseudo-terminals on Windows")
+        raise CannotJudgeError(f"{command[0]} needs a terminal of Unix: ask it on another system")
     ours, theirs = os.openpty()
     try:
         process = await asyncio.create_subprocess_exec(
