@@ -2,7 +2,7 @@
 
 Imports point one way; each layer may use those above it::
 
-    shipped, errors, endpoint, manner, conduct
+    shipped, errors, endpoint, manner, conduct, interception
     pki          keys, DER, certificates, the CA store
     wire         ClientHello parser, SMTP/IMAP/POP3 dialogue trackers; no I/O
     scenario     what a scenario file and a vendor profile may say

@@ -51,8 +51,8 @@ def expect(
     if not is_understood(scenario):
         return Expectation("reject", frozenset({*said.reasons, "unknown-issuer"}), "may")
     copied = COPIED & set(said.reasons)
-    signer = shield.signer(endpoint, found(scenario))
-    if signer != "trusted" or "antivirus-root" not in trusted:
+    treatment = shield.treatment(endpoint, found(scenario))
+    if treatment != "trusted" or "antivirus-root" not in trusted:
         return Expectation("reject", frozenset({*copied, "unknown-issuer"}), "must")
     if copied:
         return Expectation("reject", frozenset(copied), said.level)
@@ -92,9 +92,9 @@ def exception(
     if shield is None or "antivirus-root" not in trusted:
         return None
     name, version = client
-    signer = shield.signer(endpoint, found(scenario))
+    treatment = shield.treatment(endpoint, found(scenario))
     for known in shield.vendor.exceptions:
         since = tuple(int(part) for part in known.since.split("."))
-        if known.client == name and version >= since and known.trusts == signer:
+        if known.client == name and version >= since and known.trusts == treatment:
             return known
     return None

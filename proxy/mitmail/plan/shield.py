@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from mitmail.errors import MitmailError
 from mitmail.pki import extension
 from mitmail.pki.authority import Authority, make_root
 from mitmail.pki.certificate import parse, random_serial
@@ -19,7 +18,9 @@ from mitmail.pki.name import distinguished_name
 from mitmail.pki.resign import CopyStyle, copy, guid_serial
 from mitmail.pki.store import Store
 from mitmail.scenario import loader
-from mitmail.scenario.vendor import RESULTS, Result, RootShape, Signer, Vendor
+from mitmail.scenario.product import RESULTS, SIGNERS, Result, Signer, Treatment
+from mitmail.scenario.switching import switched
+from mitmail.scenario.vendor import RootShape, Vendor
 
 
 class Seen(Protocol):
@@ -38,13 +39,14 @@ class Seen(Protocol):
 class Shield:
     """One product, with its roots and the behaviours that were switched on.
 
-    ``store`` keeps what belongs to the installation (roots, the shared key), ``copies`` the
+    ``profiles`` is what the product does on each endpoint, by name, with its switches; ``store``
+    keeps what belongs to the installation (roots, the shared key), ``copies`` the
     copied leaves, which are worth no more than the leaf that they copy.
     """
 
     vendor: Vendor
     roots: Mapping[Signer, Authority]
-    switches: frozenset[str]
+    profiles: Mapping[str, Vendor]
     store: Store
     copies: Store
 
@@ -55,14 +57,9 @@ class Shield:
         found = {error if error in RESULTS else "other" for error in errors}
         return next(result for result in self.vendor.order if result in found)
 
-    def signer(self, endpoint: str, errors: tuple[str, ...]) -> Signer:
-        """Which root signs what was found on this endpoint."""
-        result = self.result(errors)
-        for name in sorted(self.switches):
-            switch = self.vendor.switches[name]
-            if endpoint in switch.endpoints and result in switch.policy:
-                return switch.policy[result]
-        return self.vendor.policy[result]
+    def treatment(self, endpoint: str, errors: tuple[str, ...]) -> Treatment:
+        """What is done with what was found on this endpoint."""
+        return self.profiles[endpoint].policy[self.result(errors)]
 
     def chooser(self, endpoint: str) -> Callable[[Seen | None, str | None], Identity | None]:
         """What to present on an endpoint: a copy of the upstream's leaf; nothing without one."""
@@ -70,7 +67,10 @@ class Shield:
         def choose(seen: Seen | None, sni: str | None) -> Identity | None:
             if seen is None or not seen.chain:
                 return None
-            return self._copy(seen.chain[0], self.roots[self.signer(endpoint, seen.errors)])
+            treatment = self.treatment(endpoint, seen.errors)
+            if treatment not in SIGNERS:
+                return None
+            return self._copy(seen.chain[0], self.roots[treatment])
 
         return choose
 
@@ -103,13 +103,12 @@ def make(
 ) -> Shield:
     """Set a product up: its roots, and the key of its leaves.
 
-    Raises MitmailError for a switch that the profile does not have.
+    Raises MitmailError for a switch that there is not, or that does not fit the profile.
     """
-    for name in switches - set(vendor.switches):
-        known = ", ".join(vendor.switches) or "none"
-        raise MitmailError(f"{vendor.id} has no switch {name!r}; it has: {known}")
+    product = switched(vendor, switches)
+    vendor = product.everywhere
     roots = {signer: _root(vendor, signer, store, now) for signer in vendor.roots}
-    shield = Shield(vendor, roots, switches, store, copies or store)
+    shield = Shield(vendor, roots, product.on, store, copies or store)
     if vendor.leaf.key_shared:
         # Now, and not when the first client waits for it: an RSA key takes up to 250 ms.
         shield._shared_key()

@@ -1,7 +1,7 @@
 """What a vendor profile may say: how one antivirus or gateway product re-signs what it finds."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -12,35 +12,20 @@ from pydantic import (
     model_validator,
 )
 
+from mitmail.scenario.conversation import Conversation
+from mitmail.scenario.evidence import Evidence
 from mitmail.scenario.model import Reasons, Verdict
 from mitmail.scenario.offset import Moment
-from mitmail.scenario.part import UB_NAME, Keys, Misfit, Model, Text, misfit
+from mitmail.scenario.part import UB_NAME, Misfit, Model, SetOf, Text, misfit
+from mitmail.scenario.patch import laid_over
+from mitmail.scenario.product import RESULTS, SIGNERS, Result, Signer, Treatment
+from mitmail.scenario.screening import Screening
+from mitmail.scenario.transport import Transport
 
 type KeyKind = Literal["ec256", "rsa2048"]
-type Signer = Literal["trusted", "untrusted", "self-signed"]
-type Result = Literal[
-    "valid",
-    "expired",
-    "not-yet-valid",
-    "name-mismatch",
-    "unknown-issuer",
-    "self-signed",
-    "other",
-]
 type Serial = Literal["guid", "random16", "upstream"]
-type Endpoint = Literal["imap", "pop3", "smtp", "imaps", "pop3s", "smtps"]
 type AttributeType = Literal["C", "ST", "L", "O", "OU", "CN"]
 type Attribute = tuple[AttributeType, Text]
-
-RESULTS: Final[tuple[Result, ...]] = (
-    "valid",
-    "expired",
-    "not-yet-valid",
-    "name-mismatch",
-    "unknown-issuer",
-    "self-signed",
-    "other",
-)
 
 
 def _every_fault_once(order: tuple[Result, ...]) -> tuple[Result, ...]:
@@ -49,9 +34,9 @@ def _every_fault_once(order: tuple[Result, ...]) -> tuple[Result, ...]:
     return order
 
 
-def _every_result(policy: dict[Result, Signer]) -> dict[Result, Signer]:
+def _every_result(policy: dict[Result, Treatment]) -> dict[Result, Treatment]:
     if missing := [result for result in RESULTS if result not in policy]:
-        raise ValueError(f"say who signs for: {', '.join(missing)}")
+        raise ValueError(f"say what is done with: {', '.join(missing)}")
     return policy
 
 
@@ -123,16 +108,6 @@ class LeafStyle(Model):
     )
 
 
-class Switch(Model):
-    """A behaviour that is off unless it is asked for by name."""
-
-    description: Text = Field(description="What happens when it is on.")
-    endpoints: tuple[Endpoint, ...] = Field(min_length=1, description="Where it applies.")
-    policy: dict[Result, Signer] = Field(
-        min_length=1, description="Who signs instead, for these results."
-    )
-
-
 class ClientException(Model):
     """One client that fails for a reason of its own although it trusts a root."""
 
@@ -148,19 +123,13 @@ class ClientException(Model):
     source: Text = Field(description="How this is known.")
 
 
-class Evidence(Model):
-    """How well a part of the profile is known."""
-
-    mark: Literal["decoded", "sourced", "inferred", "unverified"] = Field(
-        description="decoded: read from a real certificate; sourced: reported or documented; "
-        "inferred: follows from those; unverified: a guess. The weakest that applies."
-    )
-    source: Text | None = Field(default=None, description="Where it is from.")
-
-
 class VendorFile(Model):
     """What one antivirus or gateway product does to mail over TLS."""
 
+    like: Text | None = Field(
+        default=None,
+        description="The shipped profile that this one is like: only what differs is said here.",
+    )
     title: Text = Field(description="The product, in one line.")
     brand: Text = Field(description="The brand, as it stands in message headers.")
     simulated_suffix: str = Field(
@@ -178,14 +147,24 @@ class VendorFile(Model):
         description="What is sent to the client; root is always the trusted root, "
         "even when another one has signed.",
     )
-    policy: Annotated[dict[Result, Signer], AfterValidator(_every_result)] = Field(
-        description="Who signs, for each result of checking the server's certificate."
+    policy: Annotated[dict[Result, Treatment], AfterValidator(_every_result)] = Field(
+        description="What is done, for each result of checking the server's certificate: the root "
+        "that signs a copy; mask: the trusted root signs a copy without the fault; device: the "
+        "product shows a certificate of its own; pass-through: the client gets the server's own "
+        "TLS; close, reset or stall instead of a handshake; ask: a pop-up, and then what it says."
     )
     order: Annotated[tuple[Result, ...], AfterValidator(_every_fault_once)] = Field(
         description="When the server's certificate has several faults, the first one here decides."
     )
-    switches: dict[Text, Switch] = Field(
-        default={}, description="Named behaviours that are off unless asked for."
+    transport: Transport = Field(default=Transport(), description="Connections and TLS.")
+    conversation: Conversation = Field(
+        default=Conversation(), description="STARTTLS, capabilities, banner and farewell."
+    )
+    screening: Screening = Field(default=Screening(), description="What is done with messages.")
+    behaviours: SetOf[Text] = Field(
+        default=(),
+        description="Behaviours (certs/behaviours) that it is reported to have at "
+        "times: offered as its switches, and off unless asked for.",
     )
     exceptions: tuple[ClientException, ...] = Field(
         default=(), description="Clients that are known to fail for a reason of their own."
@@ -207,13 +186,9 @@ class VendorFile(Model):
     def _missing_signers(self) -> Iterator[Misfit]:
         if "trusted" not in self.roots:
             yield ("roots",), "has no trusted root"
-        policies: dict[Keys, Mapping[Result, Signer]] = {("policy",): self.policy}
-        for name, switch in self.switches.items():
-            policies["switches", name, "policy"] = switch.policy
-        for path, policy in policies.items():
-            for result, signer in policy.items():
-                if signer not in self.roots:
-                    yield (*path, result), f"roots has no {signer!r}"
+        for result, treatment in self.policy.items():
+            if treatment in SIGNERS and treatment not in self.roots:
+                yield ("policy", result), f"roots has no {treatment!r}"
 
     def _long_subjects(self) -> Iterator[Misfit]:
         for signer in self.roots:
@@ -238,10 +213,20 @@ class VendorFile(Model):
 
 
 class Vendor(VendorFile):
-    """A vendor profile and where it comes from: ``id`` is the stem of ``file``."""
+    """A vendor profile and where it comes from: ``id`` is the stem of ``file``.
+
+    ``said`` is what the file says, laid over the profile that it is like.
+    """
 
     id: str
     file: str
+    said: dict[str, Any]
+
+    def also(self, patch: Mapping[str, Any]) -> "Vendor":
+        """The same product where ``patch`` says otherwise; raises pydantic's ValidationError."""
+        said = laid_over(self.said, patch)
+        parts = dict(VendorFile.model_validate(said))
+        return Vendor.model_construct(**parts, id=self.id, file=self.file, said=said)
 
 
 def _holds(part: object, path: Iterable[str]) -> bool:
