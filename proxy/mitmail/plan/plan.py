@@ -1,6 +1,5 @@
 """A plan: one scenario, with or without a product in front of it, resolved for one moment."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,13 +12,11 @@ from mitmail.plan import conduct, server
 from mitmail.plan import shield as shielding
 from mitmail.plan.expectation import Expectation, Trusted, expect
 from mitmail.plan.names import Names
-from mitmail.plan.shield import Seen, Shield
+from mitmail.plan.shield import Chooser, Seen, Shield
 from mitmail.scenario.hostname import CUSTOMER
 from mitmail.scenario.model import Expect, Scenario
 from mitmail.scenario.spoken import Protocol
 from mitmail.scenario.vendor import Vendor
-
-type Chooser = Callable[[Seen | None, str | None], Identity | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +48,9 @@ class Plan:
         return self.door
 
     def choose_shield(self, endpoint: str) -> Chooser:
-        """The identity of the shield on an endpoint, chosen from what it saw upstream."""
+        """What the shield does on an endpoint, chosen from what it saw upstream."""
         assert self.shield is not None
-        return self.shield.chooser(endpoint)
+        return self.shield.chooser(endpoint, self.name)
 
     @property
     def lures(self) -> bool:

@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
+from mitmail.interception import Block, Ending, PassThrough, Popup
 from mitmail.pki import extension
 from mitmail.pki.authority import Authority, make_root
 from mitmail.pki.certificate import parse, random_serial
@@ -15,6 +16,7 @@ from mitmail.pki.identity import Identity
 from mitmail.pki.key import Key, key_id
 from mitmail.pki.keypool import KeyPool
 from mitmail.pki.name import distinguished_name
+from mitmail.pki.name import text as name_text
 from mitmail.pki.resign import CopyStyle, copy, guid_serial
 from mitmail.pki.store import Store
 from mitmail.scenario import loader
@@ -33,6 +35,12 @@ class Seen(Protocol):
     @property
     def errors(self) -> tuple[str, ...]:
         """Reason words; empty means verified."""
+
+
+type Answer = Identity | Block | PassThrough
+type Chooser = Callable[[Seen | None, str | None], Answer | Popup[Answer] | None]
+
+ENDINGS: Final[Mapping[Treatment, Ending]] = {"close": "close", "reset": "reset", "stall": "stall"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +66,40 @@ class Shield:
         return next(result for result in self.vendor.order if result in found)
 
     def treatment(self, endpoint: str, errors: tuple[str, ...]) -> Treatment:
-        """What is done with what was found on this endpoint."""
-        return self.profiles[endpoint].policy[self.result(errors)]
+        """What is done in the end with what was found on this endpoint."""
+        profile = self.profiles[endpoint]
+        treatment = profile.policy[self.result(errors)]
+        return profile.ask.then if treatment == "ask" else treatment
 
-    def chooser(self, endpoint: str) -> Callable[[Seen | None, str | None], Identity | None]:
-        """What to present on an endpoint: a copy of the upstream's leaf; nothing without one."""
+    def chooser(self, endpoint: str, name: str) -> Chooser:
+        """What to do on an endpoint; nothing where the upstream has shown no certificate.
 
-        def choose(seen: Seen | None, sni: str | None) -> Identity | None:
+        ``name`` is the host that the client is told to connect to.
+        """
+        profile = self.profiles[endpoint]
+
+        def choose(seen: Seen | None, sni: str | None) -> Answer | Popup[Answer] | None:
             if seen is None or not seen.chain:
                 return None
-            treatment = self.treatment(endpoint, seen.errors)
-            if treatment not in SIGNERS:
-                return None
-            return self._copy(seen.chain[0], self.roots[treatment])
+            result = self.result(seen.errors)
+            answer = self._answer(self.treatment(endpoint, seen.errors), seen)
+            issuer = name_text(parse(seen.chain[0]).issuer)
+            words = profile.popup(result, server=sni or name, issuer=issuer)
+            if answer is None or words is None:
+                return answer
+            seconds = profile.ask.seconds if profile.policy[result] == "ask" else 0.0
+            return Popup(words, seconds, answer)
 
         return choose
+
+    def _answer(self, treatment: Treatment, seen: Seen) -> Answer | None:
+        if treatment in ENDINGS:
+            return Block(ENDINGS[treatment])
+        if treatment == "pass-through":
+            return PassThrough()
+        if treatment in SIGNERS:
+            return self._copy(seen.chain[0], self.roots[treatment])
+        return None
 
     def _copy(self, upstream: bytes, signer: Authority) -> Identity:
         style = self.vendor.leaf

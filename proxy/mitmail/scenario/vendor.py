@@ -1,5 +1,6 @@
 """What a vendor profile may say: how one antivirus or gateway product re-signs what it finds."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -18,7 +19,7 @@ from mitmail.scenario.model import Reasons, Verdict
 from mitmail.scenario.offset import Moment
 from mitmail.scenario.part import UB_NAME, Misfit, Model, SetOf, Text, misfit
 from mitmail.scenario.patch import laid_over
-from mitmail.scenario.product import RESULTS, SIGNERS, Result, Signer, Treatment
+from mitmail.scenario.product import RESULTS, SIGNERS, Deed, Result, Signer, Treatment
 from mitmail.scenario.screening import Screening
 from mitmail.scenario.transport import Transport
 
@@ -38,6 +39,16 @@ def _every_result(policy: dict[Result, Treatment]) -> dict[Result, Treatment]:
     if missing := [result for result in RESULTS if result not in policy]:
         raise ValueError(f"say what is done with: {', '.join(missing)}")
     return policy
+
+
+def _fillable(text: str) -> str:
+    for unknown in re.findall(r"\{.*?\}|[{}]", _FILLED.sub("", text)):
+        raise ValueError(f"unknown placeholder {unknown!r}: use {{brand}}, {{server}}, {{issuer}}")
+    return text
+
+
+_FILLED = re.compile(r"\{(brand|server|issuer)\}")
+type PopupWords = Annotated[Text, AfterValidator(_fillable)]
 
 
 class Root(Model):
@@ -108,6 +119,13 @@ class LeafStyle(Model):
     )
 
 
+class Ask(Model):
+    """What a pop-up does that nobody answers."""
+
+    seconds: float = Field(default=60, gt=0, description="How long the client has to wait for it.")
+    then: Deed = Field(default="close", description="What is done then, as policy says it.")
+
+
 class ClientException(Model):
     """One client that fails for a reason of its own although it trusts a root."""
 
@@ -156,6 +174,12 @@ class VendorFile(Model):
     order: Annotated[tuple[Result, ...], AfterValidator(_every_fault_once)] = Field(
         description="When the server's certificate has several faults, the first one here decides."
     )
+    popups: dict[Result, PopupWords] = Field(
+        default={},
+        description="What the product says on the screen about a result, in our words; {brand}, "
+        "{server} and {issuer} (of the server's certificate) are filled in.",
+    )
+    ask: Ask = Field(default=Ask(), description="What becomes of a pop-up that asks.")
     transport: Transport = Field(default=Transport(), description="Connections and TLS.")
     conversation: Conversation = Field(
         default=Conversation(), description="STARTTLS, capabilities, banner and farewell."
@@ -176,7 +200,8 @@ class VendorFile(Model):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        wrong = [*self._missing_signers(), *self._long_subjects(), *self._evidence_of_nothing()]
+        wrong = [*self._missing_signers(), *self._silent_popups()]
+        wrong += [*self._long_subjects(), *self._evidence_of_nothing()]
         if self.chain[0] != "leaf":
             wrong.append((("chain", 0), "chain must begin with the leaf"))
         if wrong:
@@ -190,6 +215,11 @@ class VendorFile(Model):
             if treatment in SIGNERS and treatment not in self.roots:
                 yield ("policy", result), f"roots has no {treatment!r}"
 
+    def _silent_popups(self) -> Iterator[Misfit]:
+        for result, treatment in self.policy.items():
+            if treatment == "ask" and result not in self.popups:
+                yield ("policy", result), "popups does not say what is asked"
+
     def _long_subjects(self) -> Iterator[Misfit]:
         for signer in self.roots:
             for index, (kind, text) in enumerate(self.subject(signer)):
@@ -202,6 +232,12 @@ class VendorFile(Model):
         for path in self.evidence:
             if not _holds(parts, path.split(".")):
                 yield ("evidence", path), "there is no such part in this profile"
+
+    def popup(self, result: Result, *, server: str, issuer: str) -> str | None:
+        """The words on the screen for a result, if there are any."""
+        filled = {"brand": self.brand, "server": server, "issuer": issuer}
+        words = self.popups.get(result)
+        return words and _FILLED.sub(lambda found: filled[found[1]], words)
 
     def subject(self, signer: Signer, *, exact: bool = False) -> tuple[Attribute, ...]:
         """Return the subject of a root as (type, text) pairs, CN marked unless ``exact``."""
