@@ -85,7 +85,7 @@ class Plan:
     @property
     def antivirus_root(self) -> Authority | None:
         """The root that the product would have installed."""
-        return self.shield.roots["trusted"] if self.shield is not None else None
+        return self.shield.root if self.shield is not None else None
 
 
 def make(
@@ -99,6 +99,7 @@ def make(
     switches: frozenset[str] = frozenset(),
     constrained: bool = True,
     vendor_store: Store | None = None,
+    exact_names: bool = False,
 ) -> Plan:
     """Resolve a scenario; certificates and keys come from ``store``, or are made there.
 
@@ -106,7 +107,8 @@ def make(
     goes into the leaf besides the usual name where there are none. Under the name of the
     scenario's control the client is expected to accept. ``constrained`` binds the server's root
     to test names and loopback; ``vendor_store`` keeps the product's roots, where they shall
-    outlive the server's. Raises MitmailError.
+    outlive the server's. With ``exact_names`` they are called as the product's own, and not kept.
+    Raises MitmailError.
     """
     moment = now or server.utc_now()
     played = names or Names(scenario.connect_as or CUSTOMER, also)
@@ -116,7 +118,8 @@ def make(
     door = server.door(scenario.server, played, store, moment, constrained=constrained)
     shield = None
     if vendor is not None:
-        shield = shielding.make(vendor, vendor_store or store, moment, switches, copies=store)
+        kept_in = vendor_store or store
+        shield = shielding.make(vendor, kept_in, moment, switches, copies=store, exact=exact_names)
     return Plan(
         scenario=scenario,
         name=name,
