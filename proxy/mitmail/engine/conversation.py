@@ -22,6 +22,7 @@ from mitmail.engine.footing import Footing
 from mitmail.engine.seam import TLS_HANDSHAKE
 from mitmail.engine.server_leg import Broken, Ended, Ready, ServerEvent, Spoken
 from mitmail.engine.spec import Upstream
+from mitmail.interception import Block, PassThrough, Popup
 from mitmail.manner import Instead
 from mitmail.wire import Kind
 from mitmail.wire.clienthello import ClientHello, Malformed, NotTls, parse
@@ -159,7 +160,7 @@ class Conversation(Footing):
     def _present(self, hello: ClientHello) -> None:
         try:
             identity = self.spec.choose(self.upstream, hello.sni)
-            if identity is None:
+            if identity is None or isinstance(identity, (Block, PassThrough, Popup)):
                 self.fail("there is no certificate to present")
                 return
             self._identity = identity

@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from mitmail.conduct import Conducting, proper
+from mitmail.interception import Block, PassThrough, Popup
 from mitmail.manner import Instead, Manner
 
 type Mode = Literal["implicit", "starttls", "plain"]
@@ -45,8 +46,9 @@ class Upstream:
     errors: tuple[str, ...]
 
 
-type Chooser = Callable[[Upstream | None, str | None], Identity | None]
-"""(upstream or None where the server leg is plain, client's SNI) -> identity; None: refuse."""
+type Answer = Identity | Block | PassThrough
+type Chooser = Callable[[Upstream | None, str | None], Answer | Popup[Answer] | None]
+"""(upstream or None where the server leg is plain, client's SNI) -> answer; None: refuse."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
