@@ -22,7 +22,7 @@ MAY_USE = {
     "scenario": {"errors", "shipped"},
     "plan": {"errors", "conduct", "interception", "manner", "pki", "scenario"},
     "engine": {"conduct", "interception", "manner", "wire"},
-    "addon": {"errors", "engine"},
+    "addon": {"errors", "engine", "interception"},
     "mailstore": {"errors"},
     "service": {
         "errors", "endpoint", "conduct", "manner", "pki", "scenario", "plan", "engine", "addon",

@@ -14,19 +14,18 @@ Where the client waits for a greeting in clear, the server's side is up before i
 speak STARTTLS: then the client's is passed on, and both begin TLS at the server's go-ahead.
 """
 
-from mitmail.engine import leg, presenter
+from mitmail.engine import leg
 from mitmail.engine.clear_text import Outcome
 from mitmail.engine.context import is_address
-from mitmail.engine.relaying import Relaying
 from mitmail.engine.seam import TLS_HANDSHAKE
 from mitmail.engine.server_leg import Broken, Ended, Ready, ServerEvent, Spoken
 from mitmail.engine.spec import Upstream
-from mitmail.interception import Block, PassThrough, Popup
+from mitmail.engine.treating import Treating
 from mitmail.manner import Instead
 from mitmail.wire.clienthello import ClientHello, Malformed, NotTls, parse
 
 
-class Conversation(Relaying):
+class Conversation(Treating):
     """The state machine over octets; time and its own failures are the session's business."""
 
     # -- the client's octets ---------------------------------------------------------------------
@@ -39,7 +38,9 @@ class Conversation(Relaying):
             return
         self.connected = True
         self._chronicle.note("upstream-connected")
-        if self.state == "hello":
+        if self.state == "tunnel":
+            self._on_tunnel_connected()
+        elif self.state == "hello":
             self._on_hello(b"")
         elif self._joined:
             self._on_clear_client(self._early.take("client"))
@@ -59,6 +60,10 @@ class Conversation(Relaying):
             self._on_hello(octets)
         elif self.state == "aftermath":
             self._on_aftermath(octets)
+        elif self.state == "tunnel":
+            self._on_tunnel_client(octets)
+        elif self.state == "blocked":
+            pass
         elif "client" not in self._outlet.legs:
             self._keep_early("client", octets)
         else:
@@ -67,6 +72,8 @@ class Conversation(Relaying):
     def _on_clear_client(self, octets: bytes) -> None:
         if self.connected and (self._joined or self._server.ready):
             self.first_words.hear(octets)
+            if self.drops_foreign():
+                return
             self._after_clear_text(self._clear_text.client(octets))
             return
         self._keep_early("client", octets)
@@ -116,7 +123,11 @@ class Conversation(Relaying):
         except (NotTls, Malformed) as error:
             self.first_words.hear(self._early.of("client"))
             self._chronicle.note("not-tls", words=str(error))
-            self._dismiss(f"the client did not speak TLS where TLS was due: {error}")
+            words = f"the client did not speak TLS where TLS was due: {error}"
+            if self.spec.foreign is None:
+                self._dismiss(words)
+            else:
+                self._drop(self.spec.foreign, words)
             return
         if self.hello is not None and self.connected:
             self.observer.hello(self.hello)
@@ -128,7 +139,7 @@ class Conversation(Relaying):
 
     def _ask_server(self, hello: ClientHello) -> None:
         if self._server.ready:
-            self._present(hello)
+            self._choose(hello)
             return
         self.state = "upstream"
         early = self._early.take("server")
@@ -138,7 +149,7 @@ class Conversation(Relaying):
         self.upstream = upstream
         if self.state == "upstream":
             assert self.hello is not None
-            self._present(self.hello)
+            self._choose(self.hello)
             return
         if self._guarding():
             if self.spec.client == "plain":
@@ -155,24 +166,13 @@ class Conversation(Relaying):
         else:
             self.fail(words)
 
-    def _present(self, hello: ClientHello) -> None:
+    def _choose(self, hello: ClientHello) -> None:
         try:
-            identity = self.spec.choose(self.upstream, hello.sni)
-            if identity is None or isinstance(identity, (Block, PassThrough, Popup)):
-                self.fail("there is no certificate to present")
-                return
-            self._identity = identity
-            self._outlet.segment_size = identity.manner.segment_size
-            if (instead := presenter.instead(identity, hello, "client-hello")) is not None:
-                self.play(instead)
-                return
-            tls = presenter.present(identity)
+            answer = self.spec.choose(self.upstream, hello.sni)
         except leg.UnpresentableError as error:
             self.fail(str(error))
             return
-        self.state = "handshake"
-        self._outlet.legs["client"] = tls
-        self._handle_client_leg(self._receive(self._early.take("client")))
+        self.treat(answer)
 
     # -- TLS broken off on purpose ---------------------------------------------------------------
 
@@ -197,9 +197,11 @@ class Conversation(Relaying):
 
     def on_server(self, octets: bytes) -> None:
         """Octets of the server."""
-        if self.state == "aftermath":
+        if self.state in {"aftermath", "blocked"}:
             return
-        if self._server.ready or self._server.opening:
+        if self.state == "tunnel":
+            self._on_tunnel_server(octets)
+        elif self._server.ready or self._server.opening:
             self._handle_server(self._server.receive(octets))
         elif self.state == "clear":
             self._on_spoken(octets)

@@ -1,7 +1,9 @@
 """Who leaves a conversation first, and what becomes of the other side."""
 
-from mitmail.engine.action import SetTimer
+from mitmail.engine.action import SetTimer, Who
 from mitmail.engine.footing import Footing
+
+LEFT_ASKING = "the client left while the antivirus' dialog was open: it was shown no certificate"
 
 
 class Departure(Footing):
@@ -14,6 +16,11 @@ class Departure(Footing):
         self._closed.add("client")
         self._chronicle.note("client-closed")
         self.observer.left()
+        if self.state == "asking":
+            self.observer.unjudged(LEFT_ASKING)
+        elif self.state == "tunnel":
+            self._leave_tunnel("client", "server")
+            return
         if self._answers_are_due():
             self.observer.closed()
             patience = self.spec.handshake_deadline + self.spec.linger
@@ -51,6 +58,11 @@ class Departure(Footing):
             return
         self._closed.add("server")
         self._chronicle.note("server-closed")
+        if self.state == "blocked":
+            return
+        if self.state == "tunnel":
+            self._leave_tunnel("server", "client")
+            return
         if rest := self._secured_text.rest():
             self._outlet.send("client", rest)
         if self._server.opening:
@@ -64,6 +76,16 @@ class Departure(Footing):
             self.observer.witness.we_closed = True
             self.finish()
         # Otherwise the client is still being asked what it thinks of the certificate.
+
+    def _leave_tunnel(self, left: Who, other: Who) -> None:
+        assert self.tunnel is not None
+        if not self.tunnel.up and left == "server":
+            self.fail("the mail server closed the connection before it agreed to STARTTLS")
+        elif not self.tunnel.up or other in self._closed:
+            self.finish()
+        else:
+            self._outlet.half_close(other)
+            self._actions.append(SetTimer("linger", self.spec.linger))
 
     def _is_relaying(self) -> bool:
         in_clear = self.state == "clear" and self.spec.client == "plain"

@@ -14,6 +14,10 @@ class Relaying(Departure):
         """Send these octets where the client expects TLS, and end as they say."""
         raise NotImplementedError
 
+    def drops_foreign(self) -> bool:
+        """Whether the client has spoken no mail, and is not relayed any more for that."""
+        raise NotImplementedError
+
     def _handle_client_leg(self, events: list[leg.LegEvent]) -> None:
         for event in events:
             if self.over or self.state not in {"handshake", "relay"}:
@@ -66,11 +70,14 @@ class Relaying(Departure):
             self._outlet.release()
             self.play(instead)
             return
-        if not self._guarding():
+        if self.spec.foreign is not None and self.first_words.foreign:
+            self._outlet.release()
+            self.drops_foreign()
+        elif not self._guarding():
             self._outlet.send("server", octets)
         elif any(piece.kind is Kind.COMMAND for piece in pieces):
             self._refuse_to_relay()
-        if not self.over:
+        if not self.over and self.state == "relay":
             self.release()
 
     def _instead(self) -> Instead | None:
