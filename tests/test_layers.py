@@ -23,7 +23,7 @@ MAY_USE = {
     "scenario": {"errors", "shipped"},
     "plan": {"errors", "conduct", "interception", "manner", "pki", "scenario"},
     "engine": {"conduct", "interception", "manner", "message", "wire"},
-    "addon": {"errors", "engine"},
+    "addon": {"errors", "engine", "interception"},
     "mailstore": {"errors", "message"},
     "service": {
         "errors", "endpoint", "conduct", "manner", "pki", "scenario", "plan", "engine", "addon",
