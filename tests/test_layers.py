@@ -16,12 +16,16 @@ MAY_USE = {
     "endpoint": {"errors"},
     "manner": set(),
     "conduct": set(),
+    "fixup": set(),
+    "hello": {"manner"},
     "interception": set(),
     "pki": {"errors", "manner"},
     "wire": set(),
     "scenario": {"errors", "shipped"},
-    "plan": {"errors", "conduct", "interception", "manner", "pki", "scenario"},
-    "engine": {"conduct", "interception", "manner", "wire"},
+    "plan": {
+        "errors", "conduct", "fixup", "hello", "interception", "manner", "pki", "scenario",
+    },
+    "engine": {"conduct", "fixup", "hello", "interception", "manner", "wire"},
     "addon": {"errors", "engine"},
     "mailstore": {"errors"},
     "service": {

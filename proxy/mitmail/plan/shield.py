@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
+from mitmail.hello import Hello
 from mitmail.pki import extension
 from mitmail.pki.authority import Authority, make_root
 from mitmail.pki.certificate import parse, random_serial
@@ -17,8 +18,11 @@ from mitmail.pki.keypool import KeyPool
 from mitmail.pki.name import distinguished_name
 from mitmail.pki.resign import CopyStyle, copy, guid_serial
 from mitmail.pki.store import Store
+from mitmail.plan import legs
+from mitmail.plan.conversation import Handling, handling
 from mitmail.scenario import loader
 from mitmail.scenario.product import RESULTS, SIGNERS, Result, Signer, Treatment
+from mitmail.scenario.spoken import Protocol as MailProtocol
 from mitmail.scenario.switching import switched
 from mitmail.scenario.vendor import RootShape, Vendor
 
@@ -33,6 +37,10 @@ class Seen(Protocol):
     @property
     def errors(self) -> tuple[str, ...]:
         """Reason words; empty means verified."""
+
+    @property
+    def alpn(self) -> bytes | None:
+        """The protocol that the server chose, if any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +78,18 @@ class Shield:
             treatment = self.treatment(endpoint, seen.errors)
             if treatment not in SIGNERS:
                 return None
-            return self._copy(seen.chain[0], self.roots[treatment])
+            copied = self._copy(seen.chain[0], self.roots[treatment])
+            return legs.spoken(copied, self.profiles[endpoint].legs, seen)
 
         return choose
+
+    def hello(self, endpoint: str) -> Hello:
+        """How the server behind an endpoint is greeted in TLS."""
+        return legs.hello(self.profiles[endpoint].legs.server)
+
+    def handling(self, endpoint: str, protocol: MailProtocol) -> Handling:
+        """What is made of the mail dialogue of an endpoint."""
+        return handling(self.profiles[endpoint].conversation, protocol)
 
     def _copy(self, upstream: bytes, signer: Authority) -> Identity:
         style = self.vendor.leaf

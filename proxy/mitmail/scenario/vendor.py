@@ -14,6 +14,7 @@ from pydantic import (
 
 from mitmail.scenario.conversation import Conversation
 from mitmail.scenario.evidence import Evidence
+from mitmail.scenario.legs import Legs
 from mitmail.scenario.model import Reasons, Verdict
 from mitmail.scenario.offset import Moment
 from mitmail.scenario.part import UB_NAME, Misfit, Model, SetOf, Text, misfit
@@ -157,6 +158,7 @@ class VendorFile(Model):
         description="When the server's certificate has several faults, the first one here decides."
     )
     transport: Transport = Field(default=Transport(), description="Connections and TLS.")
+    legs: Legs = Field(default=Legs(), description="TLS towards client and server.")
     conversation: Conversation = Field(
         default=Conversation(), description="STARTTLS, capabilities, banner and farewell."
     )
