@@ -18,7 +18,8 @@ class Fixup:
     are answered with ``refusal``, too, whoever announced them. ``refusal`` is a whole reply with
     its line end, ``{tag}`` in it being that of an IMAP command; empty: the protocol's own words.
     ``greeting`` and ``farewell`` are texts that stand for those of a positive greeting, and of the
-    reply to QUIT or IMAP's BYE; status and response code stay the server's.
+    reply to QUIT or IMAP's BYE; status and response code stay the server's. With ``servers`` a
+    POP3 client has to log in as ``name/server``, one of these: only the name goes on.
     """
 
     drop: tuple[str, ...] = ()
@@ -27,6 +28,7 @@ class Fixup:
     refusal: bytes = b""
     greeting: bytes | None = None
     farewell: bytes | None = None
+    servers: tuple[str, ...] = ()
 
 
 NOTHING = Fixup()

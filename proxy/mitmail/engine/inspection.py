@@ -57,6 +57,8 @@ PARAMETERS: Final[Mapping[MailProtocol, Mapping[str, Parameter]]] = {
 BAD_PARAMETER: Final = b"555 5.5.4 Unsupported parameter\r\n"
 # Behind a refused command these are a part of it.
 PARTS = frozenset({Kind.LITERAL, Kind.SASL, Kind.BODY, Kind.CONTINUATION})
+NO_SERVER: Final = b"-ERR Log in as name/server\r\n"
+_SERVER = re.compile(rb"/([^/\s]+)(?=\s*\Z)")
 _IMAP_TEXT = re.compile(rb"(\* +(?:OK|PREAUTH|BYE) +(?:\[[^\]\r\n]*\] *)?)", re.IGNORECASE)
 
 
@@ -76,15 +78,18 @@ class Inspection:
             verb for name in fixup.drop for verb in COMMANDS[protocol].get(name.upper(), ())
         }
         self._queue: deque[Piece] = deque()
+        self._queued = 0  # octets
+        self._commands = 0  # commands in the queue
         self._held = b""  # of the server: the line or the greeting that has not ended
         self._skipped: Piece | None = None  # the refused command whose end has not come
         self._answered = False  # the refused command
         self._answers = b""
+        self._leaving = False
 
     @property
     def flooded(self) -> bool:
         """Whether more waits for the server's reply than is kept."""
-        return sum(len(piece.raw) for piece in self._queue) > LIMIT
+        return self._queued > LIMIT
 
     def secured(self) -> None:
         """TLS is up on both sides: what was said in clear is over."""
@@ -99,6 +104,8 @@ class Inspection:
             refused = piece.kind in PARTS and self._queue and self._is_refused(self._queue[-1])
             if not refused:  # of a refused message nothing is kept
                 self._queue.append(piece)
+                self._queued += len(piece.raw)
+                self._commands += piece.kind is Kind.COMMAND
         return self._go_on()
 
     def server(self, octets: bytes) -> tuple[bytes, bytes]:
@@ -127,6 +134,8 @@ class Inspection:
         passed = b""
         while self._queue and not self._must_wait(self._queue[0]):
             piece = self._queue.popleft()
+            self._queued -= len(piece.raw)
+            self._commands -= piece.kind is Kind.COMMAND
             if self._skipped is not None and self._is_part(piece):
                 self._refuse(piece)
             elif self._is_refused(piece):
@@ -134,8 +143,21 @@ class Inspection:
                 self._refuse(piece)
             else:
                 self._skipped = None
-                passed += piece.raw
+                passed += self._unwrapped(piece)
         return passed
+
+    def _unwrapped(self, piece: Piece) -> bytes:
+        self._leaving = self._leaving or piece.verb == "LOGOUT"
+        if not (self._fixup.servers and piece.kind is Kind.COMMAND and piece.verb == "USER"):
+            return piece.raw
+        return _SERVER.sub(b"", piece.raw, count=1)
+
+    def _names_no_server(self, piece: Piece) -> bool:
+        if not (self._fixup.servers and piece.verb == "USER"):
+            return False
+        named = _SERVER.search(piece.raw)
+        servers = {name.lower().encode() for name in self._fixup.servers}
+        return named is None or named[1].lower() not in servers
 
     def _must_wait(self, piece: Piece) -> bool:
         if not self._is_refused(piece):
@@ -143,8 +165,7 @@ class Inspection:
         # What has no tags is answered in the order of the commands (RFC 2920 section 3.2).
         if self._protocol == "imap" or not self._dialogue.greeted:
             return not self._dialogue.greeted
-        waiting = sum(each.kind is Kind.COMMAND for each in self._queue)
-        return len(self._dialogue.outstanding) > waiting
+        return len(self._dialogue.outstanding) > self._commands
 
     def _is_part(self, piece: Piece) -> bool:
         assert self._skipped is not None
@@ -159,7 +180,9 @@ class Inspection:
     def _is_refused(self, piece: Piece) -> bool:
         if piece.kind not in {Kind.COMMAND, Kind.PART}:
             return False
-        return piece.verb in self._refused or self._says_too_much(piece)
+        if piece.verb in self._refused or self._says_too_much(piece):
+            return True
+        return self._names_no_server(piece)
 
     def _says_too_much(self, piece: Piece) -> bool:
         known = PARAMETERS[self._protocol]
@@ -177,6 +200,8 @@ class Inspection:
     def _refusal(self, piece: Piece) -> bytes:
         if self._protocol == "smtp" and piece.verb not in self._refused:
             return BAD_PARAMETER
+        if self._names_no_server(piece):
+            return NO_SERVER
         return self._fixup.refusal or UNKNOWN[self._protocol]
 
     # -- the server's words ----------------------------------------------------------------------
@@ -205,14 +230,14 @@ class Inspection:
 
     def _is_farewell(self, piece: Piece) -> bool:
         if self._protocol == "imap":
-            leaving = any(verb == "LOGOUT" for verb, _ in self._dialogue.outstanding)
-            return piece.kind is Kind.UNTAGGED and piece.status == "BYE" and leaving
+            return piece.kind is Kind.UNTAGGED and piece.status == "BYE" and self._leaving
         return piece.kind is Kind.REPLY and piece.verb == "QUIT" and piece.ok
 
     def _with_text(self, piece: Piece, octets: bytes, text: bytes) -> bytes:
         if self._protocol == "imap":
             begins = _IMAP_TEXT.match(octets)
-            return octets if begins is None else begins[0] + text + eol(octets)
+            refused = piece.kind is Kind.GREETING and piece.status == "BYE"
+            return octets if begins is None or refused else begins[0] + text + eol(octets)
         if not piece.ok:
             return octets
         return piece.status.encode() + b" " + text + eol(octets)

@@ -124,9 +124,10 @@ def _set_ciphers(context: SSL.Context, mirrored: _Mirror) -> None:
     # TLS 1.0 and 1.1 are only there at level 0, and so is much of what an old list names. Without
     # a certificate there is nothing to copy.
     if older or not {"TLSv1.2", "TLSv1.3"}.issuperset(mirrored.versions):
-        names = ":".join(older) or "DEFAULT"
-        with suppress(SSL.Error):  # a list of which it knows nothing leaves the library's own
-            context.set_cipher_list(f"{names}:!aNULL:@SECLEVEL=0".encode("ascii"))
+        try:
+            context.set_cipher_list(f"{':'.join(older)}:!aNULL:@SECLEVEL=0".encode("ascii"))
+        except SSL.Error:  # it knows none of them, and has dropped its own
+            context.set_cipher_list(b"DEFAULT:@SECLEVEL=0")
     if modern:
         with suppress(SSL.Error):
             context.set_tls13_ciphersuites(":".join(modern).encode("ascii"))

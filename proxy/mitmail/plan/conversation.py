@@ -22,12 +22,13 @@ class Handling:
     """How a product treats the dialogue of one endpoint.
 
     ``conduct`` is for the clients of STARTTLS endpoints. ``in_clear`` says that their clear text
-    goes on to the server as it is.
+    goes on to the server as it is, ``names_server`` that their user names name it.
     """
 
     conduct: Conduct
     fixup: Fixup
     in_clear: bool
+    names_server: bool
 
 
 def handling(
@@ -42,6 +43,7 @@ def handling(
         conduct=_conduct(said, protocol),
         fixup=_fixup(said, protocol, (*_listed(said.drop, protocol), *unreadable)),
         in_clear=said.refuses_tls(protocol) and said.server == "plain",
+        names_server=said.names_server and protocol == "pop3",
     )
 
 

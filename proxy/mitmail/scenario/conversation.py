@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, StrictBool, ValidationError, model_validator
 
 from mitmail.scenario.part import Misfit, Model, SetOf, Text, misfit
 from mitmail.scenario.spoken import PROTOCOLS, TAGS, Listed, Protocol, Spoken
@@ -55,6 +55,11 @@ class Conversation(Model):
         default=None,
         description="What it says to a command that it refuses; by default the protocol's words.",
     )
+    names_server: StrictBool = Field(
+        default=False,
+        description="POP3 clients are told to log in as name/server (an explicit proxy): the "
+        "server goes no further, and has to be the one that is played.",
+    )
     greeting: Text | None = Field(
         default=None,
         description="The text of the greeting, instead of the server's; the status stays.",
@@ -87,14 +92,9 @@ class Conversation(Model):
         for field in ("greeting", "farewell"):
             if "\n" in (getattr(self, field) or ""):
                 yield (field,), "use one line: the status stands before it"
-        if (
-            not any(map(self.refuses_tls, PROTOCOLS))
-            and {"then", "server"} & self.model_fields_set
-        ):
-            yield (
-                ("then" if "then" in self.model_fields_set else "server",),
-                ("STARTTLS is passed on: say answer, or offer: removed"),
-            )
+        if not any(map(self.refuses_tls, PROTOCOLS)):
+            for field in sorted({"then", "server"} & self.model_fields_set):
+                yield (field,), "STARTTLS is passed on: say answer, or offer: removed"
 
 
 def _texts(field: str, said: Spoken) -> Iterator[Misfit]:

@@ -108,7 +108,7 @@ class Routes:
             guarded=guarded,
             conducting=lambda: handling.conduct,
             hello=shield.hello(endpoint.name),
-            fixup=handling.fixup,
+            fixup=replace(handling.fixup, servers=(self.plan.name,) * handling.names_server),
         )
         return Route(key=f"front-{self.number}-{endpoint.name}", spec=spec, server=server)
 
