@@ -16,8 +16,10 @@ from mitmail.engine.context import Verifier
 from mitmail.engine.spec import Trust
 from mitmail.hello import Hello
 from mitmail.manner import Manner, Version
+from mitmail.pki.identity import Identity
+from mitmail.pki.key import generate
 from mitmail.wire.clienthello import ClientHello
-from talk import NAME, Talk, TlsSide, between, blind, identity, root, served_by
+from talk import DAY, NAME, NOW, Talk, TlsSide, between, blind, identity, root, served_by
 
 TRUST = Trust(name=NAME, roots=(root().certificate,))
 RECORD, MESSAGE = 5, 1  # octets in front of what is read
@@ -135,3 +137,18 @@ def test_the_protocol_that_the_server_chose_is_told() -> None:
     TlsSide(talk.server, context)
     assert talk.session.upstream is not None
     assert talk.session.upstream.alpn == b"imap"
+
+
+def test_who_speaks_old_versions_still_finds_a_weak_key() -> None:
+    short = generate("rsa1024")
+    weak = Identity(
+        (root().leaf(short, names=[NAME], not_before=NOW - DAY, not_after=NOW + DAY),), short
+    )
+    door = replace(weak, manner=Manner(weak=True))
+    choices: list[tuple[Version, ...]] = [("TLSv1.2",), ("TLSv1.1", "TLSv1.2")]
+    for versions in choices:
+        shield = Talk("imap", "implicit", "implicit", hello=Hello(versions=versions))
+        TlsSide(shield.client, blind())
+        between(shield, Talk("imap", "implicit", "plain", choose=lambda seen, sni: door))
+        assert shield.session.upstream is not None
+        assert shield.session.upstream.errors == ("weak",)

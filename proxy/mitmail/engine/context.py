@@ -12,7 +12,8 @@ from service_identity.cryptography import (
 )
 
 from mitmail.engine.certificate import UNREADABLE, load
-from mitmail.engine.openssl_client import asks_status, client_context
+from mitmail.engine.fault import faults
+from mitmail.engine.openssl_client import asks_status, client_context, is_weakened
 from mitmail.engine.openssl_leg import OpenSslLeg
 from mitmail.engine.revocation import is_revoked
 from mitmail.engine.spec import Trust, Upstream
@@ -32,6 +33,7 @@ class Verifier:
         self._errors: list[str] = []
         self._leg: OpenSslLeg | None = None
         self._staple = b""
+        self._weakened = False
 
     def leg(self, sni: str | None, client: ClientHello | None = None) -> OpenSslLeg:
         """A leg towards the server that records every error of its chain and refuses none.
@@ -45,6 +47,7 @@ class Verifier:
             if asks_status(self._hello, client):
                 connection.request_ocsp()
 
+        self._weakened = is_weakened(self._hello, client)
         context = client_context(self._hello, client)
         self._set_trust(context)
         self._leg = OpenSslLeg(context, accepting=False, prepare=prepare)
@@ -87,6 +90,8 @@ class Verifier:
         chain = tuple(crypto.dump_certificate(crypto.FILETYPE_ASN1, x) for x in certificates)
         if not names(chain[0], self._trust.name):
             self._note("name-mismatch")
+        if self._weakened and "weak" in faults(chain):  # OpenSSL did not look for that
+            self._note("weak")
         issuers = (*chain[1:], *self._trust.roots)
         if self._hello.asks_status and is_revoked(self._staple, chain[0], issuers):
             self._note("revoked")

@@ -44,12 +44,18 @@ def client_context(hello: Hello, client: ClientHello | None) -> SSL.Context:
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     mirrored = _Mirror(hello, client)
     _set_versions(context, mirrored.versions)
-    _set_ciphers(context, mirrored)
+    _set_ciphers(context, mirrored.ciphers, ":@SECLEVEL=0" * is_weakened(hello, client))
     _set_list(context, "SSL_CTX_set1_curves_list", mirrored.groups)
     _set_list(context, "SSL_CTX_set1_sigalgs_list", mirrored.signatures)
     if mirrored.alpn:
         context.set_alpn_protos(mirrored.alpn)
     return context
+
+
+def is_weakened(hello: Hello, client: ClientHello | None) -> bool:
+    """Whether such a hello needs OpenSSL's level 0, at which no certificate is too weak."""
+    # TLS 1.0 and 1.1 are only there at that level.
+    return not {"TLSv1.2", "TLSv1.3"}.issuperset(_Mirror(hello, client).versions)
 
 
 def asks_status(hello: Hello, client: ClientHello | None) -> bool:
@@ -118,16 +124,15 @@ def _set_versions(context: SSL.Context, versions: tuple[Version, ...]) -> None:
             context.set_options(option)
 
 
-def _set_ciphers(context: SSL.Context, mirrored: _Mirror) -> None:
-    modern = [name for name in mirrored.ciphers if name.startswith("TLS_")]
-    older = [name for name in mirrored.ciphers if not name.startswith("TLS_")]
-    # TLS 1.0 and 1.1 are only there at level 0, and so is much of what an old list names. Without
-    # a certificate there is nothing to copy.
-    if older or not {"TLSv1.2", "TLSv1.3"}.issuperset(mirrored.versions):
-        try:
-            context.set_cipher_list(f"{':'.join(older)}:!aNULL:@SECLEVEL=0".encode("ascii"))
-        except SSL.Error:  # it knows none of them, and has dropped its own
-            context.set_cipher_list(b"DEFAULT:@SECLEVEL=0")
+def _set_ciphers(context: SSL.Context, ciphers: tuple[str, ...], level: str) -> None:
+    modern = [name for name in ciphers if name.startswith("TLS_")]
+    older = [name for name in ciphers if not name.startswith("TLS_")]
+    # Of an anonymous suite there would be no certificate to copy.
+    names = f"{':'.join(older) or 'DEFAULT'}:!aNULL{level}"
+    try:
+        context.set_cipher_list(names.encode("ascii"))
+    except SSL.Error:  # it knows none of them, and has dropped its own
+        context.set_cipher_list(f"DEFAULT{level}".encode("ascii"))
     if modern:
         with suppress(SSL.Error):
             context.set_tls13_ciphersuites(":".join(modern).encode("ascii"))
