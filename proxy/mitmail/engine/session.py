@@ -153,6 +153,7 @@ class Session:
             try:
                 step(*args, **kwargs)
                 self._go_on()
+                self._conversation.hear_answers()
             except Exception as error:  # invariant 6: whatever breaks here ends this session only
                 self._actions.append(Crashed(traceback.format_exc()))
                 words = f"mitmail itself failed: {type(error).__name__}: {error}"
