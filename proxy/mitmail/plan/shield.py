@@ -50,7 +50,8 @@ CHAIN_ERRORS: Final = frozenset({"unknown-issuer", "self-signed"})
 class Shield:
     """One product, with what it has installed and the behaviours that were switched on.
 
-    ``profiles`` is what the product does on each endpoint, by name, with its switches.
+    ``profiles`` is what the product does on each endpoint, by name, with its switches. ``exact``
+    says that its authorities are called as the product's own.
     """
 
     vendor: Vendor
@@ -58,6 +59,7 @@ class Shield:
     installation: Installation
     copiers: Mapping[str, Copier]
     now: datetime
+    exact: bool
 
     @property
     def root(self) -> Authority | None:
@@ -148,4 +150,4 @@ def make(
         endpoint: Copier(profile, installation, store, copies or store, process, now)
         for endpoint, profile in product.on.items()
     }
-    return Shield(product.everywhere, product.on, installation, copiers, now)
+    return Shield(product.everywhere, product.on, installation, copiers, now, exact)
