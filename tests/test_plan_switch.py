@@ -234,7 +234,7 @@ def test_python_is_strict_about_the_shape_of_a_certificate(
 
 
 @pytest.mark.parametrize(
-    ("switch", "start", "code"), [("root-30-years", 2010, 0), ("expired-root", None, 10)]
+    ("switch", "start", "code"), [("root-30-years", 2010, 0), ("root-expired", None, 10)]
 )
 def test_the_root_is_valid_for_as_long_as_is_said(
     switch: str, start: int | None, code: int, judges: Judges
@@ -248,7 +248,7 @@ def test_the_root_is_valid_for_as_long_as_is_said(
 
 
 def test_an_expired_root_is_kept_as_a_good_one_is(tmp_path: Path) -> None:
-    first, again = (behind("expired-root", store=Store(tmp_path)) for _ in range(2))
+    first, again = (behind("root-expired", store=Store(tmp_path)) for _ in range(2))
     good = behind(store=Store(tmp_path))
 
     assert root_of(first) == root_of(again) != root_of(good)

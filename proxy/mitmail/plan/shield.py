@@ -141,7 +141,8 @@ def make(
     if exact:
         store, copies = Store(None), Store(None)
     product = switched(vendor, switches)
-    installation = install(product.everywhere, store, now, exact=exact)
+    unrelated = any("unrelated" in profile.chain for profile in product.on.values())
+    installation = install(product.everywhere, store, now, exact=exact, unrelated=unrelated)
     process = Store(None)
     if any(profile.leaf.key_shared for profile in product.on.values()) and installation.roots:
         # Now, and not when the first client waits for it: an RSA key takes up to 250 ms.
