@@ -108,9 +108,10 @@ class Treating(Relaying):
     def pass_through(self) -> None:
         """Let the client have the server's own TLS; where it begins, we have not interfered."""
         self._chronicle.note("passed-through")
-        self.state = "passing"
         if self.spec.behind is None:
             self.dig()
+        else:
+            self.state = "passing"
 
     def dig(self) -> None:
         """Put nothing between the client and the server any more but octets."""
