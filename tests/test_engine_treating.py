@@ -89,6 +89,16 @@ def assert_over(talk: Talk) -> None:
     assert count(talk, Announce) == 1
 
 
+DOOR = identity(NAME, -9, -2)
+
+
+def door(mode: Mode, conduct: Conduct | None = None) -> SessionSpec:
+    return SessionSpec(
+        protocol="imap", client=mode, server="plain", choose=lambda upstream, sni: DOOR,
+        conducting=lambda: conduct or Conduct(),
+    )  # fmt: skip
+
+
 # -- block ---------------------------------------------------------------------------------------
 
 
@@ -161,7 +171,7 @@ def test_a_pop_up_is_shown_at_once_and_the_client_waits(mode: Mode, joined: bool
 def test_an_answer_from_outside_comes_before_the_time_is_over(
     word: str, mode: Mode, joined: bool
 ) -> None:
-    popup = Popup("?", 30.0, Block("stall"), {"sign": identity()})
+    popup = Popup[Answer]("?", 30.0, Block("stall"), {"sign": identity()})
     talk = begun(popup, mode, joined=joined)
     assert set(talk.session.answers) == {"block", "pass-through", "sign"}
     talk.perform(talk.session.answer(word))
@@ -303,10 +313,13 @@ def test_a_server_that_does_not_answer_again_is_our_failure(mode: Mode, joined: 
     assert_over(talk)
 
 
+@pytest.mark.parametrize("ours", [False, True])
 @WAY
-def test_the_second_connection_has_as_much_time_as_the_first(mode: Mode, joined: bool) -> None:
+def test_the_second_connection_has_as_much_time_as_the_first(
+    mode: Mode, joined: bool, ours: bool
+) -> None:
     popup = Popup("?", 14.0, PassThrough())
-    talk = begun(popup, mode, joined=joined)
+    talk = begun(popup, mode, joined=joined, behind=door(mode) if ours else None)
     talk.passes(14)
     talk.passes(10)
     assert not talk.session.over, "timers of the first look are over"
@@ -418,15 +431,6 @@ def test_an_end_of_a_tunnel_is_told_to_the_other_side(first: str) -> None:
 
 
 # -- pass through to our own door ----------------------------------------------------------------
-
-DOOR = identity(NAME, -9, -2)
-
-
-def door(mode: Mode, conduct: Conduct | None = None) -> SessionSpec:
-    return SessionSpec(
-        protocol="imap", client=mode, server="plain", choose=lambda upstream, sni: DOOR,
-        conducting=lambda: conduct or Conduct(),
-    )  # fmt: skip
 
 
 def handed_on(mode: Mode, *, joined: bool, context: Any) -> tuple[Talk, TlsSide]:
@@ -612,7 +616,8 @@ def test_what_may_be_mail_is_relayed(words: bytes, protocol: MailProtocol) -> No
 
 def some_answer(dice: random.Random) -> Answer | Popup[Answer]:
     ending: Ending = dice.choice(["close", "reset", "stall"])
-    plain: Answer = dice.choice([identity(), Block(ending), PassThrough()])
+    every: list[Answer] = [identity(), Block(ending), PassThrough()]
+    plain = dice.choice(every)
     return dice.choice([plain, PassThrough(), Popup("?", dice.choice([0.0, 5.0]), plain)])
 
 
