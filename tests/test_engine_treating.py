@@ -1,6 +1,7 @@
 """A client that is blocked, asked about, dropped or passed through, in memory."""
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from mitmail.conduct import Conduct
 from mitmail.engine.action import Announce, Ask, Close, Connect
 from mitmail.engine.spec import Answer, MailProtocol, Mode, SessionSpec, Upstream
 from mitmail.interception import Block, Ending, PassThrough, Popup
+from mitmail.manner import Instead
 from mitmail.pki.identity import Identity
 from talk import (
     GREETING,
@@ -114,7 +116,7 @@ def test_a_blocked_client_gets_no_handshake_and_no_verdict(
     assert talk.server.ended, "nobody needs the server any more"
     assert talk.verdict == ("none", "sure", None)
     assert talk.session.verdict is not None
-    assert talk.session.verdict.evidence.startswith("the antivirus blocked the connection by ")
+    assert talk.session.verdict.evidence.startswith("the antivirus blocked the client by ")
     assert talk.fact("blocked") == {"how": ending}
     assert talk.session.presented.identity is None
     assert talk.session.error is None
@@ -350,6 +352,18 @@ def test_a_server_that_refuses_starttls_the_second_time_is_our_failure() -> None
     assert_over(talk)
 
 
+def test_a_server_that_is_slow_to_agree_the_second_time_is_not_the_clients_silence() -> None:
+    talk = begun(PassThrough(), "starttls", joined=True)
+    talk.connects()
+    talk.greets()
+    talk.passes(11)
+    assert talk.session.verdict is None
+    talk.passes(5)
+    assert talk.session.error == "no way through to the mail server in 15 s"
+    assert talk.verdict == ("none", "sure", None)
+    assert_over(talk)
+
+
 def test_a_server_that_leaves_before_starttls_the_second_time_is_our_failure() -> None:
     talk = begun(PassThrough(), "starttls", joined=True)
     talk.connects()
@@ -504,6 +518,19 @@ def test_a_connection_that_is_left_alone_is_the_doors_from_the_start(
     assert talk.verdict == ("reject", "sure", "expired")
     assert talk.session.passed_through
     assert talk.facts.count("upstream-connected") == 1, "the shield has not even looked"
+
+
+def test_a_door_that_speaks_at_once_does_so_to_whom_the_shield_leaves_alone() -> None:
+    met = Instead(when="connected", octets=b"* OK no TLS here\r\n", then="close")
+    talk = Talk(
+        "imap", "implicit", "implicit", intercepting=lambda family: False, connect=False,
+        behind=replace(door("implicit"), opening=met),
+    )  # fmt: skip
+    assert talk.client.hears() == b"* OK no TLS here\r\n"
+    assert count(talk, Connect) == 0
+    talk.client.leaves()
+    assert talk.verdict == ("reject", "sure", "transport")
+    assert_over(talk)
 
 
 def test_a_client_that_leaves_while_starttls_is_asked_for_anew_is_not_judged() -> None:

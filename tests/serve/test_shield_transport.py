@@ -93,7 +93,7 @@ def test_a_faulty_server_that_is_blocked_is_an_end_of_file_to_clients(
     assert (found["verdict"], found["presented"]) == ("none", None)
     assert found["upstream"] == {"verified": False, "errors": ["expired"]}
     assert found["evidence"].startswith(
-        "the antivirus blocked the connection by closing the connection"
+        "the antivirus blocked the client by closing the connection"
     )
     ended = strict.serving.record("end", strict.sessions - 1)
     assert ended["outcome"] is None, "nothing of ours has failed"
@@ -120,7 +120,7 @@ def test_what_is_no_mail_is_dropped(strict: Counted, endpoint: str) -> None:
 
     assert b"BAD" not in said, "no mail server has heard of it"
     assert found["evidence"].startswith(
-        "the antivirus dropped the connection by closing the connection: the client"
+        "the antivirus dropped the client by closing the connection: the client"
     )
 
 
@@ -149,7 +149,7 @@ def test_a_faulty_server_that_is_blocked_may_be_a_reset(home: Path) -> None:
             assert fetched.returncode == NO_TLS
             assert b"eset" in fetched.stderr, fetched.stderr
         found = serving.record("verdict", 1)
-        assert found["evidence"].startswith("the antivirus blocked the connection by a reset")
+        assert found["evidence"].startswith("the antivirus blocked the client by a reset")
         assert_one_of_each(serving)
 
 
@@ -190,7 +190,7 @@ def test_what_is_no_mail_may_also_hang(silent: Counted, endpoint: str) -> None:
         with pytest.raises(TimeoutError):
             read_on(connection)
 
-    assert found["evidence"].startswith("the antivirus dropped the connection by falling silent")
+    assert found["evidence"].startswith("the antivirus dropped the client by falling silent")
 
 
 # -- ask -----------------------------------------------------------------------------------------

@@ -25,8 +25,8 @@ class Treating(Relaying):
             case Popup():
                 self._ask(answer)
             case Block(ending):
-                blocked = f"the antivirus blocked the connection {HOW[ending]}"
-                self.block(ending, f"{blocked}: the client was shown no certificate")
+                blocked = f"the antivirus blocked the client {HOW[ending]}"
+                self.block(ending, f"{blocked}: it was shown no certificate")
             case PassThrough():
                 self.pass_through()
             case _:
@@ -101,7 +101,7 @@ class Treating(Relaying):
         return True
 
     def _drop(self, ending: Ending, why: str) -> None:
-        self.block(ending, f"the antivirus dropped the connection {HOW[ending]}: {why}")
+        self.block(ending, f"the antivirus dropped the client {HOW[ending]}: {why}")
 
     # -- pass through ----------------------------------------------------------------------------
 
