@@ -111,7 +111,20 @@ def test_who_is_passed_through_is_compared_as_without_an_antivirus(
     told = notice.happening(bench, "verdict", served, 1, seen(verdict=found, passed_through=True))
 
     assert told is not None
+    assert "Passed through by the antivirus." in told
     assert hint in told
+
+
+@pytest.mark.parametrize("verdict", ["hang", "none"])
+def test_who_is_passed_through_and_shows_nothing_is_not_compared(
+    verdict: Any, tmp_path: Path
+) -> None:
+    bench = prepare(Orders(scenario="expired", antivirus="norton"), tmp_path)
+    served = Served(bench.plan, ENDPOINTS["imaps"], "127.0.0.1", 3993, "expired")
+    session = seen(verdict=Verdict(verdict, "sure", "as seen"), passed_through=True)
+
+    told = notice.happening(bench, "verdict", served, 1, session)
+    assert told == f"imaps session 1: {verdict}: as seen"
 
 
 def test_a_pop_up_is_told_in_its_own_words(tmp_path: Path) -> None:
