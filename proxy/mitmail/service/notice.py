@@ -187,11 +187,12 @@ def _hint(bench: Bench | None, served: Served, session: Session) -> str | None:
         return f"{wrong.words[0].upper()}{wrong.words[1:]}."
     if bench is None:
         return None
-    if session.passed_through:  # it met the mail server's own certificate
-        bench = replace(bench, plan=replace(bench.plan, shield=None))
-    if session.verdict.verdict in {"accept", "reject"} and bench.upstream is None:
+    if session.verdict.verdict not in {"accept", "reject"} or bench.upstream is not None:
+        return None
+    if not session.passed_through:
         return _compared(bench, served, session.verdict)
-    return None
+    bare = replace(bench, plan=replace(bench.plan, shield=None))
+    return f"Passed through by the antivirus. {_compared(bare, served, session.verdict)}"
 
 
 def _compared(bench: Bench, served: Served, verdict: Verdict) -> str:
