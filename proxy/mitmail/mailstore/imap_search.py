@@ -114,16 +114,11 @@ def _or(search: Search) -> Test:
 
 
 def _dated(
-    day_of: Callable[[Subject], date | None], holds: Callable[[date, date], bool]
+    day_of: Callable[[Subject], date], holds: Callable[[date, date], bool]
 ) -> Callable[[Search], Test]:
     def read(search: Search) -> Test:
         sought = search.date()
-
-        def test(subject: Subject) -> bool:
-            day = day_of(subject)
-            return day is not None and holds(day, sought)
-
-        return test
+        return lambda subject: holds(day_of(subject), sought)
 
     return read
 
@@ -132,14 +127,17 @@ def _received(subject: Subject) -> date:
     return subject.message.internal_date.date()
 
 
-def _sent(subject: Subject) -> date | None:
+def _sent(subject: Subject) -> date:
+    # Without a date that can be read a message was sent before any day, as with Dovecot.
     found = header.values(subject.octets, b"date")
-    return text.day(found[0]) if found else None
+    return (text.day(found[0]) if found else None) or date.min
 
 
 def _text(texts: Callable[[Subject], Iterable[str]]) -> Callable[[Search], Test]:
     def read(search: Search) -> Test:
         sought = search.text()
+        if not sought:
+            return FIXED["ALL"]
         return lambda subject: any(sought in text.casemap(found) for found in texts(subject))
 
     return read
