@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mitmail.scenario.loader import find_vendor, load_vendor
+from mitmail.scenario.loader import find_behaviour, find_vendor, load_vendor
 from mitmail.scenario.problem import ScenarioError
 from mitmail.shipped import CERTS
 
@@ -32,6 +32,7 @@ def test_norton_signs_with_three_roots_and_sends_only_the_trusted_one() -> None:
         "name-mismatch": "trusted",
         "unknown-issuer": "untrusted",
         "self-signed": "self-signed",
+        "revoked": "reset",
         "other": "untrusted",
     }
     assert norton.chain == ("leaf", "root")
@@ -55,16 +56,17 @@ def test_nortons_root_has_the_shape_that_was_decoded() -> None:
 
 
 def test_python_3_13_is_known_to_refuse_nortons_root() -> None:
-    (known,) = find_vendor("norton").exceptions
+    (known,) = find_vendor("norton").exceptions.values()
     assert (known.client, known.since, known.trusts) == ("python", "3.13", "trusted")
     assert (known.verdict, known.reasons, known.code) == ("reject", ("constraint",), 89)
 
 
 def test_the_untrusted_root_on_implicit_tls_is_a_switch_that_is_off() -> None:
     norton = find_vendor("norton")
-    switch = norton.switches["untrusted-on-implicit-tls"]
+    assert "untrusted-on-implicit-tls" in norton.behaviours
+    switch = find_behaviour("untrusted-on-implicit-tls")
     assert norton.policy["valid"] == "trusted"
-    assert switch.policy == {"valid": "untrusted"}
+    assert switch.set == {"policy": {"valid": "untrusted"}}
     assert switch.endpoints == ("imaps", "pop3s", "smtps")
 
 
@@ -73,7 +75,6 @@ def test_every_fact_about_norton_says_how_it_is_known() -> None:
     facts = {
         *(f"roots.{signer}" for signer in norton.roots),
         *(f"policy.{result}" for result in norton.policy),
-        *(f"switches.{name}" for name in norton.switches),
         *("root_shape", "leaf", "chain", "order"),
     }
     assert facts <= norton.evidence.keys()
@@ -87,7 +88,7 @@ def test_the_generic_shield_has_two_clean_roots() -> None:
     assert generic.root_shape.basic_constraints.critical
     assert generic.policy["name-mismatch"] == "trusted"
     assert generic.policy["self-signed"] == "untrusted"
-    assert not generic.switches
+    assert not generic.behaviours
     assert not generic.exceptions
 
 
@@ -102,13 +103,11 @@ def test_a_root_is_marked_as_simulated_unless_exact_names_are_asked_for(vendor: 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("  unknown-issuer: untrusted\n", "", "policy: say who signs for: unknown-issuer"),
+        ("  unknown-issuer: untrusted\n", "", "policy: say what is done with: unknown-issuer"),
         (
             "  unknown-issuer: untrusted",
             "  unknown-issuer: untrustd",
-            "policy.unknown-issuer: must be one of "
-            "trusted, untrusted, self-signed, "
-            "not 'untrustd' (did you mean 'untrusted'?)",
+            "policy.unknown-issuer: unknown: 'untrustd' (did you mean 'untrusted'?)",
         ),
         (
             "  name-mismatch: trusted",
@@ -130,12 +129,12 @@ def test_a_root_is_marked_as_simulated_unless_exact_names_are_asked_for(vendor: 
         (
             'since: "3.13"',
             "since: 3.13",
-            "exceptions[0].since: must be text, not the number 3.13: put it in quotes",
+            "exceptions.python-strict.since: must be text, not the number 3.13: put it in quotes",
         ),
         (
             "code: 89",
             "code: '89'",
-            "exceptions[0].code: must be a whole number, not the text '89'",
+            "exceptions.python-strict.code: must be a whole number, not the text '89'",
         ),
         (
             "key_shared: true",

@@ -43,8 +43,8 @@ NAMES = ["scenario", "vendor", "ready", "ready-all", "record", "list"]
 @click.argument("name", type=click.Choice(NAMES))
 def schema_command(name: str) -> None:
     """Print the JSON Schema of a file or of an output."""
-    from mitmail.scenario.schema import schema
+    from mitmail.scenario.schema import FILES, schema
     from mitmail.service.schema import DOCUMENTS
 
-    files = {"scenario": schema("scenario"), "vendor": schema("vendor")}
+    files = {name: schema(name) for name in FILES}
     click.echo(json.dumps((files | DOCUMENTS)[name], indent=1))

@@ -26,7 +26,7 @@ def show_command(name: str, folders: Sequence[Path], *, as_json: bool) -> None:
 
     if name in loader.vendor_files() and name not in loader.files(folders):
         vendor = loader.find_vendor(name)
-        document = {"schema": 1} | vendor.model_dump(mode="json")
+        document = {"schema": 1} | vendor.model_dump(mode="json", exclude={"said", "base"})
         click.echo(json.dumps(document, indent=1) if as_json else _vendor(vendor))
         return
     scenario = loader.find(name, folders)
@@ -76,15 +76,18 @@ def name_of(scenario: "Scenario") -> str:
 
 
 def _vendor(vendor: "Vendor") -> str:
+    from mitmail.scenario import loader
+
     lines = [f"{vendor.id}: {vendor.title}", ""]
     for signer in vendor.roots:
         subject = ", ".join(f"{kind}={text}" for kind, text in vendor.subject(signer))
         lines.append(f"The {signer} root: {subject}")
-    lines += ["", "Who signs what it finds on the mail server:"]
+    lines += ["", "What it does with what it finds on the mail server:"]
     lines += [f"  {result:15} {signer}" for result, signer in vendor.policy.items()]
-    if vendor.switches:
-        lines += ["", "Switches (off unless asked for with --switch):"]
-        lines += [f"  {name}: {switch.description}" for name, switch in vendor.switches.items()]
-    for known in vendor.exceptions:
+    if vendor.behaviours:
+        found = [loader.find_behaviour(name) for name in vendor.behaviours]
+        lines += ["", "Off unless asked for with --switch:"]
+        lines += [f"  {behaviour.id}: {behaviour.title}" for behaviour in found]
+    for known in vendor.exceptions.values():
         lines += ["", f"Known of {known.client} since {known.since}: {known.why}"]
     return "\n".join([*lines, "", f"Try it: mitmail serve --antivirus {vendor.id}"])

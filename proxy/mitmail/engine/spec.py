@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from mitmail.conduct import Conducting, proper
+from mitmail.interception import Block, Ending, Intercepting, PassThrough, Popup, always
 from mitmail.manner import Instead, Manner
 
 type Mode = Literal["implicit", "starttls", "plain"]
@@ -45,8 +46,9 @@ class Upstream:
     errors: tuple[str, ...]
 
 
-type Chooser = Callable[[Upstream | None, str | None], Identity | None]
-"""(upstream or None where the server leg is plain, client's SNI) -> identity; None: refuse."""
+type Answer = Identity | Block | PassThrough
+type Chooser = Callable[[Upstream | None, str | None], Answer | Popup[Answer] | None]
+"""(upstream or None where the server leg is plain, client's SNI) -> answer; None: refuse."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,10 @@ class SessionSpec:
     ``conducting`` is asked once how the dialogue before STARTTLS is conducted. A ``lure`` is a
     place that only a referral in clear led to: a client that comes there is vulnerable.
 
+    Of a shield: ``intercepting`` says whether it steps in at all; ``foreign`` is what becomes of
+    a client that speaks no mail, where it is not relayed; ``behind`` are the orders of the door
+    in our own process that it stands before, which then judges who is passed through.
+
     The legs may be of any mode each; a server leg with TLS needs ``trust``. Where both are
     ``starttls`` and nothing is odd, the client's STARTTLS is passed on; in any other combination
     the engine asks the server, or answers the client, by itself. Raises ValueError.
@@ -94,6 +100,9 @@ class SessionSpec:
     opening: Instead | None = None
     conducting: Conducting = proper
     lure: bool = False
+    intercepting: Intercepting = always
+    foreign: Ending | None = None
+    behind: "SessionSpec | None" = None
 
     def __post_init__(self) -> None:
         if self.server != "plain" and self.trust is None:

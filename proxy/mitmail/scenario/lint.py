@@ -1,6 +1,6 @@
 """What a scenario should be beyond what it must be: true, clear, and wrong in one way only."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final
@@ -22,7 +22,8 @@ MAX_TITLE: Final = 100
 def lint(paths: Sequence[Path]) -> list[Problem]:
     """Return all that is wrong in these files and folders, sorted by place; [] when all is well.
 
-    A file in a folder named ``vendors`` is a vendor profile, any other one a scenario.
+    A file in a folder named ``vendors`` is a vendor profile, in one named ``behaviours`` a
+    behaviour, any other one a scenario.
     """
     problems: set[Problem] = set()
     files: dict[Path, Path] = {}
@@ -37,26 +38,38 @@ def lint(paths: Sequence[Path]) -> list[Problem]:
         files |= {(file := Path(str(each))).resolve(): file for each in listed}
     problems |= set(_clashes(list(files.values())))
     for file in files.values():
-        problems |= set(_in_vendor(file) if _is_vendor(file) else _in_scenario(file))
+        kind = _kind(file)
+        problems |= set(_in_scenario(file) if kind is None else _in_other(file, kind))
     return sorted(problems)
 
 
-def _is_vendor(file: Path) -> bool:
-    return file.absolute().parent.name == "vendors"
+_LOADERS: Final[Mapping[str, Callable[[Path], object]]] = {
+    "vendors": loader.load_vendor,
+    "behaviours": loader.load_behaviour,
+}
+
+
+def _kind(file: Path) -> str | None:
+    folder = file.absolute().parent.name
+    return folder if folder in _LOADERS else None
 
 
 def _clashes(files: Sequence[Path]) -> Iterator[Problem]:
-    taken: dict[tuple[bool, str], Traversable] = {}
-    shipped = [*loader.files().values(), *loader.vendor_files().values()]
+    taken: dict[tuple[str | None, str], Traversable] = {}
+    shipped = [
+        *loader.files().values(),
+        *loader.vendor_files().values(),
+        *loader.behaviour_files().values(),
+    ]
     for file in (*(Path(str(each)) for each in shipped), *files):
-        first = taken.setdefault((_is_vendor(file), file.stem), file)
+        first = taken.setdefault((_kind(file), file.stem), file)
         if not loader.same_file(first, file):
             yield loader.id_taken(file, first)
 
 
-def _in_vendor(file: Path) -> list[Problem]:
+def _in_other(file: Path, kind: str) -> list[Problem]:
     try:
-        loader.load_vendor(file)
+        _LOADERS[kind](file)
     except ScenarioError as error:
         return error.errors
     return []

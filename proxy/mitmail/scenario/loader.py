@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
@@ -9,10 +10,12 @@ from pydantic import ValidationError
 
 from mitmail import shipped as data
 from mitmail.errors import MitmailError
+from mitmail.scenario.behaviour import Behaviour, BehaviourFile
 from mitmail.scenario.complaint import complaints
 from mitmail.scenario.document import Document, read
 from mitmail.scenario.model import Scenario, ScenarioFile
 from mitmail.scenario.part import Model
+from mitmail.scenario.patch import laid_over
 from mitmail.scenario.problem import Problem, ScenarioError
 from mitmail.scenario.schema import Name
 from mitmail.scenario.vendor import Vendor, VendorFile
@@ -38,12 +41,39 @@ def parse(file: Traversable) -> tuple[Scenario, Document]:
 
 def load_vendor(file: Traversable) -> Vendor:
     """Load one vendor profile; raises `ScenarioError` with all that is wrong in it."""
-    said, document = _parse(file, VendorFile, "vendor")
-    return Vendor.model_construct(**dict(said), id=stem(file), file=document.file)
+    document = read(file)
+    whole = replace(document, data=_whole(document.data))
+    form = _checked(file, whole, VendorFile, "vendor")
+    said = whole.data if isinstance(whole.data, dict) else {}
+    return Vendor.model_construct(
+        **dict(form), id=stem(file), file=document.file, said=said, base=form
+    )
+
+
+def _whole(data: object) -> object:
+    """What a profile says, laid over the shipped one that it is like."""
+    like = data.get("like") if isinstance(data, dict) else None
+    shipped = vendor_files()
+    if not isinstance(data, dict) or not isinstance(like, str) or like not in shipped:
+        return data
+    base = read(shipped[like]).data
+    if not isinstance(base, dict) or "like" in base:  # one step: nobody has to follow a chain
+        return data
+    return laid_over(base, data)
+
+
+def load_behaviour(file: Traversable) -> Behaviour:
+    """Load one behaviour of products; raises `ScenarioError` with all that is wrong in it."""
+    said, document = _parse(file, BehaviourFile, "behaviour")
+    return Behaviour.model_construct(**dict(said), id=stem(file), file=document.file)
 
 
 def _parse[M: Model](file: Traversable, form: type[M], name: Name) -> tuple[M, Document]:
     document = read(file)
+    return _checked(file, document, form, name), document
+
+
+def _checked[M: Model](file: Traversable, document: Document, form: type[M], name: Name) -> M:
     problems = document.problems + list(_id_problems(file))
     try:
         said = form.model_validate(document.data)
@@ -51,7 +81,7 @@ def _parse[M: Model](file: Traversable, form: type[M], name: Name) -> tuple[M, D
         raise ScenarioError([*problems, *complaints(error, document, name)]) from None
     if problems:
         raise ScenarioError(problems)
-    return said, document
+    return said
 
 
 def _id_problems(file: Traversable) -> Iterator[Problem]:
@@ -85,6 +115,11 @@ def vendor_files(folders: Sequence[Path] = ()) -> dict[str, Traversable]:
     return _by_id([data.CERTS / "vendors", *folders])
 
 
+def behaviour_files() -> dict[str, Traversable]:
+    """Return the file of each behaviour by id; nothing is parsed."""
+    return _by_id([data.CERTS / "behaviours"])
+
+
 def shipped() -> dict[str, Traversable]:
     """Return the files of the shipped scenarios by id; nothing is parsed."""
     return files()
@@ -114,6 +149,11 @@ def find(id_or_path: str, folders: Sequence[Path] = ()) -> Scenario:
 def find_vendor(id_or_path: str, folders: Sequence[Path] = ()) -> Vendor:
     """Load a vendor profile by its id, or by the path of its file; raises as `find` does."""
     return _find(id_or_path, "vendor profile", vendor_files, folders, load_vendor)
+
+
+def find_behaviour(id_or_path: str) -> Behaviour:
+    """Load a behaviour by its id, or by the path of its file; raises as `find` does."""
+    return _find(id_or_path, "switch", lambda _: behaviour_files(), (), load_behaviour)
 
 
 def _find[T](

@@ -3,18 +3,23 @@
 from functools import cache
 from typing import Any, Final, Literal
 
+from mitmail.scenario.behaviour import BehaviourFile
 from mitmail.scenario.model import ScenarioFile
 from mitmail.scenario.part import Model
 from mitmail.scenario.vendor import VendorFile
 
-type Name = Literal["scenario", "vendor"]
+type Name = Literal["scenario", "vendor", "behaviour"]
 
-FILES: Final[dict[Name, type[Model]]] = {"scenario": ScenarioFile, "vendor": VendorFile}
+FILES: Final[dict[Name, type[Model]]] = {
+    "scenario": ScenarioFile,
+    "vendor": VendorFile,
+    "behaviour": BehaviourFile,
+}
 
 
 @cache
 def schema(name: Name) -> dict[str, Any]:
-    """Return the JSON Schema of a scenario file or of a vendor profile, for reading only."""
+    """Return the JSON Schema of a kind of file that people write, for reading only."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:mitmail:schema:{name}:1",
