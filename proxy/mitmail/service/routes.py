@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from mitmail.addon.route import Route
+from mitmail.addon.route import Address, Route
 from mitmail.endpoint import Endpoint
 from mitmail.engine.context import is_address
 from mitmail.engine.spec import GREETING_HOLD, Chooser, Mode, SessionSpec, Trust
@@ -72,6 +72,21 @@ class Routes:
         guarded = not (upstream.relay_unverified or is_loopback(host))
         modes = (upstream.shown(endpoint).tls, upstream.server_mode(endpoint))
         return self._shield(endpoint, trust, (host, port), modes=modes, guarded=guarded)
+
+    def shield_towards(
+        self,
+        endpoint: Endpoint,
+        server: Address,
+        *,
+        roots: tuple[bytes, ...],
+        relay_unverified: bool,
+    ) -> Route:
+        """The simulated antivirus before the very server that a client wanted to reach."""
+        host, _ = server
+        trust = Trust(name=host, roots=roots, system=True, by_sni=True)
+        guarded = not (relay_unverified or is_loopback(host))
+        modes = (endpoint.tls, endpoint.tls)
+        return self._shield(endpoint, trust, server, modes=modes, guarded=guarded)
 
     def _shield(
         self,
