@@ -63,7 +63,7 @@ class Mitmail:
         connections back to us would open ever more of them.
         """
         mode = data.client.proxy_mode
-        if isinstance(mode, CaptureMode) and is_ours(data):
+        if isinstance(mode, CaptureMode) and is_ours(data.client.peername[:2]):
             data.server.error = LOOP
             if (capture := self._captures.get(mode.data)) is not None:
                 capture.refusing(LOOP)

@@ -5,15 +5,16 @@ a word is said.
 """
 
 import asyncio
+import os
 import socket
+import stat
+from pathlib import Path
 from typing import Final
 
 from mitmproxy import ctx, platform
-from mitmproxy.connection import Server
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layer import Layer
 from mitmproxy.proxy.layers import TCPLayer
-from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy_rs import Stream
 
 from mitmail.addon.mode import LoopbackInstance, MailMode, session_layer
@@ -77,9 +78,22 @@ def destination(sock: socket.socket) -> Address | None:
     return None if (host, port) == sock.getsockname()[:2] else (host, port)
 
 
-def is_ours(data: ServerConnectionHookData) -> bool:
-    """Whether the client of a connection is this very process: it goes round in a circle."""
-    client = data.client.peername[:2]
-    handlers = ctx.master.addons.get("proxyserver").connections.values()
-    ours = [x for handler in handlers for x in handler.transports if isinstance(x, Server)]
-    return any(x.sockname[:2] == client for x in ours if x.sockname)
+def is_ours(client: Address) -> bool:
+    """Whether the client of a connection is this very process: it goes round in a circle.
+
+    Only the kernel knows in time. mitmproxy learns the address of a connection of its own when
+    that is up: the other end may have been accepted, and have dialled, long before (measured:
+    465 times).
+    """
+    return any(_address(int(entry.name)) == client for entry in Path("/proc/self/fd").iterdir())
+
+
+def _address(descriptor: int) -> Address | None:
+    try:
+        if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+            return None  # fromfd would leave a copy of it open
+        with socket.fromfd(descriptor, socket.AF_INET, socket.SOCK_STREAM) as sock:
+            host, port, *_ = sock.getsockname()
+    except (OSError, ValueError):  # it is closed by now, or no socket of the internet's
+        return None
+    return host, port
