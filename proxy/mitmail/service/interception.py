@@ -6,7 +6,10 @@ from mitmail.service.place import is_loopback
 from mitmail.service.record import SCHEMA
 from mitmail.service.redirection import Lines, Redirection
 
-OWN_GROUP = "sudo groupadd --system mitmail; sudo -g mitmail mitmail serve ... --transparent"
+OWN_GROUP = (
+    "sudo groupadd --system mitmail",
+    'sudo -g mitmail "$(command -v mitmail)" serve --antivirus {antivirus} --transparent',
+)
 
 
 def ready(captured: Captured) -> dict[str, object]:
@@ -55,7 +58,7 @@ def welcome(captured: Captured) -> str:
         "or:",
         *(f"  {line}" for line in leading.iptables.undo),
         "",
-        *_left_out(leading),
+        *_left_out(leading, bench.plan.antivirus),
         *notice.antivirus_root(bench),
         "",
         "Waiting for the first connection. Ctrl-C stops.",
@@ -82,7 +85,7 @@ def _warnings(captured: Captured) -> list[str]:
     return lines
 
 
-def _left_out(leading: Redirection) -> list[str]:
+def _left_out(leading: Redirection, antivirus: str) -> list[str]:
     if not leading.own:
         return ["This machine's own programs and servers are left out.", ""]
     ours = group.own()
@@ -91,5 +94,5 @@ def _left_out(leading: Redirection) -> list[str]:
     ]
     if ours.shared:
         lines += ["To catch those programs too, start mitmail with a group of its own:"]
-        lines += [f"  {OWN_GROUP}"]
+        lines += [f"  {line.format(antivirus=antivirus)}" for line in OWN_GROUP]
     return [*lines, ""]

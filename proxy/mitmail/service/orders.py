@@ -145,6 +145,11 @@ def _check_transparent(orders: Orders) -> None:
         )
     if orders.antivirus == "none":
         raise MitmailError("--transparent is for an antivirus: name one with --antivirus norton")
+    if orders.listen is not None and is_loopback(orders.listen):
+        raise MitmailError(
+            f"--listen {orders.listen}: --transparent is on loopback for this machine's clients "
+            "anyway: leave it out, or name the address of a router for the clients of others"
+        )
     given = {
         "--all": orders.everything,
         "--set": orders.chosen,
