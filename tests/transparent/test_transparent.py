@@ -1,6 +1,7 @@
 """``serve --transparent``: clients keep their settings, and the kernel leads them to mitmail."""
 
 import contextlib
+import json
 import re
 import socket
 import subprocess
@@ -15,7 +16,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped] # sh
 
 from bench import clean_environment, need
 from clients import dovecot
-from mitmail.service import schema
+from serve.program import mitmail
 from serve.serving import ForProgram
 from transparent.conftest import OTHER_PORT, Town
 from transparent.namespace import SECONDS, Namespace
@@ -287,15 +288,18 @@ def test_a_router_stands_before_the_servers_of_others(town: Town, tmp_path: Path
             assert ask(town.lan, BY_ROUTER, 993).is_signed_by(town.roots)
 
 
-def test_what_is_printed_keeps_to_the_schemas(town: Town, shield: Shield) -> None:
+def test_what_is_printed_keeps_to_the_schemas(town: Town, shield: Shield, tmp_path: Path) -> None:
+    def rule(name: str) -> Any:
+        return json.loads(mitmail("schema", name, home=tmp_path).stdout)
+
     with shield.leading():
         assert curl(town.desk, INBOX, shield.root).returncode == 0
     verdict = shield.next()
-    record = Draft202012Validator(schema.DOCUMENTS["record"])
+    record = Draft202012Validator(rule("record"))
     for printed in (verdict, shield.record("end", verdict["session"])):
         assert printed["destination"] == {"host": V4, "port": 993}
         record.validate(printed)
-    Draft202012Validator(schema.DOCUMENTS["ready-transparent"]).validate(shield.ready)
+    Draft202012Validator(rule("ready-transparent")).validate(shield.ready)
 
 
 @contextlib.contextmanager

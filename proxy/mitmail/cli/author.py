@@ -36,7 +36,7 @@ def lint_command(paths: Sequence[Path], *, as_json: bool) -> None:
     click.echo("Nothing to mend.")
 
 
-NAMES = ["scenario", "vendor", "ready", "ready-all", "record", "list"]
+NAMES = ["scenario", "vendor", "ready", "ready-all", "ready-transparent", "record", "list"]
 
 
 @click.command("schema")
