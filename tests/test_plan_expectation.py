@@ -250,6 +250,7 @@ def is_ip(name: str) -> bool:
 class Found:
     chain: tuple[bytes, ...]
     errors: tuple[str, ...]
+    alpn: bytes | None = None
 
 
 @pytest.mark.parametrize("vendor", ["norton", "generic"])

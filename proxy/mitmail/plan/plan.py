@@ -13,6 +13,7 @@ from mitmail.plan import shield as shielding
 from mitmail.plan.expectation import Expectation, Trusted, expect
 from mitmail.plan.names import Names
 from mitmail.plan.shield import Chooser, Seen, Shield
+from mitmail.plan.transport import Admission
 from mitmail.scenario.hostname import CUSTOMER
 from mitmail.scenario.model import Expect, Scenario
 from mitmail.scenario.spoken import Protocol
@@ -51,6 +52,11 @@ class Plan:
         """What the shield does on an endpoint, chosen from what it saw upstream."""
         assert self.shield is not None
         return self.shield.chooser(endpoint, self.name)
+
+    def admission(self) -> Admission:
+        """Which connections the shield looks into, counted from this call on."""
+        assert self.shield is not None
+        return Admission(self.shield.profiles)
 
     @property
     def lures(self) -> bool:

@@ -1,6 +1,7 @@
 """What ``mitmail serve`` tells a person: what to type into the client, and what the client did."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from mitmail.addon.route import Happening
@@ -140,6 +141,8 @@ def happening(
     choose one by name, and has not.
     """
     who = f"{served.endpoint.name:5} {f'{case} ' if case else ''}session {number}: "
+    if what == "popup":
+        return who + _asked(session)
     if what == "waiting":
         return who + _waiting(served, session)
     if what == "verdict" and session.verdict is not None:
@@ -148,6 +151,11 @@ def happening(
     if what == "end" and session.finding is not None:
         return who + _found(session.finding)
     return None
+
+
+def _asked(session: Session) -> str:
+    shown = next(x for x in reversed(session.facts) if x.fact == "popup")
+    return f"the antivirus shows a pop-up: {shown.details['words']}"
 
 
 def _found(finding: Finding) -> str:
@@ -179,9 +187,12 @@ def _hint(bench: Bench | None, served: Served, session: Session) -> str | None:
         return f"{wrong.words[0].upper()}{wrong.words[1:]}."
     if bench is None:
         return None
-    if session.verdict.verdict in {"accept", "reject"} and bench.upstream is None:
+    if session.verdict.verdict not in {"accept", "reject"} or bench.upstream is not None:
+        return None
+    if not session.passed_through:
         return _compared(bench, served, session.verdict)
-    return None
+    bare = replace(bench, plan=replace(bench.plan, shield=None))
+    return f"Passed through by the antivirus. {_compared(bare, served, session.verdict)}"
 
 
 def _compared(bench: Bench, served: Served, verdict: Verdict) -> str:
