@@ -37,6 +37,12 @@ from mitmail.cli.browse import scenarios_option
     metavar="NAME",
     help="A behaviour of the antivirus that is off by default.",
 )
+@click.option(
+    "--exact-names",
+    is_flag=True,
+    allow_from_autoenv=False,  # such a root must never be made by mistake
+    help='Roots called as the product\'s own, without "(simulated)". They end with this run.',
+)
 @click.option("--name", metavar="HOST|IP", help="Play this host name, the customer's own.")
 @click.option(
     "--upstream",
@@ -88,6 +94,7 @@ def serve_command(
     hosts: Path | None,
     *,
     everything: bool,
+    exact_names: bool,
     relay_unverified: bool,
     plain: bool,
     listen: str | None,
@@ -115,6 +122,7 @@ def serve_command(
         scenario=scenario,
         antivirus=antivirus,
         switches=frozenset(switches),
+        exact_names=exact_names,
         name=name,
         upstreams=tuple(upstreams),
         upstream_ca=upstream_ca,

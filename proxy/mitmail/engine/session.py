@@ -153,6 +153,7 @@ class Session:
             try:
                 step(*args, **kwargs)
                 self._go_on()
+                self._conversation.hear_answers()
             except Exception as error:  # invariant 6: whatever breaks here ends this session only
                 self._actions.append(Crashed(traceback.format_exc()))
                 words = f"mitmail itself failed: {type(error).__name__}: {error}"
@@ -293,7 +294,7 @@ class Session:
                 self._end_aftermath()
             return
         # The other timers see to what the client waits for.
-        if not conversation.reached() or conversation.withholding or conversation.answers():
+        if self._client_waits():
             self._actions.append(SetTimer("deadline", self.spec.deadline))
             return
         if silence < self.spec.deadline - 0.001:
@@ -306,6 +307,12 @@ class Session:
         else:
             conversation.error = "the mail server did not answer"
             conversation.observer.unjudged(f"could not judge: {conversation.error}")
+
+    def _client_waits(self) -> bool:
+        conversation = self._conversation
+        dialling = conversation.tunnel is not None or self._stand_in is not None
+        asking = bool(conversation.answers())
+        return dialling or asking or conversation.withholding or not conversation.reached()
 
     def _end_aftermath(self) -> None:
         if self._conversation.state in {"aftermath", "blocked"} or self._conversation.in_vain:

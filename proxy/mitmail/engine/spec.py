@@ -7,6 +7,8 @@ from typing import Literal, Protocol
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from mitmail.conduct import Conducting, proper
+from mitmail.fixup import NOTHING, Fixup
+from mitmail.hello import OWN, Hello
 from mitmail.interception import Block, Ending, Intercepting, PassThrough, Popup, always
 from mitmail.manner import Instead, Manner
 
@@ -39,11 +41,12 @@ class Upstream:
     """What the server showed us: its chain (DER, leaf first) and what is wrong with it.
 
     ``errors`` are words of the reason vocabulary (``expired``, ``name-mismatch`` ...), in the
-    order found; empty means verified.
+    order found; empty means verified. ``alpn`` is the protocol that it chose, if any.
     """
 
     chain: tuple[bytes, ...]
     errors: tuple[str, ...]
+    alpn: bytes | None = None
 
 
 type Answer = Identity | Block | PassThrough
@@ -75,7 +78,9 @@ class SessionSpec:
     client's is relayed to a server whose certificate failed. ``opening`` is what a client gets as
     soon as it is connected (implicit TLS only); there is then neither TLS nor a mail server.
     ``conducting`` is asked once how the dialogue before STARTTLS is conducted. A ``lure`` is a
-    place that only a referral in clear led to: a client that comes there is vulnerable.
+    place that only a referral in clear led to: a client that comes there is vulnerable. ``hello``
+    is how a server with TLS is greeted; ``fixup`` is what is changed of the mail dialogue with
+    the server, in clear and through TLS.
 
     Of a shield: ``intercepting`` says whether it steps in at all; ``foreign`` is what becomes of
     a client that speaks no mail, where it is not relayed; ``behind`` are the orders of the door
@@ -103,6 +108,8 @@ class SessionSpec:
     intercepting: Intercepting = always
     foreign: Ending | None = None
     behind: "SessionSpec | None" = None
+    hello: Hello = OWN
+    fixup: Fixup = NOTHING
 
     def __post_init__(self) -> None:
         if self.server != "plain" and self.trust is None:

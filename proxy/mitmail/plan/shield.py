@@ -6,15 +6,19 @@ from datetime import datetime
 from itertools import count
 from typing import Final, Protocol
 
+from mitmail.hello import Hello
 from mitmail.interception import Block, Ending, PassThrough, Popup
 from mitmail.pki.authority import Authority
 from mitmail.pki.certificate import parse
 from mitmail.pki.identity import Identity
 from mitmail.pki.name import text as name_text
 from mitmail.pki.store import Store
+from mitmail.plan import legs
+from mitmail.plan.conversation import Handling, handling
 from mitmail.plan.copier import Copier
 from mitmail.plan.installation import Installation, install, leaf_slot, root_slot, uninstall
 from mitmail.scenario.product import RESULTS, Deed, Result, Signer
+from mitmail.scenario.spoken import Protocol as MailProtocol
 from mitmail.scenario.switching import switched
 from mitmail.scenario.vendor import Vendor
 
@@ -31,6 +35,10 @@ class Seen(Protocol):
     @property
     def errors(self) -> tuple[str, ...]:
         """Reason words; empty means verified."""
+
+    @property
+    def alpn(self) -> bytes | None:
+        """The protocol that the server chose, if any."""
 
 
 type Answer = Identity | Block | PassThrough
@@ -50,7 +58,8 @@ CHAIN_ERRORS: Final = frozenset({"unknown-issuer", "self-signed"})
 class Shield:
     """One product, with what it has installed and the behaviours that were switched on.
 
-    ``profiles`` is what the product does on each endpoint, by name, with its switches.
+    ``profiles`` is what the product does on each endpoint, by name, with its switches. ``exact``
+    says that its authorities are called as the product's own.
     """
 
     vendor: Vendor
@@ -58,6 +67,7 @@ class Shield:
     installation: Installation
     copiers: Mapping[str, Copier]
     now: datetime
+    exact: bool
 
     @property
     def root(self) -> Authority | None:
@@ -105,6 +115,14 @@ class Shield:
 
         return choose
 
+    def hello(self, endpoint: str) -> Hello:
+        """How the server behind an endpoint is greeted in TLS."""
+        return legs.hello(self.profiles[endpoint].legs.server)
+
+    def handling(self, endpoint: str, protocol: MailProtocol) -> Handling:
+        """What is made of the mail dialogue of an endpoint."""
+        return handling(self.profiles[endpoint].conversation, protocol)
+
     def _answer(
         self, endpoint: str, deed: Deed, seen: Seen, host: str, numbers: "count[int]"
     ) -> Answer | None:
@@ -112,13 +130,16 @@ class Shield:
             return Block(ENDINGS[deed])
         if deed == "pass-through":
             return PassThrough()
+        spoken = self.profiles[endpoint].legs
         if deed == "device":
-            return self.installation.device
+            device = self.installation.device
+            return None if device is None else legs.spoken(device, spoken, seen)
         copier = self.copiers[endpoint]
         mended = frozenset(seen.errors) if deed == "mask" else frozenset()
-        return copier.copy(
+        copied = copier.copy(
             seen.chain[0], SIGNED_BY[deed], host=host, mended=mended, number=next(numbers)
         )
+        return legs.spoken(copied, spoken, seen)
 
 
 def make(
@@ -139,7 +160,8 @@ def make(
     if exact:
         store, copies = Store(None), Store(None)
     product = switched(vendor, switches)
-    installation = install(product.everywhere, store, now, exact=exact)
+    unrelated = any("unrelated" in profile.chain for profile in product.on.values())
+    installation = install(product.everywhere, store, now, exact=exact, unrelated=unrelated)
     process = Store(None)
     if any(profile.leaf.key_shared for profile in product.on.values()) and installation.roots:
         # Now, and not when the first client waits for it: an RSA key takes up to 250 ms.
@@ -148,4 +170,4 @@ def make(
         endpoint: Copier(profile, installation, store, copies or store, process, now)
         for endpoint, profile in product.on.items()
     }
-    return Shield(product.everywhere, product.on, installation, copiers, now)
+    return Shield(product.everywhere, product.on, installation, copiers, now, exact)

@@ -34,6 +34,12 @@ def _warnings(bench: Bench, host: str, *, exposed: bool) -> list[str]:
             "and sees a certificate authority that is not a real one.",
             "",
         ]
+    if bench.plan.shield is not None and bench.plan.shield.exact:
+        lines += [
+            "WARNING: these roots are called as the product's own. Nobody can tell them apart by",
+            "name: remove them from the client when you are done. They end with this run.",
+            "",
+        ]
     if bench.upstream is not None and (names := bench.upstream.in_clear_at):
         lines += [
             f"WARNING: {', '.join(names)} without TLS: clients give passwords and mail in clear.",
@@ -181,11 +187,12 @@ def _hint(bench: Bench | None, served: Served, session: Session) -> str | None:
         return f"{wrong.words[0].upper()}{wrong.words[1:]}."
     if bench is None:
         return None
-    if session.passed_through:  # it met the mail server's own certificate
-        bench = replace(bench, plan=replace(bench.plan, shield=None))
-    if session.verdict.verdict in {"accept", "reject"} and bench.upstream is None:
+    if session.verdict.verdict not in {"accept", "reject"} or bench.upstream is not None:
+        return None
+    if not session.passed_through:
         return _compared(bench, served, session.verdict)
-    return None
+    bare = replace(bench, plan=replace(bench.plan, shield=None))
+    return f"Passed through by the antivirus. {_compared(bare, served, session.verdict)}"
 
 
 def _compared(bench: Bench, served: Served, verdict: Verdict) -> str:

@@ -6,6 +6,7 @@ from mitmail.addon.route import Route
 from mitmail.endpoint import Endpoint
 from mitmail.engine.context import is_address
 from mitmail.engine.spec import GREETING_HOLD, Chooser, Mode, SessionSpec, Trust
+from mitmail.errors import MitmailError
 from mitmail.mailstore.server import Mailstore
 from mitmail.plan import Plan
 from mitmail.plan.transport import Admission
@@ -79,7 +80,17 @@ class Routes:
         trust = Trust(name=name, roots=upstream.roots, system=True)
         guarded = not (upstream.relay_unverified or is_loopback(host))
         modes = (upstream.shown(endpoint).tls, upstream.server_mode(endpoint))
+        if guarded and modes[0] == "starttls" and self._lets_clear_text_pass(endpoint):
+            raise MitmailError(
+                f"--antivirus {self.plan.antivirus}: it refuses STARTTLS, and what the client of "
+                f"{endpoint.name} then says goes to {host} in clear, passwords too; if you mean "
+                "it, add --relay-unverified"
+            )
         return self._shield(endpoint, trust, (host, port), modes=modes, guarded=guarded)
+
+    def _lets_clear_text_pass(self, endpoint: Endpoint) -> bool:
+        assert self.plan.shield is not None
+        return self.plan.shield.handling(endpoint.name, endpoint.protocol).in_clear
 
     def _shield(
         self,
@@ -90,12 +101,16 @@ class Routes:
         modes: tuple[Mode, Mode],
         guarded: bool,
     ) -> Route:
+        shield = self.plan.shield
+        assert shield is not None
         assert self.admission is not None
+        handling = shield.handling(endpoint.name, endpoint.protocol)
+        in_clear = modes[0] == "starttls" and handling.in_clear
         choose = self.plan.choose_shield(endpoint.name)
         spec = SessionSpec(
             protocol=endpoint.protocol,
             client=modes[0],
-            server=modes[1],
+            server="plain" if in_clear else modes[1],
             choose=self.admission.chooser(endpoint.name, trust.name, choose),
             intercepting=self.admission.intercepting(endpoint.name, trust.name),
             foreign=self.admission.transport(endpoint.name).not_mail,
@@ -103,6 +118,9 @@ class Routes:
             deadline=self.patience.deadline,
             waiting=self.patience.waiting,
             guarded=guarded,
+            conducting=lambda: handling.conduct,
+            hello=shield.hello(endpoint.name),
+            fixup=replace(handling.fixup, servers=(self.plan.name,) * handling.names_server),
         )
         return Route(key=f"front-{self.number}-{endpoint.name}", spec=spec, server=server)
 
