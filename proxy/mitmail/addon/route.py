@@ -7,7 +7,7 @@ from typing import Literal
 from mitmail.engine.session import Session
 from mitmail.engine.spec import SessionSpec
 
-type Happening = Literal["begin", "verdict", "waiting", "end"]
+type Happening = Literal["begin", "verdict", "waiting", "popup", "end"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,11 +16,13 @@ class Route:
 
     ``key`` names it in a proxy mode (``mail:KEY@host:port``); ``to_door`` says that ``server`` is
     a listener of this very process. ``observe`` is told of a session's verdict and of its end, or
-    is ``None`` for a door that only a shield of ours connects to.
+    is ``None`` for a door that only a shield of ours connects to. ``behind`` is where that
+    door's own server is.
     """
 
     key: str
     spec: SessionSpec
     server: tuple[str, int]
     to_door: bool = False
+    behind: tuple[str, int] | None = None
     observe: Callable[[Happening, int, Session], None] | None = None

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from mitmail.conduct import Conducting, proper
 from mitmail.fixup import NOTHING, Fixup
 from mitmail.hello import OWN, Hello
+from mitmail.interception import Block, Ending, Intercepting, PassThrough, Popup, always
 from mitmail.manner import Instead, Manner
 
 type Mode = Literal["implicit", "starttls", "plain"]
@@ -48,8 +49,9 @@ class Upstream:
     alpn: bytes | None = None
 
 
-type Chooser = Callable[[Upstream | None, str | None], Identity | None]
-"""(upstream or None where the server leg is plain, client's SNI) -> identity; None: refuse."""
+type Answer = Identity | Block | PassThrough
+type Chooser = Callable[[Upstream | None, str | None], Answer | Popup[Answer] | None]
+"""(upstream or None where the server leg is plain, client's SNI) -> answer; None: refuse."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +82,10 @@ class SessionSpec:
     is how a server with TLS is greeted; ``fixup`` is what is changed of the mail dialogue with
     the server, in clear and through TLS.
 
+    Of a shield: ``intercepting`` says whether it steps in at all; ``foreign`` is what becomes of
+    a client that speaks no mail, where it is not relayed; ``behind`` are the orders of the door
+    in our own process that it stands before, which then judges who is passed through.
+
     The legs may be of any mode each; a server leg with TLS needs ``trust``. Where both are
     ``starttls`` and nothing is odd, the client's STARTTLS is passed on; in any other combination
     the engine asks the server, or answers the client, by itself. Raises ValueError.
@@ -101,6 +107,9 @@ class SessionSpec:
     lure: bool = False
     hello: Hello = OWN
     fixup: Fixup = NOTHING
+    intercepting: Intercepting = always
+    foreign: Ending | None = None
+    behind: "SessionSpec | None" = None
 
     def __post_init__(self) -> None:
         if self.server != "plain" and self.trust is None:

@@ -141,9 +141,9 @@ def _is_one_address(text: str) -> bool:
 
 
 def _antivirus_root_file(shield: Shield | None, store: Store, folder: Path) -> Path | None:
-    if shield is None:
+    if shield is None or shield.root is None:
         return None
-    roots = (shield.roots["trusted"].certificate,)
+    roots = (shield.root.certificate,)
     return _root_file(store, root_slot(shield.vendor, "trusted"), roots, folder)
 
 

@@ -9,6 +9,7 @@ from mitmail.engine.spec import GREETING_HOLD, Chooser, Mode, SessionSpec, Trust
 from mitmail.errors import MitmailError
 from mitmail.mailstore.server import Mailstore
 from mitmail.plan import Plan
+from mitmail.plan.transport import Admission
 from mitmail.service.greeting import greeting, opening
 from mitmail.service.place import LOOPBACK, Patience, Place, is_loopback
 from mitmail.service.upstream import Upstream
@@ -16,12 +17,16 @@ from mitmail.service.upstream import Upstream
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """One plan at one place; ``number`` tells its routes from those of other plans."""
+    """One plan at one place; ``number`` tells its routes from those of other plans.
+
+    ``admission`` is the shield's, where there is one.
+    """
 
     number: int
     plan: Plan
     patience: Patience
     place: Place
+    admission: Admission | None = None
 
     def door(self, endpoint: Endpoint, mailstore: Mailstore, *, lure: str = "") -> Route:
         """The simulated mail server; it is the front where there is no antivirus.
@@ -56,13 +61,16 @@ class Routes:
         server = (LOOPBACK, mailstore.ports[endpoint.protocol])
         return Route(key=f"lure-{self.number}-{endpoint.name}", spec=spec, server=server)
 
-    def shield(self, endpoint: Endpoint, door_port: int) -> Route:
-        """The simulated antivirus in front of our own door."""
+    def shield(self, endpoint: Endpoint, door_port: int, door: Route) -> Route:
+        """The simulated antivirus in front of our own door, which listens at that port."""
         trust = Trust(name=self.plan.name, roots=self.plan.server_roots)
         server = (LOOPBACK, door_port)
         modes = (endpoint.tls, endpoint.tls)
         route = self._shield(endpoint, trust, server, modes=modes, guarded=False)
-        return replace(route, to_door=True)
+        # Whom the shield passes through is the door's own client.
+        behind = replace(door.spec, greeting_hold=GREETING_HOLD)
+        spec = replace(route.spec, behind=behind)
+        return replace(route, spec=spec, to_door=True, behind=door.server)
 
     def shield_before(self, endpoint: Endpoint, upstream: Upstream) -> Route:
         """The simulated antivirus in front of somebody's mail server."""
@@ -95,13 +103,17 @@ class Routes:
     ) -> Route:
         shield = self.plan.shield
         assert shield is not None
+        assert self.admission is not None
+        choose = self.plan.choose_shield(endpoint.name)
         handling = shield.handling(endpoint.name, endpoint.protocol)
         in_clear = modes[0] == "starttls" and handling.in_clear
         spec = SessionSpec(
             protocol=endpoint.protocol,
             client=modes[0],
             server="plain" if in_clear else modes[1],
-            choose=self.plan.choose_shield(endpoint.name),
+            choose=self.admission.chooser(endpoint.name, trust.name, choose),
+            intercepting=self.admission.intercepting(endpoint.name, trust.name),
+            foreign=self.admission.transport(endpoint.name).not_mail,
             trust=trust,
             deadline=self.patience.deadline,
             waiting=self.patience.waiting,

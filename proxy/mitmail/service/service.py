@@ -44,7 +44,8 @@ class Service:
         ``only`` names the one that is wanted.
         Raises CannotJudgeError when a port is taken, MitmailError when no endpoint is left.
         """
-        plan_routes = Routes(next(self._plans), plan, patience, place or Place())
+        admission = plan.admission() if plan.shield is not None else None
+        plan_routes = Routes(next(self._plans), plan, patience, place or Place(), admission)
         wanted = [ENDPOINTS[x] for x in upstream.servers] if upstream else _endpoints(plan)
         wanted = [x for x in wanted if only in {None, x.name}]
         scenario = None if upstream else plan.scenario.id
@@ -64,7 +65,9 @@ class Service:
                 routes = {x.name: plan_routes.shield_before(x, upstream) for x in wanted}
             elif plan.shield is not None:
                 doors = await self._open_behind(routes, LOOPBACK, behind)
-                routes = {x.name: plan_routes.shield(x, doors[x.name]) for x in wanted}
+                routes = {
+                    x.name: plan_routes.shield(x, doors[x.name], routes[x.name]) for x in wanted
+                }
             served = await self._listen(plan_routes.place, routes, serve, observe)
         except MitmailError:
             await self._proxy.close([x for keys in behind.values() for x in keys])
