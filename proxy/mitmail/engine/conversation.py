@@ -243,9 +243,9 @@ class Conversation(Treating):
             self._outlet.forward("server", freed)
 
     def on_server_eof(self) -> None:
-        """The server will send no more."""
+        """The server will send no more; what it had begun to say is heard."""
         talking = self.state in {"clear", "relay"} and not self._server.opening
-        if talking and (rest := self._inspection.rest()):
+        if talking and "server" not in self._closed and (rest := self._inspection.rest()):
             self._on_spoken(rest)
         super().on_server_eof()
 

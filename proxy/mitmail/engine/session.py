@@ -152,8 +152,8 @@ class Session:
         if not self.over:
             try:
                 step(*args, **kwargs)
-                self._go_on()
                 self._conversation.hear_answers()
+                self._go_on()
             except Exception as error:  # invariant 6: whatever breaks here ends this session only
                 self._actions.append(Crashed(traceback.format_exc()))
                 words = f"mitmail itself failed: {type(error).__name__}: {error}"

@@ -110,11 +110,11 @@ class SessionSpec:
     opening: Instead | None = None
     conducting: Conducting = proper
     lure: bool = False
+    hello: Hello = OWN
+    fixup: Fixup = NOTHING
     intercepting: Intercepting = always
     foreign: Ending | None = None
     behind: "SessionSpec | None" = None
-    hello: Hello = OWN
-    fixup: Fixup = NOTHING
 
     def __post_init__(self) -> None:
         if self.server != "plain" and self.trust is None:

@@ -119,9 +119,9 @@ class Routes:
         shield = self.plan.shield
         assert shield is not None
         assert self.admission is not None
+        choose = self.plan.choose_shield(endpoint.name)
         handling = shield.handling(endpoint.name, endpoint.protocol)
         in_clear = modes[0] == "starttls" and handling.in_clear
-        choose = self.plan.choose_shield(endpoint.name)
         spec = SessionSpec(
             protocol=endpoint.protocol,
             client=modes[0],
