@@ -3,12 +3,12 @@
 from collections.abc import Buffer, Callable, Iterator
 from dataclasses import dataclass
 
-from mitmail.mailstore import header
 from mitmail.mailstore.imap_date import format_date_time
-from mitmail.mailstore.imap_envelope import envelope
 from mitmail.mailstore.imap_parse import Arguments, BadError
 from mitmail.mailstore.imap_view import View
 from mitmail.mailstore.store import Message
+from mitmail.message import header
+from mitmail.message.envelope import envelope
 
 MACROS = {
     "ALL": ("FLAGS", "INTERNALDATE", "RFC822.SIZE", "ENVELOPE"),

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
-from mitmail.mailstore import header
 from mitmail.mailstore.imap_date import parse_date
 from mitmail.mailstore.imap_parse import Arguments, BadError
 from mitmail.mailstore.imap_sequence import Ranges
 from mitmail.mailstore.imap_view import View
 from mitmail.mailstore.store import Message
+from mitmail.message import header
 
 KEYS = 100  # and so the depth to which they can be nested
 

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from mitmail.mailstore import header
+from mitmail.message import header
+from mitmail.message.nstring import nstring
 
 ADDRESSES = (b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc")
 
@@ -16,13 +17,15 @@ _TOKEN = re.compile(
     rb"|\s+",
     re.DOTALL,
 )
-_PLAIN = re.compile(rb"[\x20-\x7e]*")
 
 
-def envelope(octets: bytes) -> bytes:
-    """The ENVELOPE of a message; header text stays as it is, encoded words and all."""
+def envelope(octets: bytes, start: int = 0, end: int | None = None) -> bytes:
+    """The ENVELOPE of a message; header text stays as it is, encoded words and all.
+
+    ``start`` and ``end`` are those of the header when the message lies inside another one.
+    """
     found: dict[bytes, bytes] = {}
-    for name, raw in header.fields(octets):
+    for name, raw in header.fields(octets, start, end):
         value = header.unfold(raw)
         if name in ADDRESSES and name in found:
             found[name] += b"," + value
@@ -39,15 +42,6 @@ def envelope(octets: bytes) -> bytes:
         nstring(found.get(b"message-id")),
     ]
     return b"(" + b" ".join(parts) + b")"
-
-
-def nstring(value: bytes | None) -> bytes:
-    """NIL, a quoted string, or a literal when there are other octets than printable ASCII."""
-    if value is None:
-        return b"NIL"
-    if not _PLAIN.fullmatch(value):
-        return b"{%d}\r\n%b" % (len(value), value)
-    return b'"' + value.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
 
 
 @dataclass(slots=True)
