@@ -59,6 +59,14 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
+class Scan:
+    """Have a message scanned; answer with ``scanned`` and this token, whatever comes of it."""
+
+    token: int
+    octets: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Announce:
     """The verdict of this session; there is exactly one."""
 
@@ -78,5 +86,15 @@ class Crashed:
 
 
 type Action = (
-    Send | Connect | HalfClose | Close | Reset | SetTimer | Said | Announce | Waiting | Crashed
+    Send
+    | Connect
+    | HalfClose
+    | Close
+    | Reset
+    | SetTimer
+    | Said
+    | Scan
+    | Announce
+    | Waiting
+    | Crashed
 )

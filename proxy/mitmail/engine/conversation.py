@@ -243,7 +243,7 @@ class Conversation(Footing):
             self._relay_to_client(early)
         if (pipelined := self._clear_text.pipelined) and not self._guarding():
             self._interpreter.hear("client", pipelined)
-            self._outlet.send("server", pipelined)
+            self._pass_to_server(pipelined)
 
     def _on_plaintext(self, octets: bytes) -> None:
         self.first_words.hear(octets)
@@ -254,7 +254,7 @@ class Conversation(Footing):
             self.play(instead)
             return
         if not self._guarding():
-            self._outlet.send("server", octets)
+            self._pass_to_server(octets)
         elif any(piece.kind is Kind.COMMAND for piece in pieces):
             self._refuse_to_relay()
         if not self.over:
@@ -319,7 +319,7 @@ class Conversation(Footing):
         if self._server.ready or self._server.opening:
             self._handle_server(self._server.receive(octets))
         elif self.state == "clear":
-            self._on_spoken(octets)
+            self._on_arrived(octets)
         elif self._joined:
             self._chronicle.dropped("server", len(octets))
         else:
@@ -333,11 +333,14 @@ class Conversation(Footing):
                 case Ready(upstream):
                     self._on_server_ready(upstream)
                 case Spoken(octets):
-                    self._on_spoken(octets)
+                    self._on_arrived(octets)
                 case Broken(words):
                     self._on_server_broken(words)
                 case Ended():
                     self.on_server_eof()
+
+    def _on_arrived(self, octets: bytes) -> None:
+        self._on_spoken(octets)
 
     def _on_spoken(self, octets: bytes) -> None:
         if self.state == "clear":

@@ -7,12 +7,13 @@ from contextlib import suppress
 
 from mitmail.engine.action import Action, Close, Connect, Crashed, SetTimer, Waiting, Who
 from mitmail.engine.chronicle import Chronicle
-from mitmail.engine.conversation import Conversation
 from mitmail.engine.fact import Fact
 from mitmail.engine.finding import Finding
 from mitmail.engine.observer import Presented
+from mitmail.engine.screened import ScreenedConversation
 from mitmail.engine.spec import SessionSpec, Upstream
 from mitmail.engine.verdict import Verdict
+from mitmail.screening import Scanned
 from mitmail.wire.clienthello import ClientHello
 
 
@@ -28,7 +29,7 @@ class Session:
         self._silent_since = clock()
         self._actions: list[Action] = []
         self._chronicle = Chronicle(clock, self._actions)
-        self._conversation = Conversation(spec, self._chronicle, self._actions)
+        self._conversation = ScreenedConversation(spec, self._chronicle, self._actions)
 
     @property
     def facts(self) -> list[Fact]:
@@ -110,6 +111,10 @@ class Session:
             conversation.on_client_eof if who == "client" else conversation.on_server_eof
         )
 
+    def scanned(self, token: int, result: Scanned) -> list[Action]:
+        """The answer to ``Scan``; one that comes too late changes nothing."""
+        return self._run(self._conversation.scanned, token, result)
+
     def timer(self, name: str) -> list[Action]:
         """A timer that was asked for has run out."""
         return self._run(self._on_timer, name)
@@ -124,6 +129,7 @@ class Session:
         if not self.over:
             try:
                 step(*args, **kwargs)
+                self._conversation.settle()
             except Exception as error:  # invariant 6: whatever breaks here ends this session only
                 self._actions.append(Crashed(traceback.format_exc()))
                 words = f"mitmail itself failed: {type(error).__name__}: {error}"
@@ -170,6 +176,8 @@ class Session:
                 conversation.fail(f"no TLS handshake from the mail server {late}")
             case "waiting":
                 self._on_waiting("a dialog may be open")
+            case "screen" | "drip":
+                conversation.screen_timer(name)
             case "unheard" if conversation.unheard():
                 self._on_waiting("nothing was heard of the client")
             case "deadline":

@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from mitmail.conduct import Conducting, proper
 from mitmail.manner import Instead, Manner
+from mitmail.screening import Screening
 
 type Mode = Literal["implicit", "starttls", "plain"]
 type MailProtocol = Literal["imap", "pop3", "smtp"]
@@ -74,6 +75,7 @@ class SessionSpec:
     soon as it is connected (implicit TLS only); there is then neither TLS nor a mail server.
     ``conducting`` is asked once how the dialogue before STARTTLS is conducted. A ``lure`` is a
     place that only a referral in clear led to: a client that comes there is vulnerable.
+    ``screening`` has messages scanned; without it nothing is kept of what passes.
 
     The legs may be of any mode each; a server leg with TLS needs ``trust``. Where both are
     ``starttls`` and nothing is odd, the client's STARTTLS is passed on; in any other combination
@@ -94,6 +96,7 @@ class SessionSpec:
     opening: Instead | None = None
     conducting: Conducting = proper
     lure: bool = False
+    screening: Screening | None = None
 
     def __post_init__(self) -> None:
         if self.server != "plain" and self.trust is None:
