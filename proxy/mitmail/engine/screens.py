@@ -5,10 +5,16 @@ from collections.abc import Callable
 from mitmail.engine.action import Action
 from mitmail.engine.chronicle import Chronicle
 from mitmail.engine.screen import Screen
+from mitmail.engine.screen_imap import ImapScreen
+from mitmail.engine.screen_pop3 import Pop3Screen
 from mitmail.engine.screen_smtp import SmtpScreen
 from mitmail.engine.spec import SessionSpec
 
-SCREENS = {"smtp": SmtpScreen}
+SCREENS: dict[str, Callable[..., Screen]] = {
+    "imap": ImapScreen,
+    "pop3": Pop3Screen,
+    "smtp": SmtpScreen,
+}
 
 
 def screened(
