@@ -26,7 +26,7 @@ MAY_USE = {
         "errors", "conduct", "interception", "manner", "pki", "scenario", "screening",
     },
     "engine": {"conduct", "interception", "manner", "message", "screening", "wire"},
-    "addon": {"errors", "engine"},
+    "addon": {"errors", "engine", "interception", "screening"},
     "mailstore": {"errors", "message"},
     "service": {
         "errors", "endpoint", "conduct", "manner", "pki", "scenario", "plan", "engine", "addon",

@@ -15,6 +15,7 @@ from service_identity.cryptography import (
 
 from bench import need
 from mitmail.pki.certificate import pem
+from mitmail.pki.identity import Identity
 from mitmail.pki.store import Store
 from mitmail.plan import Expectation, Names, Plan, Trusted, make
 from mitmail.plan.expectation import UNDERSTOOD, exception, found, is_understood
@@ -261,7 +262,7 @@ def test_of_every_shipped_scenario_that_is_understood_the_claim_is_true(
         one = make(case, loader.find_vendor(vendor), STORE, constrained=False)
         seen = Found(one.door.chain, found(case))
         identity = one.choose_shield("imaps")(seen, one.name)
-        assert identity is not None
+        assert isinstance(identity, Identity)
         claimed = one.expect("imaps", BOTH).verdict == "accept"
         if is_accepted(one, identity.chain, tmp_path) != claimed:
             wrong.append(case.id)

@@ -56,7 +56,7 @@ def test_nortons_root_has_the_shape_that_was_decoded() -> None:
 
 
 def test_python_3_13_is_known_to_refuse_nortons_root() -> None:
-    (known,) = find_vendor("norton").exceptions
+    (known,) = find_vendor("norton").exceptions.values()
     assert (known.client, known.since, known.trusts) == ("python", "3.13", "trusted")
     assert (known.verdict, known.reasons, known.code) == ("reject", ("constraint",), 89)
 
@@ -129,12 +129,12 @@ def test_a_root_is_marked_as_simulated_unless_exact_names_are_asked_for(vendor: 
         (
             'since: "3.13"',
             "since: 3.13",
-            "exceptions[0].since: must be text, not the number 3.13: put it in quotes",
+            "exceptions.python-strict.since: must be text, not the number 3.13: put it in quotes",
         ),
         (
             "code: 89",
             "code: '89'",
-            "exceptions[0].code: must be a whole number, not the text '89'",
+            "exceptions.python-strict.code: must be a whole number, not the text '89'",
         ),
         (
             "key_shared: true",

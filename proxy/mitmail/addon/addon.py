@@ -6,7 +6,7 @@ from mitmproxy import ctx
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
-from mitmail.addon.layer import MailLayer, Stop
+from mitmail.addon.layer import Answer, MailLayer, Stop
 from mitmail.addon.mode import MailMode
 from mitmail.addon.route import Route
 
@@ -54,9 +54,22 @@ class Mitmail:
 
 async def stop_sessions() -> None:
     """End every session of ours in this process with a verdict, in order."""
+    for handler, _ in _ours():
+        await handler.server_event(Stop())
+
+
+async def answer(number: int, word: str) -> None:
+    """Answer the pop-up of a session; raises ValueError, which says what may be answered."""
+    for handler, layer in _ours():
+        if layer.number == number and number > 0:
+            layer.session.expect_answer(word)
+            await handler.server_event(Answer(word))
+            return
+    raise ValueError(f"there is no session {number}")
+
+
+def _ours() -> list[tuple[ProxyConnectionHandler, MailLayer]]:
     handlers: dict[object, ProxyConnectionHandler] = ctx.master.addons.get(
         "proxyserver"
     ).connections
-    ours = [handler for handler in handlers.values() if isinstance(handler.layer, MailLayer)]
-    for handler in ours:
-        await handler.server_event(Stop())
+    return [(x, x.layer) for x in handlers.values() if isinstance(x.layer, MailLayer)]

@@ -14,6 +14,7 @@ from mitmproxy_rs.udp import UdpServer
 from mitmproxy_rs.wireguard import WireGuardServer
 
 from mitmail.addon.layer import MailLayer
+from mitmail.addon.scanning import start_scan
 
 LOOPBACK, LOOPBACK6 = "127.0.0.1", "::1"
 ATTEMPTS = 20
@@ -56,7 +57,13 @@ class MailInstance(AsyncioServerInstance[MailMode]):
         """Give a new connection its session."""
         addon = ctx.master.addons.get("mitmail")
         route, number = addon.admit(self.mode.data)
-        return MailLayer(context, route, number, lambda connection: _reset(context, connection))
+        return MailLayer(
+            context,
+            route,
+            number,
+            lambda connection: _reset(context, connection),
+            lambda token, octets: start_scan(context, route, token, octets),
+        )
 
     async def listen(
         self, host: str, port: int

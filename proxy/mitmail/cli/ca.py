@@ -69,13 +69,17 @@ def export_command(name: str, form: str | None, output: str | None) -> None:
 
 
 def _root(name: str) -> "Authority":
+    from mitmail.errors import MitmailError
     from mitmail.plan import server, shield
     from mitmail.scenario import loader
 
     store, now = kept_store(), server.utc_now()
     if name == "server":
         return server.root(store, now, kind="server", constrained=True)
-    return shield.make(loader.find_vendor(name), store, now).roots["trusted"]
+    root = shield.make(loader.find_vendor(name), store, now).root
+    if root is None:
+        raise MitmailError(f"{name} signs nothing: it has no root")
+    return root
 
 
 def _file_name(name: str, form: str) -> str:

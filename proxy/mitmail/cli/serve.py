@@ -37,6 +37,17 @@ from mitmail.cli.browse import scenarios_option
     metavar="NAME",
     help="A behaviour of the antivirus that is off by default.",
 )
+@click.option(
+    "--scanner",
+    type=click.Choice(["built-in", "clamd"]),
+    default="built-in",
+    help="Who scans the mail, where the antivirus does: a rule that knows EICAR, or clamd.",
+)
+@click.option(
+    "--clamd",
+    metavar="SOCKET|HOST:PORT",
+    help="Where clamd listens [/run/clamav/clamd.ctl].",
+)
 @click.option("--name", metavar="HOST|IP", help="Play this host name, the customer's own.")
 @click.option(
     "--upstream",
@@ -87,6 +98,8 @@ def serve_command(
     chosen: str | None,
     hosts: Path | None,
     *,
+    scanner: str,
+    clamd: str | None,
     everything: bool,
     relay_unverified: bool,
     plain: bool,
@@ -128,6 +141,8 @@ def serve_command(
         everything=everything,
         chosen=chosen,
         hosts=hosts,
+        scanner=scanner,
+        clamd=clamd,
     )
     sys.exit(asyncio.run(bench.run(orders)))
 

@@ -26,7 +26,7 @@ def show_command(name: str, folders: Sequence[Path], *, as_json: bool) -> None:
 
     if name in loader.vendor_files() and name not in loader.files(folders):
         vendor = loader.find_vendor(name)
-        document = {"schema": 1} | vendor.model_dump(mode="json", exclude={"said"})
+        document = {"schema": 1} | vendor.model_dump(mode="json", exclude={"said", "base"})
         click.echo(json.dumps(document, indent=1) if as_json else _vendor(vendor))
         return
     scenario = loader.find(name, folders)
@@ -88,6 +88,6 @@ def _vendor(vendor: "Vendor") -> str:
         found = [loader.find_behaviour(name) for name in vendor.behaviours]
         lines += ["", "Off unless asked for with --switch:"]
         lines += [f"  {behaviour.id}: {behaviour.title}" for behaviour in found]
-    for known in vendor.exceptions:
+    for known in vendor.exceptions.values():
         lines += ["", f"Known of {known.client} since {known.since}: {known.why}"]
     return "\n".join([*lines, "", f"Try it: mitmail serve --antivirus {vendor.id}"])

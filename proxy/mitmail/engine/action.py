@@ -18,7 +18,13 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """Open the connection to the server; answer with ``connected``."""
+    """Open the connection to the server; answer with ``connected``.
+
+    Where there was one before, it has been closed, and nothing more may be told of it. ``behind``
+    is the mail server behind our own door instead.
+    """
+
+    behind: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,14 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """The product's pop-up is on the screen, and the client waits ``seconds`` for its answer."""
+
+    words: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Crashed:
     """The engine itself failed: log this traceback; both sides are being closed."""
 
@@ -96,5 +110,6 @@ type Action = (
     | Scan
     | Announce
     | Waiting
+    | Ask
     | Crashed
 )

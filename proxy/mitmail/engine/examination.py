@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from mitmail.engine.action import Action, Ask
 from mitmail.engine.chronicle import Chronicle
 from mitmail.message.edit import Edit, edited
 from mitmail.message.part import Part
@@ -25,7 +26,8 @@ class Examined:
 class Examination:
     """Judges the messages of one session, and writes down what it found."""
 
-    def __init__(self, screening: Screening, chronicle: Chronicle) -> None:
+    def __init__(self, screening: Screening, chronicle: Chronicle, actions: list[Action]) -> None:
+        self._actions = actions
         self._spec = screening
         self._chronicle = chronicle
         self._noted = 0
@@ -54,6 +56,7 @@ class Examination:
     def popup(self, words: str) -> None:
         """The product shows a window."""
         self._note("popup", words=words)
+        self._actions.append(Ask(words, 0))
 
     def _note(self, fact: str, **details: str | int) -> None:
         self._noted += 1

@@ -14,6 +14,7 @@ from mitmail.engine.records import Records
 from mitmail.engine.secured_text import SecuredText
 from mitmail.engine.server_leg import ServerLeg
 from mitmail.engine.spec import Identity, SessionSpec, Upstream
+from mitmail.engine.tunnel import Tunnel
 from mitmail.wire import dialogue
 from mitmail.wire.clienthello import ClientHello
 from mitmail.wire.first_words import FirstWords
@@ -30,11 +31,13 @@ class Footing:
         self.over = False
         self.connected = False
         self.state = "hello" if spec.client == "implicit" else "clear"
+        self.tunnel: Tunnel | None = None
         conduct = spec.conducting() if spec.client == "starttls" else PROPER
         self.observer = Observer(
             spec.protocol, chronicle, conduct, watching=spec.client == "starttls", lure=spec.lure
         )
         self.observer.witness.tls_is_due = spec.client != "plain"
+        self.is_odd = conduct.is_attack or conduct.pipelined != "drop"
         self._chronicle = chronicle
         self._actions = actions
         self._outlet = Outlet(actions)

@@ -1,6 +1,6 @@
 """What goes out to each side: through TLS where there is TLS, and held back where it must be."""
 
-from mitmail.engine.action import Action, HalfClose, Send, SetTimer, Who
+from mitmail.engine.action import Action, Close, HalfClose, Send, SetTimer, Who
 from mitmail.engine.leg import Leg
 
 # Seconds. What waits for an acknowledgement, or is written too fast, Linux joins: of 164 segments
@@ -99,6 +99,13 @@ class Outlet:
         if (leg := self.legs.get(who)) is not None:
             leg.shutdown()
             self.flush(who)
+
+    def let_go(self) -> None:
+        """End the connection to the server for good; another one may follow it."""
+        self.shutdown("server")
+        self.legs.pop("server", None)
+        self._ended.discard("server")
+        self._actions.append(Close("server"))
 
     def half_close(self, who: Who) -> None:
         """close_notify where there is TLS, then FIN, once; what that side still says is read."""

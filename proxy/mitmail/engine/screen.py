@@ -52,7 +52,7 @@ class Screen(ABC):
         self._back: Dialogue = dialogue(protocol)  # what the server is told, and says
         self._send = send
         self._actions = actions
-        self._examination = Examination(screening, chronicle)
+        self._examination = Examination(screening, chronicle, actions)
         self._chronicle = chronicle
         self._said: deque[Piece] = deque()  # of the client, not yet dealt with
         self._waiting = 0  # octets of those

@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from mitmail.conduct import Conducting, proper
+from mitmail.interception import Block, Ending, Intercepting, PassThrough, Popup, always
 from mitmail.manner import Instead, Manner
 from mitmail.screening import Screening
 
@@ -46,8 +47,9 @@ class Upstream:
     errors: tuple[str, ...]
 
 
-type Chooser = Callable[[Upstream | None, str | None], Identity | None]
-"""(upstream or None where the server leg is plain, client's SNI) -> identity; None: refuse."""
+type Answer = Identity | Block | PassThrough
+type Chooser = Callable[[Upstream | None, str | None], Answer | Popup[Answer] | None]
+"""(upstream or None where the server leg is plain, client's SNI) -> answer; None: refuse."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,10 @@ class SessionSpec:
     place that only a referral in clear led to: a client that comes there is vulnerable.
     ``screening`` has messages scanned; without it nothing is kept of what passes.
 
+    Of a shield: ``intercepting`` says whether it steps in at all; ``foreign`` is what becomes of
+    a client that speaks no mail, where it is not relayed; ``behind`` are the orders of the door
+    in our own process that it stands before, which then judges who is passed through.
+
     The legs may be of any mode each; a server leg with TLS needs ``trust``. Where both are
     ``starttls`` and nothing is odd, the client's STARTTLS is passed on; in any other combination
     the engine asks the server, or answers the client, by itself. Raises ValueError.
@@ -97,6 +103,9 @@ class SessionSpec:
     conducting: Conducting = proper
     lure: bool = False
     screening: Screening | None = None
+    intercepting: Intercepting = always
+    foreign: Ending | None = None
+    behind: "SessionSpec | None" = None
 
     def __post_init__(self) -> None:
         if self.server != "plain" and self.trust is None:

@@ -27,7 +27,11 @@ def screening(
     return Screening(
         inbound=_way(said, said.inbound, texts | {"{direction}": "Inbound"}),
         outbound=_way(said, said.outbound, texts | {"{direction}": "Outbound"}),
-        words=dict(said.words),
+        words={
+            "clean": said.words.clean,
+            "infected": said.words.infected,
+            "unscanned": said.words.unscanned,
+        },
         notice=_filled(said.notice, texts),
         refusal=_filled(said.refusal, texts),
         spare_signed=said.signed == "spare",

@@ -45,7 +45,9 @@ def load_vendor(file: Traversable) -> Vendor:
     whole = replace(document, data=_whole(document.data))
     form = _checked(file, whole, VendorFile, "vendor")
     said = whole.data if isinstance(whole.data, dict) else {}
-    return Vendor.model_construct(**dict(form), id=stem(file), file=document.file, said=said)
+    return Vendor.model_construct(
+        **dict(form), id=stem(file), file=document.file, said=said, base=form
+    )
 
 
 def _whole(data: object) -> object:

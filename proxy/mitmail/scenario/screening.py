@@ -126,7 +126,7 @@ class Screening(Model):
     )
     signed: Literal["edit", "spare"] = Field(
         default="edit",
-        description="edit: a footer breaks a signature (S/MIME, PGP); spare: signed text gets none.",
+        description="edit: a footer breaks a signature (S/MIME, PGP); spare: there is none.",
     )
     delay: Seconds = Field(default=0, description="Seconds that each scan takes longer.")
     drip: Drip | None = Field(

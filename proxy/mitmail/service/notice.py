@@ -1,6 +1,7 @@
 """What ``mitmail serve`` tells a person: what to type into the client, and what the client did."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from mitmail.addon.route import Happening
@@ -134,6 +135,8 @@ def happening(
     choose one by name, and has not.
     """
     who = f"{served.endpoint.name:5} {f'{case} ' if case else ''}session {number}: "
+    if what == "popup":
+        return who + _asked(session)
     if what == "waiting":
         return who + _waiting(served, session)
     if what == "verdict" and session.verdict is not None:
@@ -142,6 +145,11 @@ def happening(
     if what == "end" and session.finding is not None:
         return who + _found(session.finding)
     return None
+
+
+def _asked(session: Session) -> str:
+    shown = next(x for x in reversed(session.facts) if x.fact == "popup")
+    return f"the antivirus shows a pop-up: {shown.details['words']}"
 
 
 def _found(finding: Finding) -> str:
@@ -173,6 +181,8 @@ def _hint(bench: Bench | None, served: Served, session: Session) -> str | None:
         return f"{wrong.words[0].upper()}{wrong.words[1:]}."
     if bench is None:
         return None
+    if session.passed_through:  # it met the mail server's own certificate
+        bench = replace(bench, plan=replace(bench.plan, shield=None))
     if session.verdict.verdict in {"accept", "reject"} and bench.upstream is None:
         return _compared(bench, served, session.verdict)
     return None

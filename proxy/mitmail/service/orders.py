@@ -29,7 +29,8 @@ HEALTHY = "healthy"
 class Orders:
     """What ``mitmail serve`` was told.
 
-    ``everything`` is ``--all``, ``chosen`` its ``--set``, and ``hosts`` its ``--hosts``.
+    ``scanner`` is ``built-in`` or ``clamd``. ``everything`` is ``--all``, ``chosen`` its
+    ``--set``, and ``hosts`` its ``--hosts``.
     """
 
     scenario: str | None = None
@@ -48,6 +49,8 @@ class Orders:
     everything: bool = False
     chosen: str | None = None
     hosts: Path | None = None
+    scanner: str = "built-in"
+    clamd: str | None = None
 
 
 def prepare(orders: Orders, folder: Path) -> Bench:
@@ -99,6 +102,10 @@ def check(orders: Orders) -> None:
         raise MitmailError("--upstream needs an antivirus to stand before it: --antivirus norton")
     if orders.antivirus == "none" and orders.switches:
         raise MitmailError("--switch is for an antivirus: name one with --antivirus norton")
+    if orders.clamd is not None and orders.scanner != "clamd":
+        raise MitmailError("--clamd says where clamd is: use it with --scanner clamd")
+    if orders.antivirus == "none" and orders.scanner == "clamd":
+        raise MitmailError("--scanner is for an antivirus: name one with --antivirus norton")
     if not orders.upstreams and (orders.upstream_ca or orders.relay_unverified):
         raise MitmailError("--upstream-ca and --relay-unverified are for --upstream HOST")
     if orders.plain and not orders.upstreams:
@@ -141,9 +148,9 @@ def _is_one_address(text: str) -> bool:
 
 
 def _antivirus_root_file(shield: Shield | None, store: Store, folder: Path) -> Path | None:
-    if shield is None:
+    if shield is None or shield.root is None:
         return None
-    roots = (shield.roots["trusted"].certificate,)
+    roots = (shield.root.certificate,)
     return _root_file(store, root_slot(shield.vendor, "trusted"), roots, folder)
 
 

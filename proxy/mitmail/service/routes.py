@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, replace
 
-from mitmail.addon.route import Route
+from mitmail.addon.route import Route, Scan
 from mitmail.endpoint import Endpoint
 from mitmail.engine.context import is_address
 from mitmail.engine.spec import GREETING_HOLD, Chooser, Mode, SessionSpec, Trust
 from mitmail.mailstore.server import Mailstore
 from mitmail.plan import Plan
+from mitmail.plan.transport import Admission
 from mitmail.service.greeting import greeting, opening
 from mitmail.service.place import LOOPBACK, Patience, Place, is_loopback
 from mitmail.service.upstream import Upstream
@@ -15,12 +16,18 @@ from mitmail.service.upstream import Upstream
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """One plan at one place; ``number`` tells its routes from those of other plans."""
+    """One plan at one place; ``number`` tells its routes from those of other plans.
+
+    ``admission`` is the shield's, where there is one; ``scan`` who scans in place of the built-in
+    rule.
+    """
 
     number: int
     plan: Plan
     patience: Patience
     place: Place
+    admission: Admission | None = None
+    scan: Scan | None = None
 
     def door(self, endpoint: Endpoint, mailstore: Mailstore, *, lure: str = "") -> Route:
         """The simulated mail server; it is the front where there is no antivirus.
@@ -55,13 +62,16 @@ class Routes:
         server = (LOOPBACK, mailstore.ports[endpoint.protocol])
         return Route(key=f"lure-{self.number}-{endpoint.name}", spec=spec, server=server)
 
-    def shield(self, endpoint: Endpoint, door_port: int) -> Route:
-        """The simulated antivirus in front of our own door."""
+    def shield(self, endpoint: Endpoint, door_port: int, door: Route) -> Route:
+        """The simulated antivirus in front of our own door, which listens at that port."""
         trust = Trust(name=self.plan.name, roots=self.plan.server_roots)
         server = (LOOPBACK, door_port)
         modes = (endpoint.tls, endpoint.tls)
         route = self._shield(endpoint, trust, server, modes=modes, guarded=False)
-        return replace(route, to_door=True)
+        # Whom the shield passes through is the door's own client.
+        behind = replace(door.spec, greeting_hold=GREETING_HOLD)
+        spec = replace(route.spec, behind=behind)
+        return replace(route, spec=spec, to_door=True, behind=door.server)
 
     def shield_before(self, endpoint: Endpoint, upstream: Upstream) -> Route:
         """The simulated antivirus in front of somebody's mail server."""
@@ -82,17 +92,25 @@ class Routes:
         modes: tuple[Mode, Mode],
         guarded: bool,
     ) -> Route:
+        assert self.admission is not None
+        choose = self.plan.choose_shield(endpoint.name)
         spec = SessionSpec(
             protocol=endpoint.protocol,
             client=modes[0],
             server=modes[1],
-            choose=self.plan.choose_shield(endpoint.name),
+            choose=self.admission.chooser(endpoint.name, trust.name, choose),
+            intercepting=self.admission.intercepting(endpoint.name, trust.name),
+            foreign=self.admission.transport(endpoint.name).not_mail,
             trust=trust,
             deadline=self.patience.deadline,
             waiting=self.patience.waiting,
             guarded=guarded,
+            screening=self.plan.screening(
+                endpoint.name, endpoint.protocol, outside=self.scan is not None
+            ),
         )
-        return Route(key=f"front-{self.number}-{endpoint.name}", spec=spec, server=server)
+        key = f"front-{self.number}-{endpoint.name}"
+        return Route(key=key, spec=spec, server=server, scan=self.scan)
 
 
 def door_route(
