@@ -62,9 +62,7 @@ def value(item: Item, octets: bytes, told: Sizes) -> bytes:
             return _binary(item, octets)
     section = Section.read(OLD.get(item.name, item.section or ""))
     assert section is not None
-    found = section.octets(octets)
-    if found is None:
-        return b"NIL"
+    found = section.octets(octets) or b""  # Dovecot gives a part that is not there as empty
     if item.partial is None and section == Section() and told.literal is not None:
         return b"{%d}\r\n" % told.literal + octets
     return _literal(_span(bytes(found), item))
@@ -78,9 +76,7 @@ def _binary(item: Item, octets: bytes) -> bytes:
     found = octets if not section.path else _content(octets, part)
     if item.name == "BINARY.SIZE":
         return b"%d" % len(found or b"")
-    if found is None:
-        return b"NIL"
-    chosen = _span(found, item)
+    chosen = _span(found or b"", item)
     return (b"~" if b"\0" in chosen else b"") + _literal(chosen)
 
 
