@@ -44,13 +44,13 @@ def test_what_is_too_large_for_clamd_was_not_scanned(clamd: clamd_process.Clamd)
     found = asyncio.run(at(clamd, "socket").scan(b"x" * 27 * 1024 * 1024))
     assert found.threat is None
     assert found.error is not None
-    assert "size limit" in found.error
+    assert "size limit" in found.error or "StreamMaxLength" in found.error
 
 
 def test_a_clamd_that_is_down_is_said_so(tmp_path: Path) -> None:
     nobody = Clamd.at(str(tmp_path / "socket"))
     assert asyncio.run(nobody.scan(CLEAN)).error == "No such file or directory"
-    with pytest.raises(CannotJudgeError, match="no clamd answers at .*--clamd"):
+    with pytest.raises(CannotJudgeError, match=r"no clamd answers at .*--clamd"):
         asyncio.run(nobody.check())
 
 

@@ -166,7 +166,8 @@ def test_the_edited_messages_parse_and_bear_the_marks(bench: Bench) -> None:
 def test_sizes_are_those_of_what_is_fetched(bench: Bench) -> None:
     def ask() -> tuple[list[int], list[int], int]:
         client = parcels.imap(bench.target("imaps"))
-        said = [int(x.split()[-1].rstrip(b")")) for x in client.fetch("1:*", "RFC822.SIZE")[1]]
+        sizes: list[Any] = client.fetch("1:*", "RFC822.SIZE")[1]
+        said = [int(x.split()[-1].rstrip(b")")) for x in sizes]
         client.logout()
         pop3 = parcels.pop3(bench.target("pop3s"))
         lines = [int(x.split()[1]) for x in pop3.list()[1]]

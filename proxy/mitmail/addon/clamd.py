@@ -55,6 +55,11 @@ class Clamd:
         try:
             async with asyncio.timeout(SECONDS):
                 reply = await self._ask(b"zINSTREAM\0", octets)
+        except (BrokenPipeError, ConnectionResetError):
+            # What it says before it does so is lost: it does not read on.
+            return Scanned(
+                error=f"clamd broke off: its StreamMaxLength may be under {len(octets)}"
+            )
         except (OSError, TimeoutError) as error:
             return Scanned(error=_words(error))
         said = reply.removeprefix("stream: ")
