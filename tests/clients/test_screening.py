@@ -94,7 +94,7 @@ def bench(house: House, stocked: dovecot.Dovecot) -> Bench:
             octets(client.fetch(str(n + 1), "(BODY.PEEK[])")) for n in range(len(MAILS))
         ]
         client.logout()
-        straight = parcels.straight(stocked)
+        straight: Any = parcels.straight(stocked)
         straight.create("edited")
         for mail in made.edited:
             straight.literal = mail  # append() would mend its line ends
