@@ -38,6 +38,7 @@ from mitmail.cli.browse import scenarios_option
     help="A behaviour of the antivirus that is off by default.",
 )
 @click.option(
+<<<<<<< HEAD
     "--scanner",
     type=click.Choice(["built-in", "clamd"]),
     default="built-in",
@@ -47,6 +48,12 @@ from mitmail.cli.browse import scenarios_option
     "--clamd",
     metavar="SOCKET|HOST:PORT",
     help="Where clamd listens [/run/clamav/clamd.ctl].",
+=======
+    "--exact-names",
+    is_flag=True,
+    allow_from_autoenv=False,  # such a root must never be made by mistake
+    help='Roots called as the product\'s own, without "(simulated)". They end with this run.',
+>>>>>>> adee382da8c6f5ec57f29485c6e3b356e1ebcef5
 )
 @click.option("--name", metavar="HOST|IP", help="Play this host name, the customer's own.")
 @click.option(
@@ -101,6 +108,7 @@ def serve_command(
     scanner: str,
     clamd: str | None,
     everything: bool,
+    exact_names: bool,
     relay_unverified: bool,
     plain: bool,
     listen: str | None,
@@ -128,6 +136,7 @@ def serve_command(
         scenario=scenario,
         antivirus=antivirus,
         switches=frozenset(switches),
+        exact_names=exact_names,
         name=name,
         upstreams=tuple(upstreams),
         upstream_ca=upstream_ca,

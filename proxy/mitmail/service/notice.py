@@ -34,6 +34,12 @@ def _warnings(bench: Bench, host: str, *, exposed: bool) -> list[str]:
             "and sees a certificate authority that is not a real one.",
             "",
         ]
+    if bench.plan.shield is not None and bench.plan.shield.exact:
+        lines += [
+            "WARNING: these roots are called as the product's own. Nobody can tell them apart by",
+            "name: remove them from the client when you are done. They end with this run.",
+            "",
+        ]
     if bench.upstream is not None and (names := bench.upstream.in_clear_at):
         lines += [
             f"WARNING: {', '.join(names)} without TLS: clients give passwords and mail in clear.",

@@ -36,6 +36,7 @@ class Orders:
     scenario: str | None = None
     antivirus: str = "none"
     switches: frozenset[str] = frozenset()
+    exact_names: bool = False
     name: str | None = None
     upstreams: tuple[str, ...] = ()
     upstream_ca: Path | None = None
@@ -80,6 +81,7 @@ def prepare(orders: Orders, folder: Path) -> Bench:
         switches=orders.switches,
         constrained=tame and not throw_away,
         vendor_store=store,
+        exact_names=orders.exact_names,
     )
     return Bench(
         plan=plan,
@@ -106,6 +108,8 @@ def check(orders: Orders) -> None:
         raise MitmailError("--clamd says where clamd is: use it with --scanner clamd")
     if orders.antivirus == "none" and orders.scanner == "clamd":
         raise MitmailError("--scanner is for an antivirus: name one with --antivirus norton")
+    if orders.antivirus == "none" and orders.exact_names:
+        raise MitmailError("--exact-names is for an antivirus: name one with --antivirus norton")
     if not orders.upstreams and (orders.upstream_ca or orders.relay_unverified):
         raise MitmailError("--upstream-ca and --relay-unverified are for --upstream HOST")
     if orders.plain and not orders.upstreams:
@@ -125,7 +129,7 @@ def check(orders: Orders) -> None:
 
 
 def _check_all(orders: Orders) -> None:
-    if orders.antivirus != "none" or orders.switches:
+    if orders.antivirus != "none" or orders.switches or orders.exact_names:
         raise MitmailError("--all has no antivirus yet: serve one scenario behind --antivirus")
     given = {
         f"the scenario {orders.scenario}": orders.scenario is not None,
@@ -151,7 +155,8 @@ def _antivirus_root_file(shield: Shield | None, store: Store, folder: Path) -> P
     if shield is None or shield.root is None:
         return None
     roots = (shield.root.certificate,)
-    return _root_file(store, root_slot(shield.vendor, "trusted"), roots, folder)
+    kept_in = Store(None) if shield.exact else store
+    return _root_file(kept_in, root_slot(shield.vendor, "trusted"), roots, folder)
 
 
 def _root_file(store: Store, slot: str, roots: tuple[bytes, ...], folder: Path) -> Path:
