@@ -38,6 +38,17 @@ from mitmail.cli.browse import scenarios_option
     help="A behaviour of the antivirus that is off by default.",
 )
 @click.option(
+    "--scanner",
+    type=click.Choice(["built-in", "clamd"]),
+    default="built-in",
+    help="Who scans the mail, where the antivirus does: a rule that knows EICAR, or clamd.",
+)
+@click.option(
+    "--clamd",
+    metavar="SOCKET|HOST:PORT",
+    help="Where clamd listens [/run/clamav/clamd.ctl].",
+)
+@click.option(
     "--exact-names",
     is_flag=True,
     allow_from_autoenv=False,  # such a root must never be made by mistake
@@ -99,6 +110,8 @@ def serve_command(
     chosen: str | None,
     hosts: Path | None,
     *,
+    scanner: str,
+    clamd: str | None,
     everything: bool,
     exact_names: bool,
     relay_unverified: bool,
@@ -145,6 +158,8 @@ def serve_command(
         chosen=chosen,
         hosts=hosts,
         transparent=transparent,
+        scanner=scanner,
+        clamd=clamd,
     )
     sys.exit(asyncio.run(bench.run(orders)))
 

@@ -11,6 +11,7 @@ from mitmail.fixup import NOTHING, Fixup
 from mitmail.hello import OWN, Hello
 from mitmail.interception import Block, Ending, Intercepting, PassThrough, Popup, always
 from mitmail.manner import Instead, Manner
+from mitmail.screening import Screening
 
 type Mode = Literal["implicit", "starttls", "plain"]
 type MailProtocol = Literal["imap", "pop3", "smtp"]
@@ -85,7 +86,8 @@ class SessionSpec:
     ``conducting`` is asked once how the dialogue before STARTTLS is conducted. A ``lure`` is a
     place that only a referral in clear led to: a client that comes there is vulnerable. ``hello``
     is how a server with TLS is greeted; ``fixup`` is what is changed of the mail dialogue with
-    the server, in clear and through TLS.
+    the server, in clear and through TLS. ``screening`` has messages scanned; without it nothing
+    is kept of what passes.
 
     Of a shield: ``intercepting`` says whether it steps in at all; ``foreign`` is what becomes of
     a client that speaks no mail, where it is not relayed; ``behind`` are the orders of the door
@@ -112,6 +114,7 @@ class SessionSpec:
     lure: bool = False
     hello: Hello = OWN
     fixup: Fixup = NOTHING
+    screening: Screening | None = None
     intercepting: Intercepting = always
     foreign: Ending | None = None
     behind: "SessionSpec | None" = None

@@ -30,7 +30,8 @@ TRANSPARENT, TRANSPARENT_PORT = "transparent", 3999
 class Orders:
     """What ``mitmail serve`` was told.
 
-    ``everything`` is ``--all``, ``chosen`` its ``--set``, and ``hosts`` its ``--hosts``.
+    ``scanner`` is ``built-in`` or ``clamd``. ``everything`` is ``--all``, ``chosen`` its
+    ``--set``, and ``hosts`` its ``--hosts``.
     """
 
     scenario: str | None = None
@@ -51,6 +52,8 @@ class Orders:
     chosen: str | None = None
     hosts: Path | None = None
     transparent: bool = False
+    scanner: str = "built-in"
+    clamd: str | None = None
 
 
 def prepare(orders: Orders, folder: Path) -> Bench:
@@ -105,6 +108,10 @@ def check(orders: Orders) -> None:
         raise MitmailError("--upstream needs an antivirus to stand before it: --antivirus norton")
     if orders.antivirus == "none" and orders.switches:
         raise MitmailError("--switch is for an antivirus: name one with --antivirus norton")
+    if orders.clamd is not None and orders.scanner != "clamd":
+        raise MitmailError("--clamd says where clamd is: use it with --scanner clamd")
+    if orders.antivirus == "none" and orders.scanner == "clamd":
+        raise MitmailError("--scanner is for an antivirus: name one with --antivirus norton")
     if orders.antivirus == "none" and orders.exact_names:
         raise MitmailError("--exact-names is for an antivirus: name one with --antivirus norton")
     real = orders.upstreams or orders.transparent

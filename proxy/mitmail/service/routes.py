@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from mitmail.addon.route import Address, Route
+from mitmail.addon.route import Address, Route, Scan
 from mitmail.endpoint import Endpoint
 from mitmail.engine.context import is_address
 from mitmail.engine.spec import GREETING_HOLD, Chooser, Mode, SessionSpec, Trust
@@ -19,7 +19,8 @@ from mitmail.service.upstream import Upstream
 class Routes:
     """One plan at one place; ``number`` tells its routes from those of other plans.
 
-    ``admission`` is the shield's, where there is one.
+    ``admission`` is the shield's, where there is one; ``scan`` who scans in place of the built-in
+    rule.
     """
 
     number: int
@@ -27,6 +28,7 @@ class Routes:
     patience: Patience
     place: Place
     admission: Admission | None = None
+    scan: Scan | None = None
 
     def door(self, endpoint: Endpoint, mailstore: Mailstore, *, lure: str = "") -> Route:
         """The simulated mail server; it is the front where there is no antivirus.
@@ -136,8 +138,12 @@ class Routes:
             conducting=lambda: handling.conduct,
             hello=shield.hello(endpoint.name),
             fixup=replace(handling.fixup, servers=(self.plan.name,) * handling.names_server),
+            screening=self.plan.screening(
+                endpoint.name, endpoint.protocol, outside=self.scan is not None
+            ),
         )
-        return Route(key=f"front-{self.number}-{endpoint.name}", spec=spec, server=server)
+        key = f"front-{self.number}-{endpoint.name}"
+        return Route(key=key, spec=spec, server=server, scan=self.scan)
 
 
 def door_route(
