@@ -79,7 +79,9 @@ async def _show_captured(
 
     observe = _records if orders.ready_json else _notices(notify)
     bench = prepare(orders, folder)
-    captured = await capture.open_in(proxy, orders, bench, observe, patience=_patience(orders))
+    captured = await capture.open_in(
+        proxy, orders, bench, observe, patience=_patience(orders), scan=await _scanner(orders)
+    )
     if orders.ready_json:
         _say(json.dumps(interception.ready(captured)))
     else:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from mitmail.addon.proxy import Listener, Proxy
-from mitmail.addon.route import Address, Capture, Happening, Route
+from mitmail.addon.route import Address, Capture, Happening, Route, Scan
 from mitmail.endpoint import ENDPOINTS, Endpoint
 from mitmail.engine.session import Session
 from mitmail.errors import MitmailError
@@ -45,13 +45,14 @@ class Crossing:
         patience: Patience,
         roots: tuple[bytes, ...] = (),
         relay_unverified: bool = False,
+        scan: Scan | None = None,
     ) -> None:
         self._bench = bench
         self._observe = observe
         self._roots = roots
         self._relay_unverified = relay_unverified
         # One for all: a product counts its connections to a server.
-        self._routes = Routes(0, bench.plan, patience, Place(), bench.plan.admission())
+        self._routes = Routes(0, bench.plan, patience, Place(), bench.plan.admission(), scan)
         self._known: dict[Address, Route] = {}
 
     def route(self, server: Address) -> Route | None:
@@ -77,7 +78,13 @@ class Crossing:
 
 
 async def open_in(
-    proxy: Proxy, orders: Orders, bench: Bench, observe: Observer, *, patience: Patience
+    proxy: Proxy,
+    orders: Orders,
+    bench: Bench,
+    observe: Observer,
+    *,
+    patience: Patience,
+    scan: Scan | None = None,
 ) -> Captured:
     """Open the listener that the kernel has to redirect to.
 
@@ -94,6 +101,7 @@ async def open_in(
         patience=patience,
         roots=upstream.roots(orders.upstream_ca),
         relay_unverified=orders.relay_unverified,
+        scan=scan,
     )
     capture = Capture(
         key=KEY, choose=crossing.route, passing=_passing(_say_once()), refusing=_say_once()
