@@ -2,7 +2,7 @@
 
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -71,18 +71,19 @@ class Dovecot:
 @contextlib.contextmanager
 def running(
     relay: int,
+    mails: Sequence[bytes] = (MAIL,),
     *,
     network: Network | None = None,
     ports: dict[str, int] | None = None,
     address: str = HOST,
 ) -> Iterator[Dovecot]:
-    """Start Dovecot with one mail in its INBOX; what is submitted goes to the port ``relay``.
+    """Start Dovecot with these mails in its INBOX; what is submitted goes to the port ``relay``.
 
     Its certificate is for ``address``, too.
     """
     with dovecot_process.home(USER, PASSWORD) as home:
         leaf, root = _certificates(home, address)
-        _deliver(home / "mail" / USER)
+        _deliver(home / "mail" / USER, mails)
         ports = ports or _free_ports()
         greeting = [ports[name] for name in ("imap", "pop3", "smtp")]
         settings = SETTINGS.format(home=home, relay=relay) + _listeners(ports)
@@ -105,10 +106,11 @@ def _listeners(ports: dict[str, int]) -> str:
     )
 
 
-def _deliver(maildir: Path) -> None:
+def _deliver(maildir: Path, mails: Sequence[bytes]) -> None:
     for name in ("new", "cur", "tmp"):
         (maildir / name).mkdir(parents=True)
-    (maildir / "new" / "1.mail").write_bytes(MAIL)
+    for number, mail in enumerate(mails, 1):
+        (maildir / "new" / f"{number:05}.mail").write_bytes(mail)
 
 
 def _certificates(home: Path, address: str) -> tuple[bytes, bytes]:

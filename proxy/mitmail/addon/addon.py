@@ -7,7 +7,7 @@ from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
 from mitmail.addon.capture import LOOP, CaptureMode, is_ours
-from mitmail.addon.layer import MailLayer, Stop
+from mitmail.addon.layer import Answer, MailLayer, Stop
 from mitmail.addon.mode import MailMode
 from mitmail.addon.route import Capture, Route
 
@@ -78,12 +78,31 @@ async def stop_sessions() -> None:
 
     What only passes through is cut off.
     """
+    ours = _ours()
+    for handler, _ in ours:
+        await handler.server_event(Stop())
+    known = {handler for handler, _ in ours}
+    for handler in _handlers():
+        if isinstance(handler.client.proxy_mode, CaptureMode) and handler not in known:
+            await handler.on_timeout()
+
+
+async def answer(number: int, word: str) -> None:
+    """Answer the pop-up of a session; raises ValueError, which says what may be answered."""
+    for handler, layer in _ours():
+        if layer.number == number and number > 0:
+            layer.session.expect_answer(word)
+            await handler.server_event(Answer(word))
+            return
+    raise ValueError(f"there is no session {number}")
+
+
+def _ours() -> list[tuple[ProxyConnectionHandler, MailLayer]]:
+    return [(x, x.layer) for x in _handlers() if isinstance(x.layer, MailLayer)]
+
+
+def _handlers() -> list[ProxyConnectionHandler]:
     handlers: dict[object, ProxyConnectionHandler] = ctx.master.addons.get(
         "proxyserver"
     ).connections
-    ours = [handler for handler in handlers.values() if isinstance(handler.layer, MailLayer)]
-    for handler in ours:
-        await handler.server_event(Stop())
-    for handler in handlers.values():
-        if isinstance(handler.client.proxy_mode, CaptureMode) and handler not in ours:
-            await handler.on_timeout()
+    return list(handlers.values())

@@ -15,6 +15,7 @@ from mitmproxy_rs.wireguard import WireGuardServer
 
 from mitmail.addon.layer import MailLayer
 from mitmail.addon.route import Route
+from mitmail.addon.scanning import start_scan
 
 LOOPBACK, LOOPBACK6 = "127.0.0.1", "::1"
 ATTEMPTS = 20
@@ -80,7 +81,13 @@ class MailInstance(LoopbackInstance[MailMode]):
 
 def session_layer(context: Context, route: Route, number: int) -> MailLayer:
     """The layer of a new connection that has its route and its number."""
-    return MailLayer(context, route, number, lambda connection: _reset(context, connection))
+    return MailLayer(
+        context,
+        route,
+        number,
+        lambda connection: _reset(context, connection),
+        lambda token, octets: start_scan(context, route, token, octets),
+    )
 
 
 def _reset(context: Context, connection: Connection) -> None:

@@ -37,6 +37,23 @@ from mitmail.cli.browse import scenarios_option
     metavar="NAME",
     help="A behaviour of the antivirus that is off by default.",
 )
+@click.option(
+    "--scanner",
+    type=click.Choice(["built-in", "clamd"]),
+    default="built-in",
+    help="Who scans the mail, where the antivirus does: a rule that knows EICAR, or clamd.",
+)
+@click.option(
+    "--clamd",
+    metavar="SOCKET|HOST:PORT",
+    help="Where clamd listens [/run/clamav/clamd.ctl].",
+)
+@click.option(
+    "--exact-names",
+    is_flag=True,
+    allow_from_autoenv=False,  # such a root must never be made by mistake
+    help='Roots called as the product\'s own, without "(simulated)". They end with this run.',
+)
 @click.option("--name", metavar="HOST|IP", help="Play this host name, the customer's own.")
 @click.option(
     "--upstream",
@@ -93,7 +110,10 @@ def serve_command(
     chosen: str | None,
     hosts: Path | None,
     *,
+    scanner: str,
+    clamd: str | None,
     everything: bool,
+    exact_names: bool,
     relay_unverified: bool,
     plain: bool,
     listen: str | None,
@@ -123,6 +143,7 @@ def serve_command(
         scenario=scenario,
         antivirus=antivirus,
         switches=frozenset(switches),
+        exact_names=exact_names,
         name=name,
         upstreams=tuple(upstreams),
         upstream_ca=upstream_ca,
@@ -137,6 +158,8 @@ def serve_command(
         chosen=chosen,
         hosts=hosts,
         transparent=transparent,
+        scanner=scanner,
+        clamd=clamd,
     )
     sys.exit(asyncio.run(bench.run(orders)))
 

@@ -1,19 +1,23 @@
 """What a scenario should be beyond what it must be: true, clear, and wrong in one way only."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import cache
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final
 
 from mitmail.errors import MitmailError
-from mitmail.scenario import loader
+from mitmail.scenario import fitting, loader
+from mitmail.scenario.behaviour import Behaviour
 from mitmail.scenario.certificate import Certificate
-from mitmail.scenario.document import Keys, path_text
+from mitmail.scenario.document import Keys, path_text, read
 from mitmail.scenario.fault import reasons
 from mitmail.scenario.hostname import CUSTOMER, NAME, TEST_DOMAINS, is_harmless, is_test_name
 from mitmail.scenario.model import Scenario
 from mitmail.scenario.problem import Problem, ScenarioError
 from mitmail.scenario.server import Server
+from mitmail.scenario.vendor import Vendor
+from mitmail.scenario.word import did_you_mean
 
 type Finding = tuple[Keys, str]
 MAX_TITLE: Final = 100
@@ -22,7 +26,8 @@ MAX_TITLE: Final = 100
 def lint(paths: Sequence[Path]) -> list[Problem]:
     """Return all that is wrong in these files and folders, sorted by place; [] when all is well.
 
-    A file in a folder named ``vendors`` is a vendor profile, any other one a scenario.
+    A file in a folder named ``vendors`` is a vendor profile, in one named ``behaviours`` a
+    behaviour, any other one a scenario.
     """
     problems: set[Problem] = set()
     files: dict[Path, Path] = {}
@@ -37,29 +42,69 @@ def lint(paths: Sequence[Path]) -> list[Problem]:
         files |= {(file := Path(str(each))).resolve(): file for each in listed}
     problems |= set(_clashes(list(files.values())))
     for file in files.values():
-        problems |= set(_in_vendor(file) if _is_vendor(file) else _in_scenario(file))
+        kind = _kind(file)
+        problems |= set(_in_scenario(file) if kind is None else _in_other(file, kind))
     return sorted(problems)
 
 
-def _is_vendor(file: Path) -> bool:
-    return file.absolute().parent.name == "vendors"
+_LOADERS: Final[Mapping[str, Callable[[Path], object]]] = {
+    "vendors": loader.load_vendor,
+    "behaviours": loader.load_behaviour,
+}
+
+
+def _kind(file: Path) -> str | None:
+    folder = file.absolute().parent.name
+    return folder if folder in _LOADERS else None
 
 
 def _clashes(files: Sequence[Path]) -> Iterator[Problem]:
-    taken: dict[tuple[bool, str], Traversable] = {}
-    shipped = [*loader.files().values(), *loader.vendor_files().values()]
+    taken: dict[tuple[str | None, str], Traversable] = {}
+    shipped = [
+        *loader.files().values(),
+        *loader.vendor_files().values(),
+        *loader.behaviour_files().values(),
+    ]
     for file in (*(Path(str(each)) for each in shipped), *files):
-        first = taken.setdefault((_is_vendor(file), file.stem), file)
+        first = taken.setdefault((_kind(file), file.stem), file)
         if not loader.same_file(first, file):
             yield loader.id_taken(file, first)
 
 
-def _in_vendor(file: Path) -> list[Problem]:
+def _in_other(file: Path, kind: str) -> list[Problem]:
     try:
-        loader.load_vendor(file)
+        found = _LOADERS[kind](file)
     except ScenarioError as error:
         return error.errors
-    return []
+    document = read(file)
+    return [
+        Problem(document.file, *document.value_place(path), path_text(path), message)
+        for path, message in _of_other(found)
+    ]
+
+
+@cache
+def _shipped_vendors() -> tuple[Vendor, ...]:
+    # Each of them for each behaviour: read once.
+    return tuple(loader.find_vendor(name) for name in loader.vendor_files())
+
+
+def _of_other(found: object) -> Iterator[Finding]:
+    match found:
+        case Vendor():
+            known = loader.behaviour_files()
+            for index, name in enumerate(found.behaviours):
+                if name not in known:
+                    yield (
+                        ("behaviours", index),
+                        f"no behaviour {name!r}{did_you_mean(name, known)}",
+                    )
+                elif not loader.find_behaviour(name).is_switch:
+                    yield ("behaviours", index), f"{name} is no switch: it has no set"
+        case Behaviour():
+            if wrong := fitting.misfit(found, _shipped_vendors()):
+                path, words = wrong
+                yield ("set", *path), f"fits no shipped profile: {words}"
 
 
 def _in_scenario(file: Path) -> list[Problem]:

@@ -2,17 +2,21 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
 from mitmail import shipped as data
 from mitmail.errors import MitmailError
+from mitmail.scenario.behaviour import Behaviour, BehaviourFile
 from mitmail.scenario.complaint import complaints
 from mitmail.scenario.document import Document, read
 from mitmail.scenario.model import Scenario, ScenarioFile
 from mitmail.scenario.part import Model
+from mitmail.scenario.patch import laid_over
 from mitmail.scenario.problem import Problem, ScenarioError
 from mitmail.scenario.schema import Name
 from mitmail.scenario.vendor import Vendor, VendorFile
@@ -38,12 +42,54 @@ def parse(file: Traversable) -> tuple[Scenario, Document]:
 
 def load_vendor(file: Traversable) -> Vendor:
     """Load one vendor profile; raises `ScenarioError` with all that is wrong in it."""
-    said, document = _parse(file, VendorFile, "vendor")
-    return Vendor.model_construct(**dict(said), id=stem(file), file=document.file)
+    document = read(file)
+    whole = _whole(document)
+    form = _checked(file, whole, VendorFile, "vendor")
+    said = whole.data if isinstance(whole.data, dict) else {}
+    return Vendor.model_construct(
+        **dict(form), id=stem(file), file=document.file, said=said, base=form
+    )
+
+
+def _whole(document: Document) -> Document:
+    """What a profile says, laid over the shipped one that it is like."""
+    data = document.data
+    like = data.get("like") if isinstance(data, dict) else None
+    if not isinstance(data, dict) or not isinstance(like, str):
+        return document
+    base = _base(document, like)
+    if "like" in base:  # one step: nobody has to follow a chain
+        words = f"{like} is like another profile itself: name that one, {base['like']}"
+        raise ScenarioError(
+            [Problem(document.file, *document.value_place(("like",)), "like", words)]
+        )
+    return replace(document, data=laid_over(base, data))
+
+
+def _base(document: Document, like: str) -> dict[str, Any]:
+    shipped = vendor_files()
+    if like not in shipped:
+        words = f"no shipped profile {like!r}{did_you_mean(like, shipped)}"
+        raise ScenarioError(
+            [Problem(document.file, *document.value_place(("like",)), "like", words)]
+        )
+    base = read(shipped[like]).data
+    assert isinstance(base, dict)
+    return base
+
+
+def load_behaviour(file: Traversable) -> Behaviour:
+    """Load one behaviour of products; raises `ScenarioError` with all that is wrong in it."""
+    said, document = _parse(file, BehaviourFile, "behaviour")
+    return Behaviour.model_construct(**dict(said), id=stem(file), file=document.file)
 
 
 def _parse[M: Model](file: Traversable, form: type[M], name: Name) -> tuple[M, Document]:
     document = read(file)
+    return _checked(file, document, form, name), document
+
+
+def _checked[M: Model](file: Traversable, document: Document, form: type[M], name: Name) -> M:
     problems = document.problems + list(_id_problems(file))
     try:
         said = form.model_validate(document.data)
@@ -51,7 +97,7 @@ def _parse[M: Model](file: Traversable, form: type[M], name: Name) -> tuple[M, D
         raise ScenarioError([*problems, *complaints(error, document, name)]) from None
     if problems:
         raise ScenarioError(problems)
-    return said, document
+    return said
 
 
 def _id_problems(file: Traversable) -> Iterator[Problem]:
@@ -85,6 +131,11 @@ def vendor_files(folders: Sequence[Path] = ()) -> dict[str, Traversable]:
     return _by_id([data.CERTS / "vendors", *folders])
 
 
+def behaviour_files() -> dict[str, Traversable]:
+    """Return the file of each behaviour by id; nothing is parsed."""
+    return _by_id([data.CERTS / "behaviours"])
+
+
 def shipped() -> dict[str, Traversable]:
     """Return the files of the shipped scenarios by id; nothing is parsed."""
     return files()
@@ -114,6 +165,11 @@ def find(id_or_path: str, folders: Sequence[Path] = ()) -> Scenario:
 def find_vendor(id_or_path: str, folders: Sequence[Path] = ()) -> Vendor:
     """Load a vendor profile by its id, or by the path of its file; raises as `find` does."""
     return _find(id_or_path, "vendor profile", vendor_files, folders, load_vendor)
+
+
+def find_behaviour(id_or_path: str) -> Behaviour:
+    """Load a behaviour by its id, or by the path of its file; raises as `find` does."""
+    return _find(id_or_path, "switch", lambda _: behaviour_files(), (), load_behaviour)
 
 
 def _find[T](

@@ -12,12 +12,12 @@ from pydantic import (
 
 from mitmail.scenario import dialogue
 from mitmail.scenario.part import Host, Model, SetOf, Text, misfit
+from mitmail.scenario.product import EndpointName
 from mitmail.scenario.server import Server
 from mitmail.scenario.spoken import PROTOCOLS
 
 type Verdict = Literal["accept", "reject"]
 type Level = Literal["must", "should", "may"]
-type EndpointName = Literal["imap", "pop3", "smtp", "imaps", "pop3s", "smtps"]
 type Reason = Literal[
     "expired",
     "not-yet-valid",

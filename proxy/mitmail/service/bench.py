@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from mitmail.addon.clamd import DEFAULT, Clamd
 from mitmail.addon.proxy import Proxy
-from mitmail.addon.route import Happening
+from mitmail.addon.route import Happening, Scan
 from mitmail.engine.session import Session
 from mitmail.mailstore.seed import seed
 from mitmail.mailstore.server import Mailstore
@@ -54,7 +55,8 @@ async def open_in(proxy: Proxy, orders: Orders, stack: AsyncExitStack) -> None:
 
 async def _show_one(orders: Orders, folder: Path, proxy: Proxy, stack: AsyncExitStack) -> None:
     bench = prepare(orders, folder)
-    service = Service(proxy, await _mailstore(bench.user, bench.password, stack))
+    scan = await _scanner(orders)
+    service = Service(proxy, await _mailstore(bench.user, bench.password, stack), scan)
 
     def notify(happening: Happening, served: Served, number: int, session: Session) -> str | None:
         return notice.happening(bench, happening, served, number, session)
@@ -120,6 +122,14 @@ async def _places(orders: Orders, shown: Gallery, service: Service, observe: Obs
         reception, observe, place=place(orders), patience=patience
     )
     return Places(by_name, apart)
+
+
+async def _scanner(orders: Orders) -> Scan | None:
+    if orders.scanner != "clamd":
+        return None
+    clamd = Clamd.at(orders.clamd or DEFAULT)
+    await clamd.check()
+    return clamd.scan
 
 
 async def _mailstore(user: str, password: str, stack: AsyncExitStack) -> Mailstore:

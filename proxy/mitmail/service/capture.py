@@ -9,6 +9,7 @@ from mitmail.addon.proxy import Listener, Proxy
 from mitmail.addon.route import Address, Capture, Happening, Route
 from mitmail.endpoint import ENDPOINTS, Endpoint
 from mitmail.engine.session import Session
+from mitmail.errors import MitmailError
 from mitmail.service import upstream
 from mitmail.service.orders import TRANSPARENT, Orders, place
 from mitmail.service.place import Patience, Place
@@ -47,16 +48,20 @@ class Crossing:
     ) -> None:
         self._bench = bench
         self._observe = observe
-        self._patience = patience
         self._roots = roots
         self._relay_unverified = relay_unverified
+        # One for all: a product counts its connections to a server.
+        self._routes = Routes(0, bench.plan, patience, Place(), bench.plan.admission())
+        self._known: dict[Address, Route] = {}
 
     def route(self, server: Address) -> Route | None:
         """The route of a client that wanted this server; None where its port is not mail's."""
+        if server not in self._known and (endpoint := PORTS.get(server[1])) is not None:
+            self._known[server] = self._route(server, endpoint)
+        return self._known.get(server)
+
+    def _route(self, server: Address, endpoint: Endpoint) -> Route:
         host, port = server
-        endpoint = PORTS.get(port)
-        if endpoint is None:
-            return None
         ports = {name: one.port for name, one in ENDPOINTS.items()} | {endpoint.name: port}
         served = Served(
             self._bench.plan, endpoint, host, port, scenario=None, ports=ports, captured=True
@@ -65,8 +70,7 @@ class Crossing:
         def tell(happening: Happening, number: int, session: Session) -> None:
             self._observe(happening, served, number, session)
 
-        plan_routes = Routes(0, self._bench.plan, self._patience, Place())
-        route = plan_routes.shield_towards(
+        route = self._routes.shield_towards(
             endpoint, server, roots=self._roots, relay_unverified=self._relay_unverified
         )
         return replace(route, observe=tell)
@@ -79,6 +83,11 @@ async def open_in(
 
     Raises CannotJudgeError when its port is taken, MitmailError for a file of roots that is none.
     """
+    if not orders.relay_unverified and _lets_clear_text_pass(bench):
+        raise MitmailError(
+            f"--antivirus {bench.plan.antivirus}: it refuses STARTTLS, and what clients then say "
+            "goes on in clear, passwords too; if you mean it, add --relay-unverified"
+        )
     crossing = Crossing(
         bench,
         observe,
@@ -95,6 +104,13 @@ async def open_in(
     return Captured(
         bench=bench, host=at.host, port=ports[KEY], relay_unverified=orders.relay_unverified
     )
+
+
+def _lets_clear_text_pass(bench: Bench) -> bool:
+    shield = bench.plan.shield
+    assert shield is not None
+    in_clear = [one for one in ENDPOINTS.values() if one.tls == "starttls"]
+    return any(shield.handling(one.name, one.protocol).in_clear for one in in_clear)
 
 
 def _passing(say: Callable[[str], None]) -> Callable[[Address], None]:

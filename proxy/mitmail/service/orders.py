@@ -30,12 +30,14 @@ TRANSPARENT, TRANSPARENT_PORT = "transparent", 3999
 class Orders:
     """What ``mitmail serve`` was told.
 
-    ``everything`` is ``--all``, ``chosen`` its ``--set``, and ``hosts`` its ``--hosts``.
+    ``scanner`` is ``built-in`` or ``clamd``. ``everything`` is ``--all``, ``chosen`` its
+    ``--set``, and ``hosts`` its ``--hosts``.
     """
 
     scenario: str | None = None
     antivirus: str = "none"
     switches: frozenset[str] = frozenset()
+    exact_names: bool = False
     name: str | None = None
     upstreams: tuple[str, ...] = ()
     upstream_ca: Path | None = None
@@ -50,6 +52,8 @@ class Orders:
     chosen: str | None = None
     hosts: Path | None = None
     transparent: bool = False
+    scanner: str = "built-in"
+    clamd: str | None = None
 
 
 def prepare(orders: Orders, folder: Path) -> Bench:
@@ -79,6 +83,7 @@ def prepare(orders: Orders, folder: Path) -> Bench:
         switches=orders.switches,
         constrained=tame and not throw_away,
         vendor_store=store,
+        exact_names=orders.exact_names,
     )
     return Bench(
         plan=plan,
@@ -103,6 +108,12 @@ def check(orders: Orders) -> None:
         raise MitmailError("--upstream needs an antivirus to stand before it: --antivirus norton")
     if orders.antivirus == "none" and orders.switches:
         raise MitmailError("--switch is for an antivirus: name one with --antivirus norton")
+    if orders.clamd is not None and orders.scanner != "clamd":
+        raise MitmailError("--clamd says where clamd is: use it with --scanner clamd")
+    if orders.antivirus == "none" and orders.scanner == "clamd":
+        raise MitmailError("--scanner is for an antivirus: name one with --antivirus norton")
+    if orders.antivirus == "none" and orders.exact_names:
+        raise MitmailError("--exact-names is for an antivirus: name one with --antivirus norton")
     real = orders.upstreams or orders.transparent
     if not real and (orders.upstream_ca or orders.relay_unverified):
         raise MitmailError("--upstream-ca and --relay-unverified are for --upstream HOST")
@@ -123,7 +134,7 @@ def check(orders: Orders) -> None:
 
 
 def _check_all(orders: Orders) -> None:
-    if orders.antivirus != "none" or orders.switches:
+    if orders.antivirus != "none" or orders.switches or orders.exact_names:
         raise MitmailError("--all has no antivirus yet: serve one scenario behind --antivirus")
     given = {
         f"the scenario {orders.scenario}": orders.scenario is not None,
@@ -175,10 +186,11 @@ def _is_one_address(text: str) -> bool:
 
 
 def _antivirus_root_file(shield: Shield | None, store: Store, folder: Path) -> Path | None:
-    if shield is None:
+    if shield is None or shield.root is None:
         return None
-    roots = (shield.roots["trusted"].certificate,)
-    return _root_file(store, root_slot(shield.vendor, "trusted"), roots, folder)
+    roots = (shield.root.certificate,)
+    kept_in = Store(None) if shield.exact else store
+    return _root_file(kept_in, root_slot(shield.vendor, "trusted"), roots, folder)
 
 
 def _root_file(store: Store, slot: str, roots: tuple[bytes, ...], folder: Path) -> Path:
