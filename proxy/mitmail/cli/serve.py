@@ -38,7 +38,6 @@ from mitmail.cli.browse import scenarios_option
     help="A behaviour of the antivirus that is off by default.",
 )
 @click.option(
-<<<<<<< HEAD
     "--scanner",
     type=click.Choice(["built-in", "clamd"]),
     default="built-in",
@@ -48,12 +47,12 @@ from mitmail.cli.browse import scenarios_option
     "--clamd",
     metavar="SOCKET|HOST:PORT",
     help="Where clamd listens [/run/clamav/clamd.ctl].",
-=======
+)
+@click.option(
     "--exact-names",
     is_flag=True,
     allow_from_autoenv=False,  # such a root must never be made by mistake
     help='Roots called as the product\'s own, without "(simulated)". They end with this run.',
->>>>>>> adee382da8c6f5ec57f29485c6e3b356e1ebcef5
 )
 @click.option("--name", metavar="HOST|IP", help="Play this host name, the customer's own.")
 @click.option(
