@@ -20,10 +20,10 @@ class Way:
 
     ``headers`` are written at the end of the header block; ``{status}`` in them is one of the
     screening's words. ``footers`` are the results that get the ``footer``. ``subject`` goes before
-    the subject of infected mail. ``infected`` is what becomes of such mail: ``refuse`` and
-    ``swallow`` (the client is told that it was sent) are for outbound mail. ``delete`` removes it
-    from the server. ``at_once``: the client of an outbound mail hears that it was sent before
-    anybody was asked.
+    the subject of infected mail; ``{threat}`` in it is what was found. ``infected`` is what
+    becomes of such mail: ``refuse`` and ``swallow`` (the client is told that it was sent) are for
+    outbound mail. ``delete`` removes it from the server. ``at_once``: the client of an outbound
+    mail hears that it was sent before anybody was asked.
     """
 
     headers: tuple[str, ...] = ()

@@ -43,6 +43,17 @@ def before(
     return house.open(plan, upstream=Upstream(servers=servers, roots=(server.root,)))
 
 
+def switched(
+    house: House, server: dovecot.Dovecot, *switches: str, antivirus: str = "generic"
+) -> Site:
+    """A shield with these behaviours before a Dovecot."""
+    vendor = loader.find_vendor(antivirus)
+    plan = make(loader.find("healthy"), vendor, house.store, switches=frozenset(switches))
+    names = ("imaps", "pop3s", "smtps")
+    servers = {name: Server(dovecot.HOST, server.ports[name]) for name in names}
+    return house.open(plan, upstream=Upstream(servers=servers, roots=(server.root,)))
+
+
 def target(house: House, site: Site, endpoint: str) -> Target:
     root = site.plan.antivirus_root
     assert root is not None

@@ -13,10 +13,13 @@ class Sink:
 
     def __init__(self) -> None:
         self.mails: list[bytes] = []
+        self.refusal: str | None = None
         self.port = 0
 
     async def handle_DATA(self, server: SMTP, session: object, envelope: Envelope) -> str:
         assert isinstance(envelope.content, bytes)
+        if self.refusal is not None:
+            return self.refusal
         self.mails.append(envelope.content)
         return "250 OK"
 

@@ -82,7 +82,7 @@ class Examination:
         if way.infected in ("refuse", "swallow"):
             return Examined(octets, "infected", way.infected, way.delete)
         gone = {"replace-part": part, "replace-body": message}.get(way.infected)
-        changed = self._marked(direction, octets, message, "infected", gone)
+        changed = self._marked(direction, octets, message, "infected", gone, threat)
         return Examined(changed, "infected", delete=way.delete)
 
     def _marked(
@@ -92,12 +92,13 @@ class Examination:
         message: Part,
         status: Status,
         gone: Part | None = None,
+        threat: str = "",
     ) -> bytes:
         way = self._spec.way(direction)
         word = self._spec.words[status]
         edit = Edit(
             headers=tuple(line.replace("{status}", word) for line in way.headers),
-            subject=way.subject if status == "infected" else "",
+            subject=way.subject.replace("{threat}", threat) if status == "infected" else "",
             footer=way.footer if status in way.footers else "",
             spare_signed=self._spec.spare_signed,
             instead_of=gone,

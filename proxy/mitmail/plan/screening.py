@@ -21,8 +21,10 @@ def screening(
     if protocol not in said.protocols:
         return None
     texts = {
-        "{brand}": vendor.brand, "{version}": said.version, "{date}": now.strftime(said.date)
-    }  # fmt: skip
+        "{brand}": vendor.brand,
+        "{version}": now.strftime(said.version),
+        "{date}": now.strftime(said.date),
+    }
     drip = said.drip
     return Screening(
         inbound=_way(said, said.inbound, texts | {"{direction}": "Inbound"}),

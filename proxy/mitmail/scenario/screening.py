@@ -59,7 +59,8 @@ class Way(Model):
         default=("clean",), description="The results that get the footer."
     )
     subject: Line | None = Field(
-        default=None, description="Goes before the subject of infected mail."
+        default=None,
+        description="Goes before the subject of infected mail; {threat} is what was found.",
     )
 
 
@@ -108,7 +109,10 @@ class Screening(Model):
     """
 
     protocols: SetOf[Protocol] = Field(default=(), description="Where mail is scanned.")
-    version: Line = Field(default="1.0", description="The version of its virus definitions.")
+    version: Line = Field(
+        default="1.0",
+        description="The version of its virus definitions; %y%m%d is the day, as for strftime.",
+    )
     date: Line = Field(default="%Y-%m-%d", description="The form of the date, as for strftime.")
     headers: tuple[HeaderLine, ...] = Field(
         default=(), description="Lines at the end of the header of each mail."
