@@ -58,6 +58,12 @@ class Plan:
         assert self.shield is not None
         return Admission(self.shield.profiles)
 
+    def refuses_tls(self, endpoint: str, protocol: Protocol) -> bool:
+        """Whether the product lets no client of this STARTTLS endpoint have TLS."""
+        if self.shield is None or endpoint != protocol:
+            return False
+        return self.shield.profiles[endpoint].conversation.refuses_tls(protocol)
+
     @property
     def lures(self) -> bool:
         """Whether clients are referred to a place where nobody should follow."""
