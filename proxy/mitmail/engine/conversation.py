@@ -10,6 +10,15 @@ asked for; ``upstream`` brings the server's side up, because a shield copies wha
 ``handshake`` is the client's. A manner that breaks TLS off leads from any of these to
 ``aftermath``, and nowhere else.
 
+A shield may do otherwise with a client than to present a copy, once it has looked upstream::
+
+    upstream -> asking    a pop-up is open; the answer leads to handshake or to the others
+    upstream -> blocked   nothing that the client sends is heard any more
+    upstream -> tunnel    the server is dialled anew, for the client's own TLS
+
+From ``clear`` and ``relay``, too, a client that speaks no mail is ``blocked``. Where the server is
+our own door, a client that is passed through is handed to the door's conversation by the session.
+
 Where the client waits for a greeting in clear, the server's side is up before it, unless both
 speak STARTTLS: then the client's is passed on, and both begin TLS at the server's go-ahead.
 """
@@ -235,7 +244,8 @@ class Conversation(Treating):
 
     def on_server_eof(self) -> None:
         """The server will send no more; what it had begun to say is heard."""
-        if (rest := self._inspection.rest()) and "server" not in self._closed:
+        talking = self.state in {"clear", "relay"} and not self._server.opening
+        if talking and "server" not in self._closed and (rest := self._inspection.rest()):
             self._on_spoken(rest)
         super().on_server_eof()
 

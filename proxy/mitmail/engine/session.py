@@ -294,7 +294,7 @@ class Session:
                 self._end_aftermath()
             return
         # The other timers see to what the client waits for.
-        if not conversation.reached() or conversation.withholding or conversation.answers():
+        if self._client_waits():
             self._actions.append(SetTimer("deadline", self.spec.deadline))
             return
         if silence < self.spec.deadline - 0.001:
@@ -307,6 +307,12 @@ class Session:
         else:
             conversation.error = "the mail server did not answer"
             conversation.observer.unjudged(f"could not judge: {conversation.error}")
+
+    def _client_waits(self) -> bool:
+        conversation = self._conversation
+        dialling = conversation.tunnel is not None or self._stand_in is not None
+        asking = bool(conversation.answers())
+        return dialling or asking or conversation.withholding or not conversation.reached()
 
     def _end_aftermath(self) -> None:
         if self._conversation.state in {"aftermath", "blocked"} or self._conversation.in_vain:

@@ -56,9 +56,14 @@ type Chooser = Callable[[Upstream | None, str | None], Answer | Popup[Answer] | 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
-    """How the server's certificate is verified: roots (DER), and the system's own if asked for."""
+    """How the server's certificate is verified: roots (DER), and the system's own if asked for.
+
+    ``by_sni``: the host that the client names (SNI) is the name; ``name`` is for clients that
+    name none.
+    """
 
     name: str
+    by_sni: bool = False
     roots: tuple[bytes, ...] = ()
     system: bool = False
 

@@ -65,5 +65,6 @@ class Tunnel:
 
     def _open(self, beyond: bytes) -> None:
         self.up = True
+        self._chronicle.note("tunnel")
         self._outlet.forward("server", self._early.take("client"))
         self._outlet.send("client", beyond)

@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 from mitmail.plan.installation import moment
 from mitmail.plan.shield import ENDINGS, SIGNED_BY, Shield
+from mitmail.scenario.authority import RootShape
 from mitmail.scenario.certificate import Certificate
 from mitmail.scenario.exception import ClientException
 from mitmail.scenario.leafstyle import Validity
@@ -87,6 +88,7 @@ def _behind(
         faults = list(_copied(scenario, shield.profiles[endpoint], masked=masked))
         known = SIGNED_BY[deed] == "trusted" and "antivirus-root" in trusted
         faults += _of_signer(shield, endpoint) if known else [UNKNOWN]
+        faults += _also_named(shield, endpoint) if faults else []
         expected = _summed(faults, _doubt(shield.profiles[endpoint]))
         if said.level == "may" and COPIED & set(said.reasons):
             expected = replace(expected, level="may") if known else expected
@@ -125,14 +127,27 @@ def _copied(scenario: Scenario, profile: Vendor, *, masked: bool) -> Iterator[Fa
 
 def _of_signer(shield: Shield, endpoint: str) -> Iterator[Fault]:
     """What is wrong above the leaf for a client that knows the product's root."""
-    profile, now = shield.profiles[endpoint], shield.now
+    profile = shield.profiles[endpoint]
     if shield.vendor.root_given == "previous":
         yield frozenset({"bad-signature", "unknown-issuer"}), "must"
     if shield.vendor.intermediate is not None and "issuer" not in profile.chain:
         yield frozenset({"incomplete-chain", "unknown-issuer"}), "must"
-    if moment(shield.vendor.root_shape.not_after, now) <= now:
+    if _has_ended(shield):
         # A trusted root is a name and a key in RFC 5280 section 6.1; its dates are no input.
         yield frozenset({"expired"}), "may"
+
+
+def _also_named(shield: Shield, endpoint: str) -> Iterator[Fault]:
+    """What a client that refuses may name instead, though it need not refuse for it."""
+    profile = shield.profiles[endpoint]
+    if _has_ended(shield):
+        yield frozenset({"expired"}), "may"
+    if profile.root_shape.is_weak or profile.leaf.is_weak:
+        yield frozenset({"weak"}), "may"
+
+
+def _has_ended(shield: Shield) -> bool:
+    return moment(shield.vendor.root_shape.not_after, shield.now) <= shield.now
 
 
 def _doubt(profile: Vendor) -> Level:
@@ -146,8 +161,18 @@ def _doubt(profile: Vendor) -> Level:
         return "may"  # NSS: two certificates of one issuer and serial
     if leaf.validity is not None and _span(leaf.validity) > LONGEST:
         return "may"
+    # RFC 8446 section 4.4.2: clients SHOULD be prepared for any order.
     in_order = above in {(), ("issuer",), ("root",), ("signer",), ("issuer", "root")}
-    return "must" if in_order else "should"
+    return "must" if in_order and _is_conforming(profile.root_shape) else "should"
+
+
+def _is_conforming(root: RootShape) -> bool:
+    """Whether the root is as RFC 5280 section 4.2.1 demands of authorities.
+
+    What does not conform is no input to path validation (section 6.1), but strict verifiers mind.
+    """
+    usage = root.key_usage is not None and "keyCertSign" in root.key_usage.usages
+    return root.basic_constraints.critical and root.subject_key_identifier and usage
 
 
 def _span(validity: Validity) -> timedelta:

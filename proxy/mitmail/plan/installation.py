@@ -41,8 +41,10 @@ class Installation:
         return self.issuer if word == "trusted" and self.issuer else self.roots[word]
 
 
-def install(vendor: Vendor, store: Store, now: datetime, *, exact: bool) -> Installation:
-    """Make what is not there yet. Raises MitmailError."""
+def install(
+    vendor: Vendor, store: Store, now: datetime, *, exact: bool, unrelated: bool
+) -> Installation:
+    """Make what is not there yet; an ``unrelated`` root where one is sent. Raises MitmailError."""
     factory = _Factory(vendor, store, now, exact)
     roots = {signer: factory.root(signer, root_slot(vendor, signer)) for signer in vendor.roots}
     given = roots.get("trusted")
@@ -53,7 +55,7 @@ def install(vendor: Vendor, store: Store, now: datetime, *, exact: bool) -> Inst
         given=given,
         issuer=factory.issuer(roots),
         device=factory.device(),
-        unrelated=factory.unrelated() if "unrelated" in vendor.chain else None,
+        unrelated=factory.unrelated() if unrelated else None,
     )
 
 

@@ -58,7 +58,8 @@ CHAIN_ERRORS: Final = frozenset({"unknown-issuer", "self-signed"})
 class Shield:
     """One product, with what it has installed and the behaviours that were switched on.
 
-    ``profiles`` is what the product does on each endpoint, by name, with its switches.
+    ``profiles`` is what the product does on each endpoint, by name, with its switches. ``exact``
+    says that its authorities are called as the product's own.
     """
 
     vendor: Vendor
@@ -66,6 +67,7 @@ class Shield:
     installation: Installation
     copiers: Mapping[str, Copier]
     now: datetime
+    exact: bool
 
     @property
     def root(self) -> Authority | None:
@@ -156,7 +158,8 @@ def make(
     if exact:
         store, copies = Store(None), Store(None)
     product = switched(vendor, switches)
-    installation = install(product.everywhere, store, now, exact=exact)
+    unrelated = any("unrelated" in profile.chain for profile in product.on.values())
+    installation = install(product.everywhere, store, now, exact=exact, unrelated=unrelated)
     process = Store(None)
     if any(profile.leaf.key_shared for profile in product.on.values()) and installation.roots:
         # Now, and not when the first client waits for it: an RSA key takes up to 250 ms.
@@ -165,4 +168,4 @@ def make(
         endpoint: Copier(profile, installation, store, copies or store, process, now)
         for endpoint, profile in product.on.items()
     }
-    return Shield(product.everywhere, product.on, installation, copiers, now)
+    return Shield(product.everywhere, product.on, installation, copiers, now, exact)

@@ -159,6 +159,12 @@ class VendorFile(Model):
             if not _holds(parts, path.split(".")):
                 yield ("evidence", path), "there is no such part in this profile"
 
+    def known(self, path: str) -> Evidence | None:
+        """How a part is known: what is said of it, else of what it is a part of."""
+        keys = path.split(".")
+        above = (".".join(keys[:count]) for count in range(len(keys), 0, -1))
+        return next((self.evidence[one] for one in above if one in self.evidence), None)
+
     def popup(self, result: Result, *, server: str, issuer: str) -> str | None:
         """The words on the screen for a result, if there are any."""
         words = self.popups.get(result)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from mitmail.addon.route import Route
+from mitmail.addon.route import Address, Route
 from mitmail.endpoint import Endpoint
 from mitmail.engine.context import is_address
 from mitmail.engine.spec import GREETING_HOLD, Chooser, Mode, SessionSpec, Trust
@@ -91,6 +91,21 @@ class Routes:
     def _lets_clear_text_pass(self, endpoint: Endpoint) -> bool:
         assert self.plan.shield is not None
         return self.plan.shield.handling(endpoint.name, endpoint.protocol).in_clear
+
+    def shield_towards(
+        self,
+        endpoint: Endpoint,
+        server: Address,
+        *,
+        roots: tuple[bytes, ...],
+        relay_unverified: bool,
+    ) -> Route:
+        """The simulated antivirus before the very server that a client wanted to reach."""
+        host, _ = server
+        trust = Trust(name=host, roots=roots, system=True, by_sni=True)
+        guarded = not (relay_unverified or is_loopback(host))
+        modes = (endpoint.tls, endpoint.tls)
+        return self._shield(endpoint, trust, server, modes=modes, guarded=guarded)
 
     def _shield(
         self,
