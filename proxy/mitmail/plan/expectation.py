@@ -1,6 +1,6 @@
 """What a correct client does with what it is shown, behind a shield too."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -14,6 +14,8 @@ from mitmail.scenario.leafstyle import Validity
 from mitmail.scenario.model import Level, Scenario
 from mitmail.scenario.reference import ROOT
 from mitmail.scenario.server import Server
+from mitmail.scenario.spoken import Protocol
+from mitmail.scenario.tls import MODERN
 from mitmail.scenario.vendor import Vendor
 
 type Trusted = Literal["server-root", "antivirus-root"]
@@ -37,6 +39,9 @@ SEEN_AS = (
 
 # What may be said of the leaf without making it odd to a shield.
 UNDERSTOOD = ("names", "common_name", "not_before", "not_after", "issuer")
+
+
+PROTOCOL_OF: Final[Mapping[str, Protocol]] = {"imap": "imap", "pop3": "pop3", "smtp": "smtp"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,8 @@ def _behind(
     scenario: Scenario, shield: Shield, endpoint: str, trusted: frozenset[Trusted]
 ) -> Expectation:
     said, errors = scenario.expect, found(scenario)
+    if (unsecured := _without_tls(shield.profiles[endpoint], endpoint)) is not None:
+        return unsecured
     deed = shield.treatment(endpoint, errors)
     if deed in ENDINGS:
         expected = Expectation("reject", frozenset({"transport"}), "must")
@@ -88,6 +95,17 @@ def _behind(
     asked = shield.profiles[endpoint].policy[shield.result(endpoint, errors)] == "ask"
     # While the pop-up is open the client waits, or does not.
     return replace(expected, level="may") if asked else expected
+
+
+def _without_tls(profile: Vendor, endpoint: str) -> Expectation | None:
+    """Where the client never sees a certificate, or not in TLS as it should be."""
+    starttls = PROTOCOL_OF.get(endpoint)
+    if starttls is not None and profile.conversation.refuses_tls(starttls):
+        return Expectation("reject", frozenset({"starttls"}), "must")
+    client = profile.legs.client
+    if client.instead is not None or not {*MODERN} & {*client.versions}:
+        return Expectation("reject", frozenset({"transport", "tls-version", "starttls"}), "may")
+    return None
 
 
 def _copied(scenario: Scenario, profile: Vendor, *, masked: bool) -> Iterator[Fault]:

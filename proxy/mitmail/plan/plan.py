@@ -68,6 +68,12 @@ class Plan:
         vendor = self.shield.profiles[endpoint]
         return screening(vendor, protocol, self.now, scanner="driver" if outside else "built-in")
 
+    def refuses_tls(self, endpoint: str, protocol: Protocol) -> bool:
+        """Whether the product lets no client of this STARTTLS endpoint have TLS."""
+        if self.shield is None or endpoint != protocol:
+            return False
+        return self.shield.profiles[endpoint].conversation.refuses_tls(protocol)
+
     @property
     def lures(self) -> bool:
         """Whether clients are referred to a place where nobody should follow."""

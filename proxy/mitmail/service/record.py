@@ -49,9 +49,12 @@ class Served:
         return setting(port, session)
 
     def _offers_starttls(self) -> bool:
-        # A server that is not ours may offer none; in a dialogue attack it says what it likes.
+        # A server that is not ours may offer none, and a product may let none pass; in a dialogue
+        # attack the server says what it likes.
         if self.plan is None:
             return True
+        if self.plan.refuses_tls(self.endpoint.name, self.endpoint.protocol):
+            return False
         return self.scenario is not None and self.plan.scenario.server.dialogue is None
 
     @property
