@@ -29,6 +29,7 @@ STORE = Store(None)
 class Found:
     chain: tuple[bytes, ...]
     errors: tuple[str, ...] = ()
+    alpn: bytes | None = None
 
 
 def behind(
