@@ -25,12 +25,13 @@ def show_command(name: str, folders: Sequence[Path], *, as_json: bool) -> None:
     from mitmail.scenario import loader
 
     own = name in loader.files(folders)
+    switch = name in loader.behaviour_files()
     if name in loader.vendor_files() and not own:
         vendor = loader.find_vendor(name)
         document = {"schema": 1} | vendor.model_dump(mode="json", exclude={"said", "base"})
         click.echo(json.dumps(document, indent=1) if as_json else product.vendor(vendor))
         return
-    if name in loader.behaviour_files() and not own:
+    if switch and not own:
         behaviour = loader.find_behaviour(name)
         document = {"schema": 1} | behaviour.model_dump(mode="json")
         click.echo(json.dumps(document, indent=1) if as_json else product.behaviour(behaviour))
@@ -41,6 +42,9 @@ def show_command(name: str, folders: Sequence[Path], *, as_json: bool) -> None:
         click.echo(json.dumps(document, indent=1))
     else:
         click.echo(_scenario(scenario))
+    if switch and not as_json:
+        words = "There is also a behaviour of products that is called so."
+        click.echo(f"\n{words}\n\n{product.behaviour(loader.find_behaviour(name))}")
 
 
 def _scenario(scenario: "Scenario") -> str:

@@ -1,6 +1,6 @@
 """What a correct client does with what it is shown, behind a shield too."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -11,10 +11,11 @@ from mitmail.scenario.authority import RootShape
 from mitmail.scenario.certificate import Certificate
 from mitmail.scenario.exception import ClientException
 from mitmail.scenario.leafstyle import Validity
+from mitmail.scenario.legs import ClientLeg, ServerLeg
 from mitmail.scenario.model import Level, Scenario
 from mitmail.scenario.reference import ROOT
 from mitmail.scenario.server import Server
-from mitmail.scenario.spoken import Protocol
+from mitmail.scenario.spoken import PROTOCOLS
 from mitmail.scenario.tls import MODERN
 from mitmail.scenario.vendor import Vendor
 
@@ -39,9 +40,6 @@ SEEN_AS = (
 
 # What may be said of the leaf without making it odd to a shield.
 UNDERSTOOD = ("names", "common_name", "not_before", "not_after", "issuer")
-
-
-PROTOCOL_OF: Final[Mapping[str, Protocol]] = {"imap": "imap", "pop3": "pop3", "smtp": "smtp"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,8 @@ def _behind(
     scenario: Scenario, shield: Shield, endpoint: str, trusted: frozenset[Trusted]
 ) -> Expectation:
     said, errors = scenario.expect, found(scenario)
-    if (unsecured := _without_tls(shield.profiles[endpoint], endpoint)) is not None:
+    profile = shield.profiles[endpoint]
+    if (unsecured := _without_tls(profile, endpoint)) is not None:
         return unsecured
     deed = shield.treatment(endpoint, errors)
     if deed in ENDINGS:
@@ -85,27 +84,45 @@ def _behind(
         expected = Expectation("reject", frozenset({"name-mismatch", "unknown-issuer"}), "must")
     else:
         masked = deed == "mask"
-        faults = list(_copied(scenario, shield.profiles[endpoint], masked=masked))
+        faults = list(_copied(scenario, profile, masked=masked))
         known = SIGNED_BY[deed] == "trusted" and "antivirus-root" in trusted
         faults += _of_signer(shield, endpoint) if known else [UNKNOWN]
         faults += _also_named(shield, endpoint) if faults else []
-        expected = _summed(faults, _doubt(shield.profiles[endpoint]))
+        expected = _summed(faults, _doubt(profile))
         if said.level == "may" and COPIED & set(said.reasons):
             expected = replace(expected, level="may") if known else expected
-    asked = shield.profiles[endpoint].policy[shield.result(endpoint, errors)] == "ask"
-    # While the pop-up is open the client waits, or does not.
-    return replace(expected, level="may") if asked else expected
+    # While a pop-up is open the client waits, or does not.
+    asked = profile.policy[shield.result(endpoint, errors)] == "ask"
+    return replace(expected, level="may") if asked or _is_open(profile) else expected
 
 
 def _without_tls(profile: Vendor, endpoint: str) -> Expectation | None:
     """Where the client never sees a certificate, or not in TLS as it should be."""
-    starttls = PROTOCOL_OF.get(endpoint)
+    # imaps, pop3s, smtps: TLS is there from the start.
+    starttls = next((x for x in PROTOCOLS if x == endpoint), None)
     if starttls is not None and profile.conversation.refuses_tls(starttls):
-        return Expectation("reject", frozenset({"starttls"}), "must")
+        # A login that names its server is how clients of an explicit proxy are set up.
+        named = profile.conversation.names_server
+        return Expectation("reject", frozenset({"starttls"}), "may" if named else "must")
     client = profile.legs.client
     if client.instead is not None or not {*MODERN} & {*client.versions}:
         return Expectation("reject", frozenset({"transport", "tls-version", "starttls"}), "may")
     return None
+
+
+def _is_open(profile: Vendor) -> bool:
+    """Whether it differs by connection or client what comes of a product's way with them."""
+    transport, client, server = profile.transport, profile.legs.client, profile.legs.server
+    own = server.model_copy(update={"alpn": "drop", "status_request": "drop"})
+    return (
+        transport.intercepted != 100
+        or not transport.ipv6
+        or transport.fails_first is not None
+        or client.model_copy(update={"alpn": "drop"}) != ClientLeg()
+        or own != ServerLeg()
+        or profile.conversation.claim is not None
+        or bool(profile.conversation.refuse)
+    )
 
 
 def _copied(scenario: Scenario, profile: Vendor, *, masked: bool) -> Iterator[Fault]:

@@ -38,7 +38,7 @@ def hello(leg: ServerLeg) -> Hello:
 
 def spoken(identity: Identity, legs: Legs, server: Negotiated) -> Identity:
     """The identity, presented in this product's manner to the client of this server."""
-    manner = _manner(legs.client)
+    manner = replace(_manner(legs.client), weak=identity.manner.weak)
     if legs.client.alpn == "mirror" and server.alpn is not None:
         manner = replace(manner, alpn=(server.alpn,))
     return replace(identity, manner=manner)
