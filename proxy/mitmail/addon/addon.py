@@ -7,7 +7,6 @@ from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
 from mitmail.addon.layer import MailLayer, Stop
-from mitmail.addon.mode import MailMode
 from mitmail.addon.route import Route
 
 
@@ -21,7 +20,10 @@ class Mitmail:
         self._sessions = 0
 
     def add(self, routes: Iterable[Route]) -> None:
-        """Make routes known, before their listeners are opened."""
+        """Make routes known, before their listeners are opened.
+
+        A route takes the place of the one that had its key: for new connections only.
+        """
         self._routes |= {route.key: route for route in routes}
 
     def forget(self, keys: Iterable[str]) -> None:
@@ -40,23 +42,36 @@ class Mitmail:
         self._sessions += 1
         return route, self._sessions
 
+    def uses(self, route: Route) -> bool:
+        """Whether a session that was admitted to this very route is not over yet."""
+        return any(layer.route is route and not layer.session.over for layer in _layers())
+
     def server_connect(self, data: ServerConnectionHookData) -> None:
         """Let a shield reach the door of its own process.
 
         mitmproxy takes any connection to one of its own listeners for a loop, and refuses it. An
         ``--upstream`` that leads back to us is one indeed.
         """
-        mode = data.client.proxy_mode
-        route = self._routes.get(mode.data) if isinstance(mode, MailMode) else None
-        if route is not None and route.to_door and data.server.address == route.server:
+        # The session's own route: its listener may have been given another one meanwhile.
+        layer = _handlers()[data.client.id].layer if data.client.id in _handlers() else None
+        if not isinstance(layer, MailLayer) or not layer.route.to_door:
+            return
+        if data.server.address == layer.route.server:
             data.server.error = None
+
+
+def _handlers() -> dict[str, ProxyConnectionHandler]:
+    found: dict[str, ProxyConnectionHandler] = ctx.master.addons.get("proxyserver").connections
+    return found
+
+
+def _layers() -> list[MailLayer]:
+    layers = (handler.layer for handler in _handlers().values())
+    return [layer for layer in layers if isinstance(layer, MailLayer)]
 
 
 async def stop_sessions() -> None:
     """End every session of ours in this process with a verdict, in order."""
-    handlers: dict[object, ProxyConnectionHandler] = ctx.master.addons.get(
-        "proxyserver"
-    ).connections
-    ours = [handler for handler in handlers.values() if isinstance(handler.layer, MailLayer)]
+    ours = [x for x in _handlers().values() if isinstance(x.layer, MailLayer)]
     for handler in ours:
         await handler.server_event(Stop())

@@ -135,6 +135,9 @@ class Session:
 
     def _start(self) -> None:
         self._chronicle.note("connected")
+        if self.spec.closed is not None:
+            self._conversation.fail(self.spec.closed)
+            return
         self._actions.append(SetTimer("deadline", self.spec.deadline))
         if self.spec.opening is not None:
             self._conversation.play(self.spec.opening)

@@ -74,6 +74,7 @@ class SessionSpec:
     soon as it is connected (implicit TLS only); there is then neither TLS nor a mail server.
     ``conducting`` is asked once how the dialogue before STARTTLS is conducted. A ``lure`` is a
     place that only a referral in clear led to: a client that comes there is vulnerable.
+    ``closed`` says why nobody is served here: a client is turned away at once, and not judged.
 
     The legs may be of any mode each; a server leg with TLS needs ``trust``. Where both are
     ``starttls`` and nothing is odd, the client's STARTTLS is passed on; in any other combination
@@ -94,6 +95,7 @@ class SessionSpec:
     opening: Instead | None = None
     conducting: Conducting = proper
     lure: bool = False
+    closed: str | None = None
 
     def __post_init__(self) -> None:
         if self.server != "plain" and self.trust is None:

@@ -22,7 +22,7 @@ class Served:
 
     ``plan`` is None where the client chooses one by name, and has not. ``scenario`` is None then,
     and when the mail server behind the shield is not ours. ``ports`` are those of the endpoints
-    that are served together, by name.
+    that are served together, by name. Who connects where nothing is ``offered`` is turned away.
     """
 
     plan: Plan | None
@@ -31,6 +31,7 @@ class Served:
     port: int
     scenario: str | None
     ports: Mapping[str, int] = field(default_factory=dict)
+    offered: bool = True
 
     @property
     def antivirus(self) -> str:
