@@ -70,8 +70,7 @@ class Proxy:
         """
         self._addon.add(listener.route for listener in listeners)
         modes = {
-            x.route.key: MailMode.parse(f"mail:{x.route.key}@{x.host}:{x.port}")
-            for x in listeners
+            x.route.key: MailMode.parse(f"mail:{x.route.key}@{x.host}:{x.port}") for x in listeners
         }
         self._ours |= modes
         await self._update()

@@ -36,7 +36,10 @@ def lint_command(paths: Sequence[Path], *, as_json: bool) -> None:
     click.echo("Nothing to mend.")
 
 
-NAMES = ["scenario", "vendor", "ready", "ready-all", "record", "list"]
+NAMES = [
+    "scenario", "vendor", "ready", "ready-all", "record", "list", "control-request",
+    "control-answer", "comparison",
+]  # fmt: skip
 
 
 @click.command("schema")

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from mitmail.errors import MitmailError
 from mitmail.pki import certificate, file, key
@@ -114,6 +114,15 @@ class Store:
         if self._folder is not None:
             for suffix in ("key", "pem", "secret"):
                 file.remove(self._path(slot, suffix))
+
+    def remove_all(self, prefix: str) -> None:
+        """Forget every slot whose name begins like this, as ``remove`` does."""
+        for slot in [x for x in self._identities if x.startswith(prefix)]:
+            self.remove(slot)
+        if self._folder is not None and self._folder.is_dir():
+            for path in self._folder.glob("*.key"):
+                if (slot := unquote(path.stem)).startswith(prefix):
+                    self.remove(slot)
 
     def public_file(self, slot: str) -> Path | None:
         """Where the slot's certificates lie as PEM, for import; None in memory."""

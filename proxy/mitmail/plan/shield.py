@@ -115,6 +115,18 @@ def make(
     return shield
 
 
+def uninstall(vendor: Vendor, store: Store, *copies: Store) -> None:
+    """Forget what belongs to an installation: roots, the shared key, every copied leaf.
+
+    What is made next has the same names and new keys. Raises MitmailError.
+    """
+    for each in (store, *copies):
+        each.remove_all(f"{vendor.id}-copy-")
+    for signer in vendor.roots:
+        store.remove(root_slot(vendor, signer))
+    store.keys.remove(f"{vendor.id}-leaf")
+
+
 def root_slot(vendor: Vendor, signer: Signer) -> str:
     """Where a store keeps a root of this product.
 

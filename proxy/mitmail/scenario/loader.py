@@ -154,6 +154,11 @@ def find_behaviour(id_or_path: str) -> Behaviour:
     return _find(id_or_path, "switch", lambda _: behaviour_files(), (), load_behaviour)
 
 
+def is_path(id_or_path: str) -> bool:
+    """Tell whether a word is the path of a file, and no id."""
+    return "/" in id_or_path or "\\" in id_or_path or id_or_path.endswith((".yaml", ".yml"))
+
+
 def _find[T](
     id_or_path: str,
     noun: str,
@@ -161,7 +166,7 @@ def _find[T](
     folders: Sequence[Path],
     load_one: Callable[[Traversable], T],
 ) -> T:
-    if "/" in id_or_path or "\\" in id_or_path or id_or_path.endswith((".yaml", ".yml")):
+    if is_path(id_or_path):
         return load_one(Path(id_or_path))
     by_id = known(folders)
     if id_or_path not in by_id:

@@ -1,12 +1,10 @@
 """``mitmail serve``, for a person at the bench or for a program, until it is stopped."""
 
 import asyncio
-import json
 import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -18,12 +16,19 @@ from mitmail.mailstore.server import Mailstore
 from mitmail.mailstore.store import Store as MailStore
 from mitmail.plan.server import utc_now
 from mitmail.service import gallery, guide, hosts, notice, record
+from mitmail.service.audience import Audience
 from mitmail.service.gallery import Gallery, Places
+from mitmail.service.keeping import Keeping
+from mitmail.service.memory import Earlier
 from mitmail.service.orders import Orders, place, prepare
 from mitmail.service.place import BENCH, JUDGE, Patience, is_loopback
+from mitmail.service.reach import reach
 from mitmail.service.reception import Reception
 from mitmail.service.record import Bench, Served
 from mitmail.service.service import Observer, Service
+from mitmail.service.stage import Shown, Stage
+from mitmail.service.state import switched
+from mitmail.service.verbs import of_gallery, of_stage
 
 # A person's ports for cases that no name leads to: above those of the field, below those that
 # kernels give away. The six differ in their last two digits, so steps of 100 never meet.
@@ -47,25 +52,36 @@ async def open_in(proxy: Proxy, orders: Orders, stack: AsyncExitStack) -> None:
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mitmail-")))
     show = _show_all if orders.everything else _show_one
     await show(orders, folder, proxy, stack)
-    # Before the mailstore: a session that is being ended may still want its answer.
-    stack.push_async_callback(proxy.stop)
 
 
 async def _show_one(orders: Orders, folder: Path, proxy: Proxy, stack: AsyncExitStack) -> None:
-    bench = prepare(orders, folder)
-    service = Service(proxy, await _mailstore(bench.user, bench.password, stack))
+    keeping = Keeping.make(throw_away=orders.throw_away)
+    bench = prepare(orders, folder, keeping)
+    service = Service(proxy, await _mailstore(bench.user, bench.password, proxy, stack))
+    audience = Audience(_say, as_json=orders.ready_json)
 
-    def notify(happening: Happening, served: Served, number: int, session: Session) -> str | None:
-        return notice.happening(bench, happening, served, number, session)
+    def tell(bench: Bench) -> Observer:
+        return audience.observer(
+            lambda what, served, number, session, earlier: notice.happening(
+                bench, what, served, number, session, earlier=earlier
+            )
+        )
 
-    served = await service.open(
-        bench.plan,
-        _records if orders.ready_json else _notices(notify),
-        place=place(orders),
-        patience=_patience(orders),
-        upstream=bench.upstream,
-    )
-    _announce(orders, bench, served)
+    def told(shown: Shown) -> None:
+        if orders.ready_json:
+            audience.document(switched(shown, audience.journal))
+        else:
+            _say(notice.switched(shown, audience.journal.running))
+
+    stage = Stage(orders, folder, keeping, service, tell)
+    shown = await stage.open(bench)
+    verbs = of_stage(stage, audience.journal, told)
+    remote = await reach(verbs, orders, folder, stack)
+    if orders.ready_json:
+        audience.document(record.ready(bench, shown.served, remote.place))
+    else:
+        exposed = not is_loopback(place(orders).host)
+        _say(notice.welcome(bench, shown.served, exposed=exposed, remote=remote.name))
 
 
 async def _show_all(orders: Orders, folder: Path, proxy: Proxy, stack: AsyncExitStack) -> None:
@@ -75,17 +91,21 @@ async def _show_all(orders: Orders, folder: Path, proxy: Proxy, stack: AsyncExit
     host = place(orders).host
     if orders.hosts is not None:
         hosts.write(orders.hosts, host, shown.names)
-    service = Service(proxy, await _mailstore(shown.user, shown.password, stack))
+    service = Service(proxy, await _mailstore(shown.user, shown.password, proxy, stack))
+    audience = Audience(_say, as_json=orders.ready_json)
 
-    def notify(happening: Happening, served: Served, number: int, session: Session) -> str | None:
+    def notify(
+        what: Happening, served: Served, number: int, session: Session, earlier: Earlier | None
+    ) -> str | None:
         bench = shown.bench(served.plan) if served.plan is not None else None
-        case = served.scenario
-        return notice.happening(bench, happening, served, number, session, case=case)
+        return notice.happening(
+            bench, what, served, number, session, case=served.scenario, earlier=earlier
+        )
 
-    observe = _records if orders.ready_json else _notices(notify)
-    places = await _places(orders, shown, service, observe)
+    places = await _places(orders, shown, service, audience.observer(notify))
+    remote = await reach(of_gallery(audience.journal), orders, folder, stack)
     if orders.ready_json:
-        _say(json.dumps(gallery.ready(shown, places, orders.hosts)))
+        audience.document(gallery.ready(shown, places, orders.hosts, remote.place))
     else:
         _say(guide.welcome(shown, places, orders.hosts, exposed=not is_loopback(host)))
 
@@ -106,27 +126,16 @@ async def _places(orders: Orders, shown: Gallery, service: Service, observe: Obs
     return Places(by_name, apart)
 
 
-async def _mailstore(user: str, password: str, stack: AsyncExitStack) -> Mailstore:
+async def _mailstore(user: str, password: str, proxy: Proxy, stack: AsyncExitStack) -> Mailstore:
     mail = MailStore(user, password, messages=seed(user, utc_now()))
-    return await stack.enter_async_context(Mailstore(mail))
+    mailstore = await stack.enter_async_context(Mailstore(mail))
+    # Before the mailstore: a session that is being ended may still want its answer.
+    stack.push_async_callback(proxy.stop)
+    return mailstore
 
 
 def _patience(orders: Orders) -> Patience:
     return JUDGE if orders.ready_json else BENCH
-
-
-def _records(happening: Happening, served: Served, number: int, session: Session) -> None:
-    if happening in {"verdict", "end"}:
-        make_record = record.verdict if happening == "verdict" else record.end
-        _say(json.dumps(make_record(served, number, session)))
-
-
-def _notices(notify: Callable[[Happening, Served, int, Session], str | None]) -> Observer:
-    def observe(happening: Happening, served: Served, number: int, session: Session) -> None:
-        if text := notify(happening, served, number, session):
-            _say(text)
-
-    return observe
 
 
 def _nothing(text: str) -> None:
@@ -140,13 +149,6 @@ def _say(text: str) -> None:
         # `mitmail serve | head`: nobody listens any more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         signal.raise_signal(signal.SIGTERM)
-
-
-def _announce(orders: Orders, bench: Bench, served: Mapping[str, Served]) -> None:
-    if orders.ready_json:
-        _say(json.dumps(record.ready(bench, served)))
-    else:
-        _say(notice.welcome(bench, served, exposed=not is_loopback(place(orders).host)))
 
 
 def _watch_signals() -> asyncio.Future[int]:

@@ -75,13 +75,18 @@ class Bench:
     kept_in: Path | None
 
 
-def ready(bench: Bench, served: Mapping[str, Served]) -> dict[str, object]:
+def ready(
+    bench: Bench, served: Mapping[str, Served], control: Mapping[str, object]
+) -> dict[str, object]:
     """The first line of ``serve --ready-json``: where everything is."""
+    return {"schema": SCHEMA, "ready": True, **stand(bench, served), "control": control}
+
+
+def stand(bench: Bench, served: Mapping[str, Served]) -> dict[str, object]:
+    """What is served, where, and what a client needs to know."""
     first = next(iter(served.values()))
     antivirus_root = bench.antivirus_root_file
     return {
-        "schema": SCHEMA,
-        "ready": True,
         "scenario": first.scenario,
         "antivirus": bench.plan.antivirus,
         "name": bench.plan.name,
@@ -93,8 +98,10 @@ def ready(bench: Bench, served: Mapping[str, Served]) -> dict[str, object]:
     }
 
 
-def verdict(served: Served, number: int, session: Session) -> dict[str, object]:
-    """The record of a verdict."""
+def verdict(
+    served: Served, number: int, session: Session, earlier: Mapping[str, object] | None = None
+) -> dict[str, object]:
+    """The record of a verdict; ``earlier`` is what the same client seems to have accepted."""
     assert session.verdict is not None
     found = session.verdict
     return _head(served, "verdict", number) | {
@@ -107,6 +114,7 @@ def verdict(served: Served, number: int, session: Session) -> dict[str, object]:
         "alert": found.alert,
         "evidence": found.evidence,
         "setting": _setting(served, session),
+        "earlier": earlier,
         "facts": [fact.record() for fact in session.facts],
     }
 

@@ -207,8 +207,7 @@ class Service:
         served: dict[str, Served] = {}
         fronts = {name: self._front(x, name, served, observe) for name, x in routes.items()}
         listeners = [
-            Listener(front, place.host, place.ports.get(name, 0))
-            for name, front in fronts.items()
+            Listener(front, place.host, place.ports.get(name, 0)) for name, front in fronts.items()
         ]
         ports = await self._proxy.open(listeners)
         for name, front in fronts.items():
