@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mitmail.cli.running import find, running_options
+from mitmail.cli.running import find, from_anywhere, running_options
 from mitmail.errors import MitmailError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def compare_command(
             ask = _by_command(command, endpoint, seconds or A_COMMAND)
         else:
             ask = _by_person(remote, seconds or A_PERSON)
-        return await trial.held(remote, antivirus, ask)
+        return await trial.held(remote, from_anywhere(antivirus), ask)
 
     found = asyncio.run(hold())
     if as_json:

@@ -41,3 +41,10 @@ async def find(control: Path | None, offset: int | None) -> "Remote":
     from mitmail.service import remote
 
     return await remote.find(data_folder(os.environ, sys.platform), control, offset)
+
+
+def from_anywhere(word: str | None) -> str | None:
+    """A file's whole path: the other process may run in another folder."""
+    from mitmail.scenario.word import is_path
+
+    return str(Path(word).absolute()) if word is not None and is_path(word) else word

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from mitmail.cli.browse import scenarios_option
-from mitmail.cli.running import find, running_options
+from mitmail.cli.running import find, from_anywhere, running_options
 
 
 @click.command("switch")
@@ -56,9 +56,9 @@ def switch_command(
     import asyncio
 
     change = {
-        "scenario": _from_anywhere(scenario),
-        "antivirus": _from_anywhere(antivirus),
-        "switches": list(switches) or None,
+        "scenario": from_anywhere(scenario),
+        "antivirus": from_anywhere(antivirus),
+        "switches": list(filter(None, map(from_anywhere, switches))) or None,
         "reinstall": reinstall or None,
         "folders": [str(folder.absolute()) for folder in folders] or None,
     }
@@ -74,13 +74,6 @@ def switch_command(
         return
     for line in _words(answer, switched=bool(said)):
         click.echo(line)
-
-
-def _from_anywhere(word: str | None) -> str | None:
-    """A file's whole path: the other process may run in another folder."""
-    from mitmail.scenario.loader import is_path
-
-    return str(Path(word).absolute()) if word is not None and is_path(word) else word
 
 
 def _words(answer: dict[str, Any], *, switched: bool) -> list[str]:

@@ -136,7 +136,8 @@ class Session:
     def _start(self) -> None:
         self._chronicle.note("connected")
         if self.spec.closed is not None:
-            self._conversation.fail(self.spec.closed)
+            # Not yet: a driver cannot close what it is just about to read from (mitmproxy).
+            self._actions.append(SetTimer("closed", 0.0))
             return
         self._actions.append(SetTimer("deadline", self.spec.deadline))
         if self.spec.opening is not None:
@@ -165,6 +166,8 @@ class Session:
                 conversation.waited()
             case "segment":
                 conversation.next_segment()
+            case "closed" if self.spec.closed is not None:
+                conversation.fail(self.spec.closed)
             case "linger":
                 conversation.finish()
             case "connect" if not conversation.connected:

@@ -27,15 +27,16 @@ async def held(remote: Remote, antivirus: str | None, ask: Ask) -> Comparison:
             "this serve stands before a real mail server, and has nothing to show without the "
             "antivirus: start mitmail serve healthy for the comparison"
         )
-    chosen = antivirus or before["antivirus"]
-    if chosen in {"none", "off"}:
+    named = before["named"]["antivirus"]
+    if antivirus in {None, "none", "off"} and named == "none":
         raise MitmailError("no antivirus is on: name one to compare with, --antivirus norton")
-    switches = before["switches"] if chosen == before["antivirus"] else []
+    chosen = named if antivirus in {None, "none", "off", named} else antivirus
+    switches = before["switches"] if chosen == named else []
     try:
         shielded, root = await _half(remote, {"antivirus": chosen, "switches": switches}, ask)
         bare, _ = await _half(remote, {"antivirus": "off"}, ask)
-    finally:  # also when the client's user has had enough
-        await remote.ask("switch", antivirus=before["antivirus"], switches=before["switches"])
+    finally:  # also when whoever compares has had enough
+        await remote.ask("switch", antivirus=named, switches=before["switches"])
     roots = {"server": before["root_file"], "antivirus": root}
     return compare(shielded, bare, roots)
 

@@ -19,7 +19,7 @@ from mitmail.scenario.patch import laid_over
 from mitmail.scenario.problem import Problem, ScenarioError
 from mitmail.scenario.schema import Name
 from mitmail.scenario.vendor import Vendor, VendorFile
-from mitmail.scenario.word import did_you_mean
+from mitmail.scenario.word import did_you_mean, is_path
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -152,11 +152,6 @@ def find_vendor(id_or_path: str, folders: Sequence[Path] = ()) -> Vendor:
 def find_behaviour(id_or_path: str) -> Behaviour:
     """Load a behaviour by its id, or by the path of its file; raises as `find` does."""
     return _find(id_or_path, "switch", lambda _: behaviour_files(), (), load_behaviour)
-
-
-def is_path(id_or_path: str) -> bool:
-    """Tell whether a word is the path of a file, and no id."""
-    return "/" in id_or_path or "\\" in id_or_path or id_or_path.endswith((".yaml", ".yml"))
 
 
 def _find[T](

@@ -143,6 +143,7 @@ _EXPECT: Final[Json] = _object(
 )
 _NUMBER: Final[Json] = {"type": "integer", "minimum": 0}
 _STATE: Final[Json] = _STAND | {
+    "named": _object({"scenario": _WORD_OR_NULL, "antivirus": _WORD}),
     "switches": _WORDS,
     "closed": {"type": "array", "items": _ENDPOINT},
     "expect": {"type": "object", "propertyNames": _ENDPOINT, "additionalProperties": _EXPECT},

@@ -12,11 +12,15 @@ SECRET = {"user", "password"}  # those of the test user: in the first line, and 
 
 
 def state(shown: Shown, journal: Journal) -> Json:
-    """What is served now, and what a correct client that trusts the server's root does."""
+    """What is served now, and what a correct client that trusts the server's root does.
+
+    ``named`` is how it was asked for: an id or a file, and null for the healthy server.
+    """
     plan = shown.bench.plan
     expected = {name: plan.expect(name) for name in shown.offered}
     return {
         **record.stand(shown.bench, shown.offered),
+        "named": {"scenario": shown.orders.scenario, "antivirus": shown.orders.antivirus},
         "switches": sorted(shown.orders.switches),
         "closed": shown.closed,
         "expect": {} if shown.bench.upstream else {
