@@ -158,9 +158,7 @@ def compare(shielded: Leg, bare: Leg, roots: Mapping[str, str | None]) -> Compar
     if blame == "antivirus" and not _helps(shielded):
         advice = "Let the antivirus leave mail alone: it is no root of its own that is missing."
     if blame == "account" and shielded.refused and not bare.refused:
-        advice += (
-            f" Then see to the antivirus' root, which it refuses ({files['antivirus_root']})."
-        )
+        advice += f" Then import the antivirus' root, too ({files['antivirus_root']})."
     return Comparison(shielded, bare, blame, words, advice)
 
 

@@ -46,6 +46,7 @@ async def _half(remote: Remote, change: Mapping[str, object], ask: Ask) -> tuple
     # What runs keeps the half before: only what begins now counts.
     began = state["last_session"]
     word = await ask(state)
-    await remote.ask("sessions", after=began, until="verdict", seconds=ARRIVAL)
-    answer = await remote.ask("sessions", after=began, until="over", seconds=LATE)
+    answer = await remote.ask("sessions", after=began, until="verdict", seconds=ARRIVAL)
+    if answer["sessions"]:
+        answer = await remote.ask("sessions", after=began, until="over", seconds=LATE)
     return leg(state, word, answer["sessions"]), state["antivirus_root_file"]
