@@ -17,10 +17,10 @@ from mitmail.judge.comparison import Comparison
 from mitmail.service.control_file import read
 from mitmail.service.remote import Remote
 from mitmail.service.schema import DOCUMENTS
-from serve.program import Program, environment, mitmail
+from serve.program import MITMAIL, Program, environment, mitmail
 from serve.serving import LOOPBACK, NAME, USER, ForPerson, ForProgram
 from serve.switching import asked, compare, control_file, led, switched
-from serve.terminal import PROMPT, neomutt
+from serve.terminal import PROMPT, Terminal, neomutt
 from serve.tls_client import connected, curl, foreign_root, trusting
 
 CURL = (
@@ -189,6 +189,28 @@ def test_where_the_witnesses_disagree_or_are_silent_it_could_not_judge(
     found = held(serving, ("sleep", "60"), seconds=0.3)
     assert (found.blame, found.exit_code) == ("undecided", 3)
     assert "did not end in 0.3 s" in found.words
+
+
+def test_a_person_at_a_mail_program_is_asked_what_it_said(
+    serving: ForProgram, tmp_path: Path
+) -> None:
+    place, password = serving.places["imaps"], serving.ready["password"]
+    switched(serving, "healthy", antivirus="off")
+    control = ("--control", str(control_file(serving)))
+    words = [*MITMAIL, "compare", "--antivirus", "norton", *control]
+    terminal = Terminal(words, environment(tmp_path))
+    try:
+        for half, code, answer in (
+            ("With norton", 60, "n\n"),
+            ("Without the antivirus", 0, "y\n"),
+        ):
+            terminal.shows(f"{half}: start the client anew")
+            assert curl(place, Path(serving.ready["root_file"]), password).returncode == code
+            terminal.shows(r"complaint\? \[y/N\]: $")
+            terminal.press(answer)
+        terminal.shows("It is the antivirus: the client fails with norton, and works without")
+    finally:
+        terminal.close()
 
 
 def test_who_switches_meanwhile_is_noticed(serving: ForProgram) -> None:

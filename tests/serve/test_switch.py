@@ -277,8 +277,8 @@ def runs(home: Path) -> list[Path]:
 
 
 def test_the_control_file_is_its_users_alone(person: ForPerson, home: Path) -> None:
-    offset = f"(--port-offset {person.offset})"
-    assert f"mitmail switch ID or --antivirus NAME|off {offset}" in person.wait()
+    ways = "mitmail switch ID, mitmail switch --antivirus NAME|off"
+    assert f"{ways}. This one is --port-offset {person.offset}." in person.wait()
     (file,) = runs(home)
 
     assert stat.S_IMODE(file.stat().st_mode) == 0o600

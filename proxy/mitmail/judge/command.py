@@ -55,9 +55,4 @@ async def ask(command: Sequence[str], known: Mapping[str, str], seconds: float) 
         raise CannotJudgeError(f"cannot run {command[0]}: {error.strerror}") from None
     if ended.code is None:
         return Word(None, None, f"the client did not end in {seconds:g} s")
-    return Word(ended.code == 0, ended.code, _last_line(ended.err or ended.out))
-
-
-def _last_line(text: bytes) -> str:
-    lines = text.decode(errors="replace").strip().splitlines()
-    return lines[-1][:200] if lines else ""
+    return Word(ended.code == 0, ended.code)

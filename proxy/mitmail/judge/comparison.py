@@ -16,14 +16,11 @@ EXIT_CODES: Final[dict[Blame, int]] = {
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """The client's own word: whether it did its work, and how that is known.
-
-    ``worked`` is None when it said nothing in time.
-    """
+    """The client's own word: whether it did its work; None with a clause that says why not."""
 
     worked: bool | None
     exit_code: int | None = None
-    said: str = ""
+    missing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +123,7 @@ def _fate(
     word: Word, seen: Sequence[Seen], sessions: Sequence[Mapping[str, Any]]
 ) -> tuple[Fate, str]:
     if word.worked is None:
-        return "undecided", word.said or "the client did not end in time"
+        return "undecided", word.missing
     if not seen:
         return "undecided", "the client did not connect"
     failed = next((x["end"]["error"] for x in sessions if x["end"] and x["end"]["error"]), None)

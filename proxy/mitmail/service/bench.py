@@ -20,8 +20,8 @@ from mitmail.service.audience import Audience
 from mitmail.service.gallery import Gallery, Places
 from mitmail.service.keeping import Keeping
 from mitmail.service.memory import Earlier
-from mitmail.service.orders import Orders, place, prepare
-from mitmail.service.place import BENCH, JUDGE, Patience, is_loopback
+from mitmail.service.orders import Orders, patience, place, prepare
+from mitmail.service.place import is_loopback
 from mitmail.service.reach import reach
 from mitmail.service.reception import Reception
 from mitmail.service.record import Bench, Served
@@ -112,17 +112,15 @@ async def _show_all(orders: Orders, folder: Path, proxy: Proxy, stack: AsyncExit
 
 async def _places(orders: Orders, shown: Gallery, service: Service, observe: Observer) -> Places:
     apart: dict[str, dict[str, Served]] = {}
-    patience = _patience(orders)
+    waited = patience(orders)
     for number, scenario_id in enumerate(shown.catalogue.apart):
         if scenario_id not in shown.unsupported:
             where = place(orders, APART + number * STEP)
             apart[scenario_id] = await service.open(
-                shown.catalogue.plan(scenario_id), observe, place=where, patience=patience
+                shown.catalogue.plan(scenario_id), observe, place=where, patience=waited
             )
     reception = Reception(shown.catalogue, apart)
-    by_name = await service.open_by_name(
-        reception, observe, place=place(orders), patience=patience
-    )
+    by_name = await service.open_by_name(reception, observe, place=place(orders), patience=waited)
     return Places(by_name, apart)
 
 
@@ -132,10 +130,6 @@ async def _mailstore(user: str, password: str, proxy: Proxy, stack: AsyncExitSta
     # Before the mailstore: a session that is being ended may still want its answer.
     stack.push_async_callback(proxy.stop)
     return mailstore
-
-
-def _patience(orders: Orders) -> Patience:
-    return JUDGE if orders.ready_json else BENCH
 
 
 def _nothing(text: str) -> None:

@@ -27,8 +27,9 @@ def welcome(bench: Bench, served: Mapping[str, Served], *, exposed: bool, remote
     lines += _warnings(bench, first.host, exposed=exposed)
     lines += [*_settings(bench, served), "", *_roots(bench), "", *_hosts(bench, first.host)]
     if remote:
-        only = "--antivirus NAME" if bench.upstream is not None else "ID or --antivirus NAME|off"
-        lines.append(f"Another one on the same ports: mitmail switch {only} ({remote})")
+        ways = ["mitmail switch ID"] if bench.upstream is None else []
+        ways.append(f"mitmail switch --antivirus NAME{'' if bench.upstream else '|off'}")
+        lines.append(f"While it runs: {', '.join(ways)}. This one is {remote}.")
     return "\n".join([*lines, "Waiting for the first connection. Ctrl-C stops."])
 
 

@@ -14,7 +14,7 @@ from mitmail.scenario import loader
 from mitmail.scenario.hostname import CUSTOMER, is_hostname
 from mitmail.service import upstream
 from mitmail.service.keeping import Keeping
-from mitmail.service.place import LOOPBACK, Place, is_loopback
+from mitmail.service.place import BENCH, JUDGE, LOOPBACK, Patience, Place, is_loopback
 from mitmail.service.record import Bench
 from mitmail.service.upstream import Upstream
 
@@ -177,6 +177,11 @@ def _names(orders: Orders, behind: Upstream | None) -> tuple[Names | None, tuple
     also = (orders.listen,) if orders.listen else ()
     name = orders.name or (behind.host if behind else None)
     return (Names(name, also) if name else None), also
+
+
+def patience(orders: Orders) -> Patience:
+    """How long a silent client is waited for: a program's answers at once."""
+    return JUDGE if orders.ready_json else BENCH
 
 
 def place(orders: Orders, shift: int = 0) -> Place:

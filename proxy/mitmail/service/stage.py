@@ -12,8 +12,7 @@ from mitmail.scenario.hostname import CUSTOMER, NAME
 from mitmail.scenario.model import Scenario
 from mitmail.service.change import Change
 from mitmail.service.keeping import Keeping
-from mitmail.service.orders import HEALTHY, Orders, place, prepare
-from mitmail.service.place import BENCH, JUDGE
+from mitmail.service.orders import HEALTHY, Orders, patience, place, prepare
 from mitmail.service.record import Bench, Served
 from mitmail.service.service import Observer, Service
 
@@ -75,7 +74,7 @@ class Stage:
             bench.plan,
             self._tell(bench),
             place=place(self._orders),
-            patience=JUDGE if self._orders.ready_json else BENCH,
+            patience=patience(self._orders),
             upstream=bench.upstream,
         )
         self._shown = Shown(orders=self._orders, bench=bench, served=served)
@@ -126,7 +125,7 @@ class Stage:
             bench.plan,
             self._tell(bench),
             place=place(orders),
-            patience=JUDGE if orders.ready_json else BENCH,
+            patience=patience(orders),
             upstream=bench.upstream,
         )
         self._shown = Shown(orders=orders, bench=bench, served=served)
