@@ -70,6 +70,17 @@ def test_another_scenario_is_shown_on_the_same_ports_to_an_account_that_stays_as
     assert (answer["new_root"], answer["closed"]) == (False, [])
 
 
+def test_a_name_that_no_kept_root_may_sign_needs_no_other_root_where_none_is_kept(
+    serving: ForProgram,
+) -> None:
+    switched(serving, "healthy", antivirus="off")
+    answer = switched(serving, "wildcard-double")
+
+    assert not answer["new_root"]
+    assert Path(answer["root_file"]).read_bytes() == root(serving).read_bytes()
+    assert verify_code(serving, root(serving)) == 0, "the chain is as it should be"
+
+
 def test_an_antivirus_comes_and_goes_and_its_root_is_the_same_one(serving: ForProgram) -> None:
     switched(serving, "healthy", antivirus="norton")
     own = Path(switched(serving)["antivirus_root_file"])
