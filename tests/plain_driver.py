@@ -12,22 +12,33 @@ from mitmail.engine import action
 from mitmail.engine.action import Action, Who
 from mitmail.engine.session import Session
 from mitmail.engine.spec import Identity, SessionSpec
+from mitmail.interception import Family
 
 
 class PlainDriver:
     """Carries out one session between a client's streams and a server's address."""
 
-    def __init__(self, spec: SessionSpec, server: tuple[str, int]) -> None:
+    def __init__(
+        self,
+        spec: SessionSpec,
+        server: tuple[str, int],
+        *,
+        behind: tuple[str, int] | None = None,
+        family: Family = "ipv4",
+    ) -> None:
         self.session = Session(spec)
         self.over = asyncio.Event()
         self._server = server
+        self._behind = behind or server
+        self._family = family
+        self._reading: asyncio.Task[None] | None = None
         self._writers: dict[Who, asyncio.StreamWriter] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one client until its session is over."""
         self._writers["client"] = writer
-        self._carry_out(self.session.start())
+        self._carry_out(self.session.start(self._family))
         self._spawn(self._read("client", reader))
         await self.over.wait()
         for task in self._tasks:
@@ -40,14 +51,14 @@ class PlainDriver:
             self._carry_out(self.session.data(who, octets))
         self._carry_out(self.session.eof(who))
 
-    async def _connect(self) -> None:
+    async def _connect(self, address: tuple[str, int]) -> None:
         try:
-            reader, self._writers["server"] = await asyncio.open_connection(*self._server)
+            reader, self._writers["server"] = await asyncio.open_connection(*address)
         except OSError as error:
             self._carry_out(self.session.connected(str(error)))
             return
         self._carry_out(self.session.connected(None))
-        self._spawn(self._read("server", reader))
+        self._reading = self._spawn(self._read("server", reader))
 
     def _carry_out(self, actions: list[Action]) -> None:
         loop = asyncio.get_running_loop()
@@ -55,8 +66,10 @@ class PlainDriver:
             match one:
                 case action.Send(who, octets):
                     self._writers[who].write(octets)
-                case action.Connect():
-                    self._spawn(self._connect())
+                case action.Connect(behind):
+                    self._spawn(self._connect(self._behind if behind else self._server))
+                case action.Close("server") if not self.session.over:
+                    self._let_go()
                 case action.HalfClose(who):
                     self._writers[who].write_eof()
                 case action.Reset(who):
@@ -68,6 +81,11 @@ class PlainDriver:
         if self.session.over:
             self.over.set()
 
+    def _let_go(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            self._writers.pop("server").close()
+
     def _reset(self, writer: asyncio.StreamWriter) -> None:
         linger = struct.pack("ii", 1, 0)
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
@@ -76,9 +94,10 @@ class PlainDriver:
     def _ring(self, timer: str) -> None:
         self._carry_out(self.session.timer(timer))
 
-    def _spawn(self, coroutine: "asyncio._CoroutineLike[None]") -> None:
+    def _spawn(self, coroutine: "asyncio._CoroutineLike[None]") -> asyncio.Task[None]:
         task = asyncio.ensure_future(coroutine)
         self._tasks.add(task)
+        return task
 
 
 GREETING = b"* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] ready\r\n"

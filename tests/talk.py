@@ -21,6 +21,7 @@ from mitmail.engine import action
 from mitmail.engine.action import Action, Who
 from mitmail.engine.session import Session
 from mitmail.engine.spec import Chooser, MailProtocol, Mode, SessionSpec, Trust
+from mitmail.interception import Family
 from mitmail.pki.authority import Authority, make_root
 from mitmail.pki.certificate import pem
 from mitmail.pki.identity import Identity
@@ -279,6 +280,7 @@ class Talk:
         choose: Chooser = lambda upstream, sni: identity(),
         connect: bool = True,
         crashes: bool = False,
+        family: Family = "ipv4",
         **orders: Any,
     ) -> None:
         trust = Trust(name=NAME, roots=(root().certificate,))
@@ -292,9 +294,11 @@ class Talk:
         self.peers: list[TlsSide] = []
         self.actions: list[Action] = []
         self.timers: list[tuple[float, str]] = []
-        self._connected = False
+        self._connected = self._dialled = False
+        self.is_behind = False
+        self.former: Side | None = None
         self._crashes = crashes
-        self.perform(self.session.start())
+        self.perform(self.session.start(family))
         if connect:
             self.connects()
 
@@ -319,6 +323,7 @@ class Talk:
                     self._side(who).ended = True
                 case action.Close(who):
                     self._side(who).ended = self._side(who).closed = True
+                    self._connected = self._connected and who == "client"
                 case action.Reset(who):
                     self._side(who).ended = self._side(who).reset = True
                 case action.SetTimer(name, seconds):
@@ -326,9 +331,18 @@ class Talk:
                     self.timers.append((self.clock.now + seconds, name))
                 case action.Crashed(traceback):
                     assert self._crashes, traceback
-                case action.Connect():
-                    assert not self._connected
+                case action.Connect(behind):
+                    assert not self._connected, "a second connection beside the first"
+                    if self._dialled:
+                        self._redials()
+                    self._dialled = True
+                    self.is_behind = behind
         assert sum(isinstance(each, action.Announce) for each in self.actions) <= 1
+
+    def _redials(self) -> None:
+        """The old server hears no more; ``server`` is the new one."""
+        self.peers = [peer for peer in self.peers if peer.side is not self.server]
+        self.former, self.server = self.server, Side(self, "server")
 
     def _side(self, who: Who) -> Side:
         return self.client if who == "client" else self.server
@@ -408,6 +422,17 @@ def served_by(presented: Identity) -> ssl.SSLContext:
         file.write_bytes(key_pem(presented.key) + b"".join(map(pem, presented.chain)))
         context.load_cert_chain(file)
     return context
+
+
+def between(shield: Talk, door: Talk) -> None:
+    """Let a shield talk to a door, a session of ours itself, until nothing moves any more."""
+    while said := (shield.server.hears(), door.client.hears()):
+        if not any(said):
+            return
+        for octets, side in zip(said, (door.client, shield.server), strict=True):
+            if octets:
+                side.says(octets)
+        shield.settle()
 
 
 def both(

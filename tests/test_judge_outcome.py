@@ -120,7 +120,7 @@ def test_any_other_finding_leaves_the_outcome_as_it_was(sessions: list[Any], out
 
 
 def test_a_known_exception_is_expected_to_show() -> None:
-    (known,) = loader.find_vendor("norton").exceptions
+    (known,) = loader.find_vendor("norton").exceptions.values()
 
     shown = decide(ACCEPT, said("reject", "constraint"), [session("reject")], known)
     gone = decide(ACCEPT, said("accept"), [session("accept")], known)

@@ -15,6 +15,7 @@ from service_identity.cryptography import (
 
 from bench import need
 from mitmail.pki.certificate import pem
+from mitmail.pki.identity import Identity
 from mitmail.pki.store import Store
 from mitmail.plan import Expectation, Names, Plan, Trusted, make
 from mitmail.plan.expectation import UNDERSTOOD, exception, found, is_understood
@@ -47,7 +48,8 @@ TABLE = [
     ("healthy", "norton", SERVER, expectation("reject", "unknown-issuer")),
     ("expired", "norton", SERVER, expectation("reject", "expired", "unknown-issuer")),
     # It did: a good server is fine, and the name is copied as wrong as it was.
-    ("healthy", "norton", BOTH, expectation("accept")),
+    ("healthy", "norton", BOTH, expectation("accept", level="should")),  # an odd root
+    ("healthy", "generic", BOTH, expectation("accept")),
     ("wrong-host", "norton", BOTH, expectation("reject", "name-mismatch")),
     ("cn-only", "norton", BOTH, expectation("reject", "name-mismatch", level="should")),
     # What norton does not trust, it signs with a root that is never installed.
@@ -87,11 +89,34 @@ def test_under_the_controls_name_a_correct_client_accepts(scenario: str) -> None
     assert named.expect("imaps") == expectation("accept")
 
 
+@pytest.mark.parametrize("endpoint", ["imap", "imaps"])
+@pytest.mark.parametrize(
+    "switch",
+    [
+        "starttls-masked", "starttls-refused", "starttls-refused-for-now", "starttls-stripped",
+        "starttls-towards-server-only",
+    ],
+)  # fmt: skip
+def test_where_a_product_refuses_starttls_a_correct_client_leaves(
+    endpoint: str, switch: str
+) -> None:
+    expected = plan("healthy", "generic", switch).expect(endpoint, BOTH)
+    starttls = endpoint == "imap"
+    assert expected == (expectation("reject", "starttls") if starttls else expectation("accept"))
+
+
+@pytest.mark.parametrize(
+    ("switch", "level"), [("old-tls-towards-client", "must"), ("text-in-handshake", "may")]
+)
+def test_what_a_product_does_to_tls_is_no_fault_of_a_client(switch: str, level: str) -> None:
+    assert plan("healthy", "generic", switch).expect("imaps", BOTH).level == level
+
+
 def test_the_switch_changes_implicit_tls_only() -> None:
     """SIG-4: "port 587 works, 465 does not"."""
     switched = plan("healthy", "norton", "untrusted-on-implicit-tls")
 
-    assert switched.expect("smtp", BOTH) == expectation("accept")
+    assert switched.expect("smtp", BOTH) == expectation("accept", level="should")
     assert switched.expect("smtps", BOTH) == expectation("reject", "unknown-issuer")
 
 
@@ -248,6 +273,7 @@ def is_ip(name: str) -> bool:
 class Found:
     chain: tuple[bytes, ...]
     errors: tuple[str, ...]
+    alpn: bytes | None = None
 
 
 @pytest.mark.parametrize("vendor", ["norton", "generic"])
@@ -261,9 +287,94 @@ def test_of_every_shipped_scenario_that_is_understood_the_claim_is_true(
         one = make(case, loader.find_vendor(vendor), STORE, constrained=False)
         seen = Found(one.door.chain, found(case))
         identity = one.choose_shield("imaps")(seen, one.name)
-        assert identity is not None
+        assert isinstance(identity, Identity)
         claimed = one.expect("imaps", BOTH).verdict == "accept"
         if is_accepted(one, identity.chain, tmp_path) != claimed:
             wrong.append(case.id)
     assert len(cases) > 40
     assert wrong == []
+
+
+# -- what else a product may do than sign a copy ----
+
+UNKNOWN, NAMES = "unknown-issuer", "name-mismatch"
+# scenario, vendor, switches, trusted -> what a correct client does
+BEHAVIOURS = [
+    # It is masked, for those who know the root.
+    ("expired", "generic", ["mask-faults"], BOTH, expectation("accept")),
+    ("wrong-host", "generic", ["mask-faults"], BOTH, expectation("accept")),
+    ("untrusted-root", "generic", ["mask-faults"], BOTH, expectation("accept")),
+    ("expired", "generic", ["mask-faults"], SERVER, expectation("reject", UNKNOWN)),
+    # Nobody gets a handshake, whatever they trust.
+    ("expired", "zscaler", [], BOTH, expectation("reject", "transport")),
+    ("expired", "zscaler", [], SERVER, expectation("reject", "transport")),
+    # The server's own TLS comes through.
+    ("expired", "bitdefender", [], SERVER, expectation("reject", "expired")),
+    ("expired", "bitdefender", [], frozenset(), expectation("reject", "expired", UNKNOWN)),
+    ("healthy", "norton-2002", [], SERVER, expectation("accept")),
+    ("wrong-host", "norton-2002", [], BOTH, expectation("reject", NAMES)),
+    # A pop-up asks: what comes of it is open.
+    ("untrusted-root", "eset", [], BOTH, expectation("reject", "transport", level="may")),
+    # The device's own certificate.
+    ("expired", "fortinet", [], BOTH, expectation("reject", NAMES, UNKNOWN)),
+    ("healthy", "generic", ["device-certificate"], BOTH, expectation("accept")),
+    # Whom the product trusts.
+    ("healthy", "generic", ["stale-trust-list"], BOTH, expectation("reject", UNKNOWN)),
+    ("untrusted-root", "generic", ["extra-trust-list"], BOTH, expectation("accept")),
+    # Names and times of its own.
+    ("wrong-host", "generic", ["requested-name"], BOTH, expectation("accept")),
+    ("expired", "generic", ["own-validity"], BOTH, expectation("accept", level="may")),
+    ("wrong-host", "generic", ["own-validity"], BOTH, expectation("reject", NAMES)),
+    # Without a subjectAltName, and what goes with it.
+    ("healthy", "kaspersky-mac-2017", [], BOTH,
+     expectation("reject", NAMES, "constraint", level="should")),
+    ("expired", "kaspersky-mac-2017", [], BOTH,
+     expectation("reject", "expired", NAMES, "constraint")),
+    # Roots and what is above the leaf.
+    ("healthy", "generic", ["reinstalled"], BOTH, expectation("reject", "bad-signature", UNKNOWN)),
+    ("healthy", "generic", ["intermediate"], BOTH, expectation("accept")),
+    ("healthy", "generic", ["intermediate-omitted"], BOTH,
+     expectation("reject", "incomplete-chain", UNKNOWN)),
+    ("healthy", "generic", ["root-expired"], BOTH, expectation("reject", "expired", level="may")),
+    ("healthy", "generic", ["root-expired"], SERVER, expectation("reject", UNKNOWN, "expired")),
+    ("expired", "generic", ["weak-leaf"], BOTH, expectation("reject", "expired", "weak")),
+    ("healthy", "generic", ["weak-root"], BOTH, expectation("accept", level="may")),
+    ("healthy", "generic", ["root-without-ski"], BOTH, expectation("accept", level="should")),
+    ("healthy", "generic", ["chain-disordered"], BOTH, expectation("accept", level="should")),
+    # What another connection brings is open.
+    ("healthy", "generic", ["wrong-leaf"], BOTH, expectation("accept", level="may")),
+    ("healthy", "generic", ["reused-serial"], BOTH, expectation("accept", level="may")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("scenario", "vendor", "switches", "trusted", "expected"), BEHAVIOURS)
+def test_what_a_correct_client_does_with_what_else_a_product_does(
+    scenario: str,
+    vendor: str,
+    switches: list[str],
+    trusted: frozenset[Trusted],
+    expected: Expectation,
+) -> None:
+    assert plan(scenario, vendor, *switches).expect("imaps", trusted) == expected
+
+
+def test_who_is_strict_may_also_name_what_is_wrong_for_all() -> None:
+    """The strict check comes before that of the times, or of the name."""
+    one = plan("expired", "generic", "root-not-critical")
+
+    known = exception(one.scenario, one.shield, "imaps", BOTH, ("python", (3, 13, 0)))
+
+    assert known is not None
+    assert known.reasons == ("constraint", "expired")
+
+
+def test_a_switch_brings_its_exception_with_it() -> None:
+    client = ("python", (3, 13, 0))
+    for switches, codes in (
+        ([], set()),
+        (["root-without-ski"], {86}),
+        (["bare-leaf"], {85}),
+    ):
+        one = plan("healthy", "generic", *switches)
+        known = exception(one.scenario, one.shield, "imaps", BOTH, client)
+        assert ({known.code} if known else set()) == codes

@@ -7,6 +7,8 @@ import pytest
 from cryptography import x509
 
 from mitmail.errors import MitmailError
+from mitmail.interception import Block, Ending, PassThrough, Popup
+from mitmail.pki.identity import Identity
 from mitmail.pki.store import Store
 from mitmail.plan import Plan, make
 from mitmail.scenario import loader
@@ -19,6 +21,7 @@ STORE = Store(None)
 class Found:
     chain: tuple[bytes, ...]
     errors: tuple[str, ...] = ()
+    alpn: bytes | None = None
 
 
 def behind(vendor: str, *switches: str) -> Plan:
@@ -29,7 +32,7 @@ def behind(vendor: str, *switches: str) -> Plan:
 def issuer(plan: Plan, endpoint: str, *errors: str) -> str:
     """Who signed what is presented on an endpoint when the upstream has these errors."""
     identity = plan.choose_shield(endpoint)(Found(plan.door.chain, errors), "mail.customer.test")
-    assert identity is not None
+    assert isinstance(identity, Identity)
     return x509.load_der_x509_certificate(identity.leaf).issuer.rfc4514_string()
 
 
@@ -74,7 +77,7 @@ def test_norton_sends_its_trusted_root_whoever_signed() -> None:
 
     for errors in ((), ("self-signed",)):
         identity = choose(Found(plan.door.chain, errors), None)
-        assert identity is not None
+        assert isinstance(identity, Identity)
         assert plan.antivirus_root is not None
         assert identity.chain[1:] == (plan.antivirus_root.certificate,)
 
@@ -119,7 +122,7 @@ def test_who_edits_a_profile_sees_the_new_copy(tmp_path: Path) -> None:
     for vendor in (own, other):
         plan = make(healthy, vendor, store)
         identity = plan.choose_shield("imaps")(Found(plan.door.chain), None)
-        assert identity is not None
+        assert isinstance(identity, Identity)
         chains.append(len(identity.chain))
 
     assert chains == [2, 1]
@@ -128,3 +131,42 @@ def test_who_edits_a_profile_sees_the_new_copy(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seen", [None, Found(())])
 def test_without_an_upstream_certificate_there_is_nothing_to_present(seen: Found | None) -> None:
     assert behind("norton").choose_shield("imaps")(seen, None) is None
+
+
+# -- and where it does something else than sign ----
+
+
+def answer(policy: dict[str, object], *errors: str, **said: object) -> object:
+    """What norton does on imaps when it says this otherwise, and the upstream has these errors."""
+    vendor = loader.find_vendor("norton").also({"policy": policy, **said})
+    plan = make(loader.find("healthy"), vendor, STORE)
+    return plan.choose_shield("imaps")(Found(plan.door.chain, errors), None)
+
+
+@pytest.mark.parametrize("ending", ["close", "reset", "stall"])
+def test_what_is_blocked_ends_as_the_policy_says(ending: Ending) -> None:
+    assert answer({"expired": ending}, "expired") == Block(ending)
+    assert isinstance(answer({"expired": ending}), Identity)
+
+
+def test_what_is_passed_through_is_not_copied() -> None:
+    assert answer({"expired": "pass-through"}, "expired") == PassThrough()
+
+
+def test_a_revoked_server_is_a_pop_up_that_names_it_and_a_reset() -> None:
+    shown = answer({}, "revoked", popups={"revoked": "{brand}: {server}, signed by {issuer}"})
+
+    assert isinstance(shown, Popup)
+    assert shown.words.startswith("Norton: mail.customer.test, signed by O=mitmail, CN=mitmail")
+    assert (shown.seconds, shown.then) == (0.0, Block("reset"))
+
+
+def test_who_is_asked_and_does_not_answer_gets_what_follows() -> None:
+    ask = {"seconds": 9, "then": "untrusted"}
+    shown = answer({"expired": "ask"}, "expired", ask=ask, popups={"expired": "Let it?"})
+
+    assert isinstance(shown, Popup)
+    assert (shown.words, shown.seconds) == ("Let it?", 9)
+    assert isinstance(shown.then, Identity)
+    signer = x509.load_der_x509_certificate(shown.then.leaf).issuer.rfc4514_string()
+    assert "Untrusted Root" in signer

@@ -1,11 +1,13 @@
 """Vendor profiles: what they say, and what must fit together in one."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from mitmail.scenario.loader import find_behaviour, find_vendor, load_vendor
+from mitmail.scenario.loader import find_behaviour, find_vendor, load_vendor, vendor_files
 from mitmail.scenario.problem import ScenarioError
 from mitmail.shipped import CERTS
 
@@ -56,7 +58,7 @@ def test_nortons_root_has_the_shape_that_was_decoded() -> None:
 
 
 def test_python_3_13_is_known_to_refuse_nortons_root() -> None:
-    (known,) = find_vendor("norton").exceptions
+    (known,) = find_vendor("norton").exceptions.values()
     assert (known.client, known.since, known.trusts) == ("python", "3.13", "trusted")
     assert (known.verdict, known.reasons, known.code) == ("reject", ("constraint",), 89)
 
@@ -70,16 +72,42 @@ def test_the_untrusted_root_on_implicit_tls_is_a_switch_that_is_off() -> None:
     assert switch.endpoints == ("imaps", "pop3s", "smtps")
 
 
-def test_every_fact_about_norton_says_how_it_is_known() -> None:
+# What is no fact about a product, or has a source of its own.
+OURS = {"like", "title", "brand", "simulated_suffix", "behaviours", "exceptions", "evidence"}
+
+
+def facts(said: dict[str, Any], above: str = "") -> Iterator[str]:
+    """The path of everything that a profile says of a product."""
+    for key, value in said.items():
+        path = f"{above}{key}"
+        if path not in OURS:
+            deeper = isinstance(value, dict) and value
+            yield from facts(value, f"{path}.") if deeper else [path]
+
+
+@pytest.mark.parametrize("name", list(vendor_files()))
+def test_every_fact_about_a_product_says_how_it_is_known(name: str) -> None:
+    profile = find_vendor(name)
+    unknown = [path for path in facts(profile.said) if profile.known(path) is None]
+
+    assert unknown == []
+    assert all(
+        evidence.source or evidence.mark == "unverified" for evidence in profile.evidence.values()
+    )
+
+
+def test_how_a_fact_is_known_is_said_of_it_or_of_what_it_is_a_part_of() -> None:
     norton = find_vendor("norton")
-    facts = {
-        *(f"roots.{signer}" for signer in norton.roots),
-        *(f"policy.{result}" for result in norton.policy),
-        *("root_shape", "leaf", "chain", "order"),
-    }
-    assert facts <= norton.evidence.keys()
-    guesses = {path for path, fact in norton.evidence.items() if fact.mark == "unverified"}
-    assert "policy.expired" in guesses
+
+    for path, mark in (
+        ("policy.expired", "unverified"),
+        ("leaf.serial", "decoded"),
+        ("leaf.key_shared", "unverified"),
+        ("root_shape.basic_constraints.critical", "decoded"),
+        ("title", None),
+    ):
+        found = norton.known(path)
+        assert (found.mark if found else None) == mark
 
 
 def test_the_generic_shield_has_two_clean_roots() -> None:
@@ -129,12 +157,12 @@ def test_a_root_is_marked_as_simulated_unless_exact_names_are_asked_for(vendor: 
         (
             'since: "3.13"',
             "since: 3.13",
-            "exceptions[0].since: must be text, not the number 3.13: put it in quotes",
+            "exceptions.python-strict.since: must be text, not the number 3.13: put it in quotes",
         ),
         (
             "code: 89",
             "code: '89'",
-            "exceptions[0].code: must be a whole number, not the text '89'",
+            "exceptions.python-strict.code: must be a whole number, not the text '89'",
         ),
         (
             "key_shared: true",
@@ -160,18 +188,18 @@ def test_a_profile_that_does_not_fit_together_is_refused(
     [
         ("  hash: sha256", "  hsah: sha256", "23:3: root_shape.hsah: unknown key"),
         (
-            "[O, Norton Web/Mail Shield]\n      - [CN, Norton Web/Mail Shield Root]",
+            '[O, "{brand} Web/Mail Shield"]\n      - [CN, "{brand} Web/Mail Shield Root"]',
             "[O, x]\n      - [XN, y]",
             "10:10: roots.trusted.subject[2][0]: must be one of C, ST, L, O, OU",
         ),
         ("brand: Norton\n", "brand: Norton\nbrnd: x\n", "5:1: brnd: unknown key"),
         (
-            "[CN, Norton Web/Mail Shield Root]",
+            '[CN, "{brand} Web/Mail Shield Root"]',
             "[CN]",
             "10:9: roots.trusted.subject[2][1]: missing",
         ),
         (
-            "[CN, Norton Web/Mail Shield Root]",
+            '[CN, "{brand} Web/Mail Shield Root"]',
             "[CN, x, y]",
             "10:9: roots.trusted.subject[2]: must have 2 items",
         ),

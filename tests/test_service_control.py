@@ -16,7 +16,7 @@ from mitmail.service.control_file import ControlFile
 from mitmail.service.journal import Journal
 from mitmail.service.remote import Remote
 from mitmail.service.schema import DOCUMENTS
-from mitmail.service.verbs import of_gallery
+from mitmail.service.verbs import BY_NAME, of_journal
 
 SECONDS = 20
 
@@ -216,7 +216,7 @@ def test_a_question_for_sessions_that_is_wrong_is_refused(
     with pytest.raises(MitmailError, match=words):
         asking(
             lambda opened: Remote(Path("x"), opened).ask("sessions", **said),
-            **of_gallery(Journal()),
+            **of_journal(Journal(), BY_NAME),
         )
 
 
@@ -224,6 +224,6 @@ def test_where_every_scenario_has_its_name_there_is_nothing_to_switch() -> None:
     with pytest.raises(MitmailError, match=r"connect to <id>\.mitmail\.test") as raised:
         asking(
             lambda opened: Remote(Path("x"), opened).ask("switch", scenario="expired"),
-            **of_gallery(Journal()),
+            **of_journal(Journal(), BY_NAME),
         )
     assert raised.value.exit_code == 2

@@ -168,8 +168,8 @@ def issuer(leaf: bytes) -> x509.Name:
 
 
 def issuer_of(shielded: Plan) -> x509.Name:
-    assert shielded.shield is not None
-    return x509.load_der_x509_certificate(shielded.shield.roots["trusted"].certificate).subject
+    assert shielded.antivirus_root is not None
+    return x509.load_der_x509_certificate(shielded.antivirus_root.certificate).subject
 
 
 def test_many_switches_leave_nothing_behind() -> None:

@@ -4,6 +4,7 @@ Imports point one way; each layer may use those above it::
 
     shipped, errors, endpoint, manner, conduct, interception
     pki          keys, DER, certificates, the CA store
+    message      one message: header, MIME tree, sections, IMAP's descriptions; no I/O
     wire         ClientHello parser, SMTP/IMAP/POP3 dialogue trackers; no I/O
     scenario     what a scenario file and a vendor profile may say
     plan         scenario x profile x names x now, resolved

@@ -1,8 +1,12 @@
 """What a shield does with a connection, besides presenting a copy: plain data."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
+type Family = Literal["ipv4", "ipv6"]
+type Intercepting = Callable[[Family], bool]
+"""Asked once for each connection, as soon as it is there: whether the shield steps in at all."""
 type Ending = Literal["close", "reset", "stall"]
 
 
@@ -23,8 +27,15 @@ class Popup[T]:
     """The product shows ``words`` on the screen, waits ``seconds`` for an answer, and goes on.
 
     ``then`` is what happens without an answer: an identity to present, a Block, a PassThrough.
+    ``answers`` is what a person may answer besides ``block`` and ``pass-through``, by its word.
     """
 
     words: str
     seconds: float
     then: T
+    answers: Mapping[str, T] = field(default_factory=dict)
+
+
+def always(family: Family) -> bool:
+    """Every connection is intercepted."""
+    return True

@@ -97,7 +97,7 @@ def signers(site: Site) -> Iterable[bytes]:
     shield = site.plan.shield
     if shield is None:
         return [site.plan.server_roots[0]]
-    return [root.certificate for root in shield.roots.values()]
+    return [root.certificate for root in shield.installation.roots.values()]
 
 
 def at(scenario: str) -> list[Cell]:

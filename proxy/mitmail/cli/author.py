@@ -12,7 +12,7 @@ import click
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
 @click.option("--json", "as_json", is_flag=True, help="As one JSON document.")
 def lint_command(paths: Sequence[Path], *, as_json: bool) -> None:
-    """Check scenario files and vendor profiles: every error at once, as file:line:col.
+    """Check scenarios, vendor profiles, behaviours: every error at once, as file:line:col.
 
     Without a PATH, everything that ships with mitmail.
     """
@@ -20,7 +20,7 @@ def lint_command(paths: Sequence[Path], *, as_json: bool) -> None:
     from mitmail.errors import MitmailError
     from mitmail.scenario.lint import lint
 
-    ours = [Path(str(shipped.SCENARIOS)), Path(str(shipped.CERTS / "vendors"))]
+    ours = [Path(str(shipped.SCENARIOS)), Path(str(shipped.CERTS))]
     problems = lint(paths or ours)
     if as_json:
         rows = [
@@ -37,9 +37,10 @@ def lint_command(paths: Sequence[Path], *, as_json: bool) -> None:
 
 
 NAMES = [
-    "scenario", "vendor", "ready", "ready-all", "record", "list", "control-request",
-    "control-answer", "comparison",
-]  # fmt: skip
+    *("scenario", "vendor", "behaviour"),
+    *("ready", "ready-all", "ready-transparent", "record", "list"),
+    *("control-request", "control-answer", "comparison"),
+]
 
 
 @click.command("schema")

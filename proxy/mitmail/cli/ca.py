@@ -44,17 +44,24 @@ def path_command() -> None:
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False), metavar="FILE", help="- is stdout."
 )
-def export_command(name: str, form: str | None, output: str | None) -> None:
+@click.option(
+    "--exact-names",
+    is_flag=True,
+    allow_from_autoenv=False,
+    help="Called as the product's own. Its key is thrown away: it will never sign anything.",
+)
+def export_command(name: str, form: str | None, output: str | None, *, exact_names: bool) -> None:
     """Write a root certificate, never its key, into the working folder.
 
     \b
     mitmail ca export             the root of the simulated mail server
     mitmail ca export norton      the root of the simulated Norton, as wscert.der
+    mitmail ca export norton --exact-names    for tools that find roots by name
     """
     from mitmail.pki.certificate import pem
 
     chosen = form or ("pem" if name == "server" else "der")
-    certificate = _root(name).certificate
+    certificate = _root(name, exact_names=exact_names).certificate
     octets = pem(certificate) if chosen == "pem" else certificate
     target = output or _file_name(name, chosen)
     if target == "-":
@@ -63,19 +70,31 @@ def export_command(name: str, form: str | None, output: str | None) -> None:
     _write(Path(target), octets)
     simulated = "mail server" if name == "server" else name
     click.echo(f"The root of the simulated {simulated} is in {target}.")
+    if exact_names:
+        click.echo(
+            "WARNING: it is called as the product's own. Its key was thrown away, so nothing"
+        )
+        click.echo("will ever be signed by it: it is for tools that look for roots by name.")
+        return
     if name != "server":
         click.echo("It can sign for any name: keep it to test machines.")
     click.echo("Import it into the client under test, and remove it when you are done.")
 
 
-def _root(name: str) -> "Authority":
+def _root(name: str, *, exact_names: bool) -> "Authority":
+    from mitmail.errors import MitmailError
     from mitmail.plan import server, shield
     from mitmail.scenario import loader
 
     store, now = kept_store(), server.utc_now()
+    if name == "server" and exact_names:
+        raise MitmailError("--exact-names is for an antivirus: mitmail ca export norton")
     if name == "server":
         return server.root(store, now, kind="server", constrained=True)
-    return shield.make(loader.find_vendor(name), store, now).roots["trusted"]
+    root = shield.make(loader.find_vendor(name), store, now, exact=exact_names).root
+    if root is None:
+        raise MitmailError(f"{name} signs nothing: it has no root")
+    return root
 
 
 def _file_name(name: str, form: str) -> str:

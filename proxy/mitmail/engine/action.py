@@ -18,7 +18,13 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """Open the connection to the server; answer with ``connected``."""
+    """Open the connection to the server; answer with ``connected``.
+
+    Where there was one before, it has been closed, and nothing more may be told of it. ``behind``
+    is the mail server behind our own door instead.
+    """
+
+    behind: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,14 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
+class Scan:
+    """Have a message scanned; answer with ``scanned`` and this token, whatever comes of it."""
+
+    token: int
+    octets: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Announce:
     """The verdict of this session; there is exactly one."""
 
@@ -71,6 +85,14 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """The product's pop-up is on the screen, and the client waits ``seconds`` for its answer."""
+
+    words: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Crashed:
     """The engine itself failed: log this traceback; both sides are being closed."""
 
@@ -78,5 +100,16 @@ class Crashed:
 
 
 type Action = (
-    Send | Connect | HalfClose | Close | Reset | SetTimer | Said | Announce | Waiting | Crashed
+    Send
+    | Connect
+    | HalfClose
+    | Close
+    | Reset
+    | SetTimer
+    | Said
+    | Scan
+    | Announce
+    | Waiting
+    | Ask
+    | Crashed
 )

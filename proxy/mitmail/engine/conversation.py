@@ -10,24 +10,31 @@ asked for; ``upstream`` brings the server's side up, because a shield copies wha
 ``handshake`` is the client's. A manner that breaks TLS off leads from any of these to
 ``aftermath``, and nowhere else.
 
+A shield may do otherwise with a client than to present a copy, once it has looked upstream::
+
+    upstream -> asking    a pop-up is open; the answer leads to handshake or to the others
+    upstream -> blocked   nothing that the client sends is heard any more
+    upstream -> tunnel    the server is dialled anew, for the client's own TLS
+
+From ``clear`` and ``relay``, too, a client that speaks no mail is ``blocked``. Where the server is
+our own door, a client that is passed through is handed to the door's conversation by the session.
+
 Where the client waits for a greeting in clear, the server's side is up before it, unless both
 speak STARTTLS: then the client's is passed on, and both begin TLS at the server's go-ahead.
 """
 
-from mitmail.engine import leg, presenter, suitability
-from mitmail.engine.action import SetTimer
+from mitmail.engine import leg
 from mitmail.engine.clear_text import Outcome
 from mitmail.engine.context import is_address
-from mitmail.engine.footing import Footing
 from mitmail.engine.seam import TLS_HANDSHAKE
 from mitmail.engine.server_leg import Broken, Ended, Ready, ServerEvent, Spoken
 from mitmail.engine.spec import Upstream
+from mitmail.engine.treating import Treating
 from mitmail.manner import Instead
-from mitmail.wire import Kind
 from mitmail.wire.clienthello import ClientHello, Malformed, NotTls, parse
 
 
-class Conversation(Footing):
+class Conversation(Treating):
     """The state machine over octets; time and its own failures are the session's business."""
 
     # -- the client's octets ---------------------------------------------------------------------
@@ -40,7 +47,9 @@ class Conversation(Footing):
             return
         self.connected = True
         self._chronicle.note("upstream-connected")
-        if self.state == "hello":
+        if self.state == "tunnel":
+            self._on_tunnel_connected()
+        elif self.state == "hello":
             self._on_hello(b"")
         elif self._joined:
             self._on_clear_client(self._early.take("client"))
@@ -60,6 +69,10 @@ class Conversation(Footing):
             self._on_hello(octets)
         elif self.state == "aftermath":
             self._on_aftermath(octets)
+        elif self.state == "tunnel":
+            self._on_tunnel_client(octets)
+        elif self.state == "blocked":
+            pass
         elif "client" not in self._outlet.legs:
             self._keep_early("client", octets)
         else:
@@ -68,6 +81,8 @@ class Conversation(Footing):
     def _on_clear_client(self, octets: bytes) -> None:
         if self.connected and (self._joined or self._server.ready):
             self.first_words.hear(octets)
+            if self.drops_foreign():
+                return
             self._after_clear_text(self._clear_text.client(octets))
             return
         self._keep_early("client", octets)
@@ -117,7 +132,11 @@ class Conversation(Footing):
         except (NotTls, Malformed) as error:
             self.first_words.hear(self._early.of("client"))
             self._chronicle.note("not-tls", words=str(error))
-            self._dismiss(f"the client did not speak TLS where TLS was due: {error}")
+            words = f"the client did not speak TLS where TLS was due: {error}"
+            if self.spec.foreign is None:
+                self._dismiss(words)
+            else:
+                self._drop(self.spec.foreign, words)
             return
         if self.hello is not None and self.connected:
             self.observer.hello(self.hello)
@@ -129,17 +148,19 @@ class Conversation(Footing):
 
     def _ask_server(self, hello: ClientHello) -> None:
         if self._server.ready:
-            self._present(hello)
+            self._choose(hello)
             return
         self.state = "upstream"
         early = self._early.take("server")
-        self._handle_server(self._server.open(hello.sni, early, asked=self._joined))
+        self._handle_server(self._server.open(hello.sni, early, asked=self._joined, client=hello))
 
     def _on_server_ready(self, upstream: Upstream | None) -> None:
         self.upstream = upstream
+        if self._joined:
+            self._inspection.secured()
         if self.state == "upstream":
             assert self.hello is not None
-            self._present(self.hello)
+            self._choose(self.hello)
             return
         if self._guarding():
             if self.spec.client == "plain":
@@ -156,24 +177,13 @@ class Conversation(Footing):
         else:
             self.fail(words)
 
-    def _present(self, hello: ClientHello) -> None:
+    def _choose(self, hello: ClientHello) -> None:
         try:
-            identity = self.spec.choose(self.upstream, hello.sni)
-            if identity is None:
-                self.fail("there is no certificate to present")
-                return
-            self._identity = identity
-            self._outlet.segment_size = identity.manner.segment_size
-            if (instead := presenter.instead(identity, hello, "client-hello")) is not None:
-                self.play(instead)
-                return
-            tls = presenter.present(identity)
+            answer = self.spec.choose(self.upstream, hello.sni)
         except leg.UnpresentableError as error:
             self.fail(str(error))
             return
-        self.state = "handshake"
-        self._outlet.legs["client"] = tls
-        self._handle_client_leg(self._receive(self._early.take("client")))
+        self.treat(answer)
 
     # -- TLS broken off on purpose ---------------------------------------------------------------
 
@@ -188,138 +198,24 @@ class Conversation(Footing):
             self._hear_early_server()
             self._after_clear_text(self._clear_text.client(self._early.take("client")))
 
-    def _on_cut(self) -> None:
-        assert self._identity is not None
-        self.state = "aftermath"
-        self._aftermath.cut(self._identity.manner.cut or "close")
-
     def _on_aftermath(self, octets: bytes) -> None:
         over = self._aftermath.hear(octets)
         self.hello = self.hello or self._aftermath.hello
         if over:
             self.finish()
 
-    # -- the client leg --------------------------------------------------------------------------
-
-    def _handle_client_leg(self, events: list[leg.LegEvent]) -> None:
-        for event in events:
-            if self.over or self.state not in {"handshake", "relay"}:
-                return
-            match event:
-                case leg.Presented() if self.observer.witness.presented is None:
-                    self._on_presented()
-                case leg.Cut():
-                    self._on_cut()
-                case leg.Alert(code, fatal, received):
-                    self.observer.alert(code, fatal=fatal, received=received)
-                case leg.HandshakeDone():
-                    self._on_secured()
-                case leg.Plaintext(octets):
-                    self._on_plaintext(octets)
-                case leg.Closed():
-                    self.on_client_eof()
-                case leg.Failed(error):
-                    self._on_client_failed(error)
-        self._outlet.flush("client")
-
-    def _on_presented(self) -> None:
-        assert self._identity is not None
-        self.observer.presented(self._identity)
-        if self.spec.waiting is not None:
-            self._actions.append(SetTimer("waiting", self.spec.waiting))
-
-    def _on_secured(self) -> None:
-        tls = self._outlet.legs["client"]
-        self.state = "relay"
-        self.observer.secured(tls)
-        # TLS 1.2 owes the client our Finished; in TLS 1.3 only tickets are left, and they wait.
-        if tls.version != "TLSv1.3":
-            self._outlet.flush("client")
-        if self.spec.client == "starttls":
-            self._dialogue.secured()
-        self._outlet.hold()
-        self._actions.append(SetTimer("greeting", self.spec.greeting_hold))
-        if early := self._early.take("server"):
-            self._relay_to_client(early)
-        if (pipelined := self._clear_text.pipelined) and not self._guarding():
-            self._interpreter.hear("client", pipelined)
-            self._outlet.send("server", pipelined)
-
-    def _on_plaintext(self, octets: bytes) -> None:
-        self.first_words.hear(octets)
-        begun = self._secured_text.begun
-        pieces = self._secured_text.client(octets)
-        if self._secured_text.begun and not begun and (instead := self._instead()) is not None:
-            self._outlet.release()
-            self.play(instead)
-            return
-        if not self._guarding():
-            self._outlet.send("server", octets)
-        elif any(piece.kind is Kind.COMMAND for piece in pieces):
-            self._refuse_to_relay()
-        if not self.over:
-            self.release()
-
-    def _instead(self) -> Instead | None:
-        assert self._identity is not None
-        assert self.hello is not None
-        return presenter.instead(self._identity, self.hello, "secured")
-
-    def _on_client_failed(self, error: str) -> None:
-        assert self._identity is not None
-        assert self.hello is not None
-        self.observer.failed(suitability.cause(error, self._identity, self.hello))
-        self._outlet.flush("client")
-        self.finish()
-
-    def on_client_eof(self) -> None:
-        """The client will send no more."""
-        if "client" in self._closed:
-            return
-        self._closed.add("client")
-        self._chronicle.note("client-closed")
-        self.observer.left()
-        if self._answers_are_due():
-            self.observer.closed()
-            patience = self.spec.handshake_deadline + self.spec.linger
-            self._actions.append(SetTimer("linger", patience))
-            return
-        if not self._is_relaying():
-            self.finish()
-            return
-        # A client that leaves at once did not like the certificate; one that was kept waiting
-        # may have had enough of the server.
-        late = not self._dialogue.greeted and not self._outlet.holding
-        self.observer.witness.ungreeted = late
-        self.observer.closed()
-        self._outlet.release()
-        self._outlet.half_close("server")
-        if "server" in self._closed:
-            self._outlet.half_close("client")
-            self.finish()
-        else:
-            self._actions.append(SetTimer("linger", self.spec.linger))
-
-    def _answers_are_due(self) -> bool:
-        # A client without TLS may say all that it has to say, and end, as ``printf | nc`` does.
-        waits = bool(self._early.of("client") or self._dialogue.outstanding)
-        return waits and self.spec.client == "plain" and "server" not in self._closed
-
-    def _end_server_in_clear(self) -> None:
-        if "client" in self._closed and not self.over and not self._answers_are_due():
-            self._outlet.half_close("server")
-            self._actions.append(SetTimer("linger", self.spec.linger))
-
     # -- the server's octets ---------------------------------------------------------------------
 
     def on_server(self, octets: bytes) -> None:
         """Octets of the server."""
-        if self.state == "aftermath":
+        if self.state in {"aftermath", "blocked"}:
             return
-        if self._server.ready or self._server.opening:
+        if self.state == "tunnel":
+            self._on_tunnel_server(octets)
+        elif self._server.ready or self._server.opening:
             self._handle_server(self._server.receive(octets))
         elif self.state == "clear":
-            self._on_spoken(octets)
+            self._on_inspected(octets)
         elif self._joined:
             self._chronicle.dropped("server", len(octets))
         else:
@@ -333,11 +229,38 @@ class Conversation(Footing):
                 case Ready(upstream):
                     self._on_server_ready(upstream)
                 case Spoken(octets):
-                    self._on_spoken(octets)
+                    self._on_inspected(octets)
                 case Broken(words):
                     self._on_server_broken(words)
                 case Ended():
                     self.on_server_eof()
+
+    def _on_inspected(self, octets: bytes) -> None:
+        said, freed = self._inspection.server(octets)
+        if said:
+            self._on_arrived(said)
+        if freed and not self.over:
+            self._outlet.forward("server", freed)
+
+    def on_server_eof(self) -> None:
+        """The server will send no more; what it had begun to say is heard."""
+        self._hear_rest()
+        super().on_server_eof()
+
+    def _hear_rest(self) -> None:
+        talking = self.state in {"clear", "relay"} and not self._server.opening
+        if talking and "server" not in self._closed and (rest := self._inspection.rest()):
+            self._on_arrived(rest)
+
+    def hear_answers(self) -> None:
+        """Hear what was answered in the server's place."""
+        while not self.over and (said := self._inspection.take_answers()):
+            self._on_arrived(said)
+        if self._inspection.flooded and not self.over:
+            self._flooded("client")
+
+    def _on_arrived(self, octets: bytes) -> None:
+        self._on_spoken(octets)
 
     def _on_spoken(self, octets: bytes) -> None:
         if self.state == "clear":
@@ -350,47 +273,3 @@ class Conversation(Footing):
             self._relay_to_client(octets)
         elif self.state != "aftermath":
             self._keep_early("server", octets)
-
-    def _relay_to_client(self, octets: bytes) -> None:
-        if said := self._secured_text.server(octets):
-            self._outlet.send("client", said)
-
-    def on_server_eof(self) -> None:
-        """The server will send no more."""
-        if "server" in self._closed:
-            return
-        self._closed.add("server")
-        self._chronicle.note("server-closed")
-        if rest := self._secured_text.rest():
-            self._outlet.send("client", rest)
-        if self._server.opening:
-            self.fail(f"the mail server closed the connection {self._server.stage}")
-        elif self.state == "hello":
-            self.fail("the mail server closed the connection before TLS")
-        elif self._is_relaying():
-            if not self._outlet.holding:
-                self._end_client()
-        elif self.state == "clear":
-            self.observer.witness.we_closed = True
-            self.finish()
-        # Otherwise the client is still being asked what it thinks of the certificate.
-
-    def _is_relaying(self) -> bool:
-        in_clear = self.state == "clear" and self.spec.client == "plain"
-        return self.state == "relay" or (in_clear and self._server.ready)
-
-    def unheard(self) -> bool:
-        """Whether the client has said nothing at all where it begins with TLS."""
-        return self.state == "hello" and not self._early.of("client")
-
-    def client_is_due(self) -> bool:
-        """Whether the next word is the client's: a slow server must not become its verdict."""
-        if self.state in {"clear", "relay"}:
-            # A server may be silent in IDLE for half an hour (RFC 2177).
-            waits = any(verb != "IDLE" for verb, _ in self._dialogue.outstanding)
-            return self._dialogue.greeted and not waits
-        return self.reached()
-
-    def reached(self) -> bool:
-        """Whether the server is there, with its TLS where it has any."""
-        return self.state == "aftermath" or (self.connected and not self._server.opening)

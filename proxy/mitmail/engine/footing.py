@@ -6,6 +6,7 @@ from mitmail.engine.aftermath import Aftermath
 from mitmail.engine.backlog import Backlog
 from mitmail.engine.chronicle import Chronicle
 from mitmail.engine.clear_text import ClearText
+from mitmail.engine.inspection import Inspection
 from mitmail.engine.interpreter import Interpreter
 from mitmail.engine.leg import LegEvent
 from mitmail.engine.observer import Observer
@@ -14,6 +15,7 @@ from mitmail.engine.records import Records
 from mitmail.engine.secured_text import SecuredText
 from mitmail.engine.server_leg import ServerLeg
 from mitmail.engine.spec import Identity, SessionSpec, Upstream
+from mitmail.engine.tunnel import Tunnel
 from mitmail.wire import dialogue
 from mitmail.wire.clienthello import ClientHello
 from mitmail.wire.first_words import FirstWords
@@ -30,14 +32,17 @@ class Footing:
         self.over = False
         self.connected = False
         self.state = "hello" if spec.client == "implicit" else "clear"
+        self.tunnel: Tunnel | None = None
         conduct = spec.conducting() if spec.client == "starttls" else PROPER
         self.observer = Observer(
             spec.protocol, chronicle, conduct, watching=spec.client == "starttls", lure=spec.lure
         )
         self.observer.witness.tls_is_due = spec.client != "plain"
+        self.is_odd = conduct.is_attack or conduct.pipelined != "drop"
         self._chronicle = chronicle
         self._actions = actions
-        self._outlet = Outlet(actions)
+        self._inspection = Inspection(spec.protocol, spec.fixup)
+        self._outlet = Outlet(actions, self._inspection)
         self._dialogue = dialogue(spec.protocol)
         self._interpreter = Interpreter(self._dialogue, actions)
         self.first_words = FirstWords(spec.protocol)
@@ -45,6 +50,7 @@ class Footing:
         self._clear_text = ClearText(
             spec, self._dialogue, conduct, interpreter=self._interpreter, backlog=self._early,
             outlet=self._outlet, observer=self.observer, chronicle=chronicle,
+            send=self._pass_to_server,
         )  # fmt: skip
         self._secured_text = SecuredText(
             spec, self._dialogue, conduct, interpreter=self._interpreter, outlet=self._outlet,
@@ -87,6 +93,9 @@ class Footing:
             self._outlet.release()
             if "server" in self._closed:
                 self._end_client()
+
+    def _pass_to_server(self, octets: bytes) -> None:
+        self._outlet.send("server", octets)
 
     def _receive(self, octets: bytes) -> list[LegEvent]:
         """Feed the client's leg."""

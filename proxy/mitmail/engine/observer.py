@@ -49,6 +49,11 @@ class Observer:
         self.alerted = False
         """The client ended TLS itself, with a fatal alert."""
 
+    @property
+    def has_leaked(self) -> bool:
+        """Whether the client has given something away in clear."""
+        return self.witness.leaked is not None or self.lookout.finding is not None
+
     def hello(self, hello: ClientHello) -> None:
         """The client sent its ClientHello."""
         self.witness.began_tls = True

@@ -9,7 +9,7 @@ from mitmail.engine.session import Session
 from mitmail.engine.verdict import Verdict
 from mitmail.judge.client import Said
 from mitmail.plan import Expectation
-from mitmail.scenario.vendor import ClientException
+from mitmail.scenario.exception import ClientException
 
 type OutcomeWord = Literal["pass", "fail", "warn", "error", "skip", "xfail"]
 

@@ -6,8 +6,8 @@ from enum import Flag, auto
 
 from mitmail.mailstore import sasl
 from mitmail.mailstore.connection import Connection, LineTooLongError
-from mitmail.mailstore.header import header_end
 from mitmail.mailstore.store import Message, Store
+from mitmail.message.header import header_end
 
 CAPABILITIES = (
     *(b"USER", b"UIDL", b"TOP", b"PIPELINING", b"RESP-CODES", b"AUTH-RESP-CODE"),

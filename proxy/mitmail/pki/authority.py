@@ -126,6 +126,7 @@ def make_root(
     *,
     extensions: tuple[Extension, ...] | None = None,
     serial: int | bytes | None = None,
+    hash: str = "sha256",  # noqa: A002 - as everywhere here
 ) -> Authority:
     """A self-signed CA; ``extensions`` None means those of ``root_extensions``."""
     recipe = Recipe(
@@ -135,6 +136,7 @@ def make_root(
         not_after=not_after,
         spki=spki(key),
         serial=random_serial() if serial is None else serial,
+        hash=hash,
         extensions=root_extensions(key) if extensions is None else extensions,
     )
     return Authority(make(recipe, key), key)

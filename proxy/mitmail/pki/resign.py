@@ -1,16 +1,21 @@
 """The simulated antivirus' copy of the certificate that it found upstream."""
 
+import hashlib
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Literal
 
+from mitmail.pki import der
 from mitmail.pki.authority import Authority
 from mitmail.pki.certificate import Parsed, Recipe, make, parse, random_serial
 from mitmail.pki.extension import (
     OID,
     Extension,
     authority_key_identifier,
+    subject_alternative_name,
     subject_key_identifier,
 )
 from mitmail.pki.key import Key, key_id, spki
@@ -22,14 +27,22 @@ class CopyStyle:
     """What a product keeps of the upstream leaf, and what it makes itself.
 
     ``drop`` holds extension words of ``extension.OID``: aia crldp policies sct tlsfeature ...;
-    an unknown one raises MitmailError.
+    an unknown one raises MitmailError. ``subject`` (DER), ``names`` and ``validity`` stand in for
+    the upstream's; ``also`` are names besides the upstream's. ``bare`` is a leaf without any
+    extension, ``uncritical`` one in which none is critical.
     """
 
-    serial: Literal["guid", "random16", "upstream"]
+    serial: Literal["guid", "random16", "random12", "upstream", "reused"]
     subject_key_identifier: Literal["upstream", "new", "none"]
     authority_key_identifier: Literal["issuer", "none"]
     drop: frozenset[str]
     hash: str = "sha256"
+    subject: bytes | None = None
+    names: tuple[str, ...] | None = None
+    also: tuple[str, ...] = ()
+    validity: tuple[datetime, datetime] | None = None
+    bare: bool = False
+    uncritical: bool = False
 
     def __post_init__(self) -> None:
         for word in self.drop:
@@ -48,30 +61,40 @@ def guid_serial() -> int:
             return int.from_bytes(octets)
 
 
-_SERIALS: dict[str, Callable[[Parsed], int | bytes]] = {
-    "guid": lambda upstream: guid_serial(),
-    "random16": lambda upstream: random_serial(16),
-    "upstream": lambda upstream: upstream.serial,
+def _reused(signer: Authority) -> int:
+    octets = hashlib.sha256(signer.certificate).digest()[:16]
+    return int.from_bytes(octets) >> 1 | 1 << 126
+
+
+_SERIALS: dict[str, Callable[[Parsed, Authority], int | bytes]] = {
+    "guid": lambda upstream, signer: guid_serial(),
+    "random16": lambda upstream, signer: random_serial(16),
+    "random12": lambda upstream, signer: random_serial(12),
+    "upstream": lambda upstream, signer: upstream.serial,
+    "reused": lambda upstream, signer: _reused(signer),
 }
 
 
 def copy(upstream_leaf: bytes, signer: Authority, key: Key, style: CopyStyle) -> bytes:
     """The DER certificate for ``key`` that says what the upstream's leaf says.
 
-    Subject, validity and every kept extension are the upstream's octets, in its order; issuer and
-    authorityKeyIdentifier are the signer's. Raises MitmailError when the upstream's is unreadable.
+    Subject, validity and every kept extension are the upstream's octets, in its order, where
+    ``style`` has none of its own; issuer and authorityKeyIdentifier are the signer's. Raises
+    MitmailError when the upstream's is unreadable.
     """
     upstream = parse(upstream_leaf)
-    extensions = _extensions(upstream, signer, key, style)
+    extensions = () if style.bare else _extensions(upstream, signer, key, style)
+    not_before, not_after = style.validity or (upstream.not_before, upstream.not_after)
     recipe = Recipe(
-        subject=upstream.subject,
+        subject=upstream.subject if style.subject is None else style.subject,
         issuer=signer.subject,
-        not_before=upstream.not_before,
-        not_after=upstream.not_after,
-        validity=upstream.validity,
+        not_before=not_before,
+        not_after=not_after,
+        validity=upstream.validity if style.validity is None else None,
         spki=spki(key),
-        serial=_SERIALS[style.serial](upstream),
-        version=3 if extensions else upstream.version,
+        serial=_SERIALS[style.serial](upstream, signer),
+        # Without extensions the only one that was decoded is of version 3 all the same.
+        version=3 if extensions or style.bare else upstream.version,
         hash=style.hash,
         extensions=extensions,
     )
@@ -81,7 +104,7 @@ def copy(upstream_leaf: bytes, signer: Authority, key: Key, style: CopyStyle) ->
 def _extensions(
     upstream: Parsed, signer: Authority, key: Key, style: CopyStyle
 ) -> tuple[Extension, ...]:
-    ours = _key_identifiers(signer, key, style)
+    ours = _key_identifiers(signer, key, style) | _names(upstream, style)
     kept = []
     dropped = {OID[word] for word in style.drop}
     for found in upstream.extensions:
@@ -92,7 +115,8 @@ def _extensions(
         elif new := ours[found.oid]:
             kept.append(Extension(new.oid, new.value, found.critical))
     present = {found.oid for found in upstream.extensions} | dropped
-    return (*kept, *(new for oid, new in ours.items() if new and oid not in present))
+    made = (*kept, *(new for oid, new in ours.items() if new and oid not in present))
+    return tuple(replace(one, critical=False) for one in made) if style.uncritical else made
 
 
 def _key_identifiers(signer: Authority, key: Key, style: CopyStyle) -> dict[str, Extension | None]:
@@ -104,3 +128,17 @@ def _key_identifiers(signer: Authority, key: Key, style: CopyStyle) -> dict[str,
     if style.authority_key_identifier == "issuer":
         ours[OID["aki"]] = authority_key_identifier(signer.key_id)
     return ours
+
+
+def _names(upstream: Parsed, style: CopyStyle) -> dict[str, Extension | None]:
+    if style.names is not None:
+        return {OID["san"]: subject_alternative_name(style.names)}
+    if not style.also:
+        return {}
+    added = subject_alternative_name(style.also)
+    found = upstream.extension(OID["san"])
+    with suppress(der.DerError):  # what cannot be read is replaced
+        old = der.expect(der.read(found.value), der.SEQUENCE).content if found else b""
+        value = der.sequence(old, der.read(added.value).content)
+        added = replace(added, value=value)
+    return {OID["san"]: added}

@@ -1,16 +1,30 @@
 """What a correct client does with what it is shown, behind a shield too."""
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, Literal
 
-from mitmail.plan.shield import Shield
+from mitmail.plan.installation import moment
+from mitmail.plan.shield import ENDINGS, SIGNED_BY, Shield
+from mitmail.scenario.authority import RootShape
 from mitmail.scenario.certificate import Certificate
+from mitmail.scenario.exception import ClientException
+from mitmail.scenario.leafstyle import Validity
 from mitmail.scenario.model import Level, Scenario
 from mitmail.scenario.reference import ROOT
 from mitmail.scenario.server import Server
-from mitmail.scenario.vendor import ClientException
+from mitmail.scenario.spoken import Protocol
+from mitmail.scenario.tls import MODERN
+from mitmail.scenario.vendor import Vendor
 
 type Trusted = Literal["server-root", "antivirus-root"]
+type Fault = tuple[frozenset[str], Level]
+
+LEVELS: Final[tuple[Level, ...]] = ("must", "should", "may")  # the most binding one first
+UNKNOWN: Final[Fault] = (frozenset({"unknown-issuer"}), "must")
+# Apple's platforms refuse longer ones under some roots (825 days under those of a user's own).
+LONGEST: Final = timedelta(days=398)
 
 # Defects of the server's leaf that a copy of it carries on; a defect of the chain ends at the
 # shield, which sees it and answers with another signer.
@@ -25,6 +39,9 @@ SEEN_AS = (
 
 # What may be said of the leaf without making it odd to a shield.
 UNDERSTOOD = ("names", "common_name", "not_before", "not_after", "issuer")
+
+
+PROTOCOL_OF: Final[Mapping[str, Protocol]] = {"imap": "imap", "pop3": "pop3", "smtp": "smtp"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +67,128 @@ def expect(
         return Expectation("reject", frozenset({*said.reasons, "unknown-issuer"}), "must")
     if not is_understood(scenario):
         return Expectation("reject", frozenset({*said.reasons, "unknown-issuer"}), "may")
+    return _behind(scenario, shield, endpoint, trusted)
+
+
+def _behind(
+    scenario: Scenario, shield: Shield, endpoint: str, trusted: frozenset[Trusted]
+) -> Expectation:
+    said, errors = scenario.expect, found(scenario)
+    if (unsecured := _without_tls(shield.profiles[endpoint], endpoint)) is not None:
+        return unsecured
+    deed = shield.treatment(endpoint, errors)
+    if deed in ENDINGS:
+        expected = Expectation("reject", frozenset({"transport"}), "must")
+    elif deed == "pass-through":
+        expected = expect(scenario, None, endpoint, trusted)
+    elif deed == "device":
+        expected = Expectation("reject", frozenset({"name-mismatch", "unknown-issuer"}), "must")
+    else:
+        masked = deed == "mask"
+        faults = list(_copied(scenario, shield.profiles[endpoint], masked=masked))
+        known = SIGNED_BY[deed] == "trusted" and "antivirus-root" in trusted
+        faults += _of_signer(shield, endpoint) if known else [UNKNOWN]
+        faults += _also_named(shield, endpoint) if faults else []
+        expected = _summed(faults, _doubt(shield.profiles[endpoint]))
+        if said.level == "may" and COPIED & set(said.reasons):
+            expected = replace(expected, level="may") if known else expected
+    asked = shield.profiles[endpoint].policy[shield.result(endpoint, errors)] == "ask"
+    # While the pop-up is open the client waits, or does not.
+    return replace(expected, level="may") if asked else expected
+
+
+def _without_tls(profile: Vendor, endpoint: str) -> Expectation | None:
+    """Where the client never sees a certificate, or not in TLS as it should be."""
+    starttls = PROTOCOL_OF.get(endpoint)
+    if starttls is not None and profile.conversation.refuses_tls(starttls):
+        return Expectation("reject", frozenset({"starttls"}), "must")
+    client = profile.legs.client
+    if client.instead is not None or not {*MODERN} & {*client.versions}:
+        return Expectation("reject", frozenset({"transport", "tls-version", "starttls"}), "may")
+    return None
+
+
+def _copied(scenario: Scenario, profile: Vendor, *, masked: bool) -> Iterator[Fault]:
+    """What is wrong with the copy because it is with the server's leaf, or is made wrong."""
+    leaf, said = profile.leaf, scenario.expect
     copied = COPIED & set(said.reasons)
-    treatment = shield.treatment(endpoint, found(scenario))
-    if treatment != "trusted" or "antivirus-root" not in trusted:
-        return Expectation("reject", frozenset({*copied, "unknown-issuer"}), "must")
+    if masked or leaf.names == "requested":
+        copied -= {"name-mismatch"}
+    if masked or leaf.validity is not None:
+        copied -= {"expired", "not-yet-valid"}
     if copied:
-        return Expectation("reject", frozenset(copied), said.level)
-    return Expectation("accept", frozenset(), "must")
+        yield frozenset(copied), said.level
+    if leaf.extensions == "none":
+        # Only should, as of a name that is in the common name alone (RFC 7817 section 3).
+        yield frozenset({"name-mismatch", "constraint"}), "should"
+    if leaf.wrong is not None and leaf.wrong.every == 1:
+        yield frozenset({"name-mismatch"}), "must"
+
+
+def _of_signer(shield: Shield, endpoint: str) -> Iterator[Fault]:
+    """What is wrong above the leaf for a client that knows the product's root."""
+    profile = shield.profiles[endpoint]
+    if shield.vendor.root_given == "previous":
+        yield frozenset({"bad-signature", "unknown-issuer"}), "must"
+    if shield.vendor.intermediate is not None and "issuer" not in profile.chain:
+        yield frozenset({"incomplete-chain", "unknown-issuer"}), "must"
+    if _has_ended(shield):
+        # A trusted root is a name and a key in RFC 5280 section 6.1; its dates are no input.
+        yield frozenset({"expired"}), "may"
+
+
+def _also_named(shield: Shield, endpoint: str) -> Iterator[Fault]:
+    """What a client that refuses may name instead, though it need not refuse for it."""
+    profile = shield.profiles[endpoint]
+    if _has_ended(shield):
+        yield frozenset({"expired"}), "may"
+    if profile.root_shape.is_weak or profile.leaf.is_weak:
+        yield frozenset({"weak"}), "may"
+
+
+def _has_ended(shield: Shield) -> bool:
+    return moment(shield.vendor.root_shape.not_after, shield.now) <= shield.now
+
+
+def _doubt(profile: Vendor) -> Level:
+    """How binding it is to accept what has no fault, but is made in a way that some refuse."""
+    leaf, above = profile.leaf, profile.chain[1:]
+    if profile.root_shape.is_weak or leaf.is_weak:
+        return "may"
+    if leaf.wrong is not None or leaf.serial == "reused":
+        return "may"
+    if leaf.serial == "upstream" and leaf.life == "connection":
+        return "may"  # NSS: two certificates of one issuer and serial
+    if leaf.validity is not None and _span(leaf.validity) > LONGEST:
+        return "may"
+    # RFC 8446 section 4.4.2: clients SHOULD be prepared for any order.
+    in_order = above in {(), ("issuer",), ("root",), ("signer",), ("issuer", "root")}
+    return "must" if in_order and _is_conforming(profile.root_shape) else "should"
+
+
+def _is_conforming(root: RootShape) -> bool:
+    """Whether the root is as RFC 5280 section 4.2.1 demands of authorities.
+
+    What does not conform is no input to path validation (section 6.1), but strict verifiers mind.
+    """
+    usage = root.key_usage is not None and "keyCertSign" in root.key_usage.usages
+    return root.basic_constraints.critical and root.subject_key_identifier and usage
+
+
+def _span(validity: Validity) -> timedelta:
+    start, ends = validity.not_before, validity.not_after
+    if isinstance(start, datetime) and isinstance(ends, datetime):
+        return ends - start
+    if isinstance(start, timedelta) and isinstance(ends, timedelta):
+        return ends - start
+    return timedelta.max
+
+
+def _summed(faults: Sequence[Fault], doubt: Level) -> Expectation:
+    if not faults:
+        return Expectation("accept", frozenset(), doubt)
+    reasons = frozenset(reason for reasons, _ in faults for reason in reasons)
+    return Expectation("reject", reasons, min((x for _, x in faults), key=LEVELS.index))
 
 
 def is_understood(scenario: Scenario) -> bool:
@@ -92,9 +224,17 @@ def exception(
     if shield is None or "antivirus-root" not in trusted:
         return None
     name, version = client
-    treatment = shield.treatment(endpoint, found(scenario))
-    for known in shield.vendor.exceptions:
-        since = tuple(int(part) for part in known.since.split("."))
-        if known.client == name and version >= since and known.trusts == treatment:
-            return known
-    return None
+    deed = shield.treatment(endpoint, found(scenario))
+    known = [
+        one
+        for one in shield.profiles[endpoint].exceptions.values()
+        if one.client == name
+        and version >= tuple(int(part) for part in one.since.split("."))
+        and one.trusts == SIGNED_BY.get(deed)
+    ]
+    if not known:
+        return None
+    # It may just as well name what is wrong for every client.
+    reasons = {*expect(scenario, shield, endpoint, trusted).reasons}
+    reasons |= {reason for one in known for reason in one.reasons}
+    return known[0].model_copy(update={"reasons": tuple(sorted(reasons))})

@@ -1,6 +1,5 @@
 """A plan: one scenario, with or without a product in front of it, resolved for one moment."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,13 +12,14 @@ from mitmail.plan import conduct, server
 from mitmail.plan import shield as shielding
 from mitmail.plan.expectation import Expectation, Trusted, expect
 from mitmail.plan.names import Names
-from mitmail.plan.shield import Seen, Shield
+from mitmail.plan.screening import screening
+from mitmail.plan.shield import Chooser, Seen, Shield
+from mitmail.plan.transport import Admission
 from mitmail.scenario.hostname import CUSTOMER
 from mitmail.scenario.model import Expect, Scenario
 from mitmail.scenario.spoken import Protocol
 from mitmail.scenario.vendor import Vendor
-
-type Chooser = Callable[[Seen | None, str | None], Identity | None]
+from mitmail.screening import Screening
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +51,28 @@ class Plan:
         return self.door
 
     def choose_shield(self, endpoint: str) -> Chooser:
-        """The identity of the shield on an endpoint, chosen from what it saw upstream."""
+        """What the shield does on an endpoint, chosen from what it saw upstream."""
         assert self.shield is not None
-        return self.shield.chooser(endpoint)
+        return self.shield.chooser(endpoint, self.name)
+
+    def admission(self) -> Admission:
+        """Which connections the shield looks into, counted from this call on."""
+        assert self.shield is not None
+        return Admission(self.shield.profiles)
+
+    def screening(
+        self, endpoint: str, protocol: str, *, outside: bool = False
+    ) -> Screening | None:
+        """How the shield screens messages on an endpoint, if it does; ``outside``: by clamd."""
+        assert self.shield is not None
+        vendor = self.shield.profiles[endpoint]
+        return screening(vendor, protocol, self.now, scanner="driver" if outside else "built-in")
+
+    def refuses_tls(self, endpoint: str, protocol: Protocol) -> bool:
+        """Whether the product lets no client of this STARTTLS endpoint have TLS."""
+        if self.shield is None or endpoint != protocol:
+            return False
+        return self.shield.profiles[endpoint].conversation.refuses_tls(protocol)
 
     @property
     def lures(self) -> bool:
@@ -88,7 +107,7 @@ class Plan:
     @property
     def antivirus_root(self) -> Authority | None:
         """The root that the product would have installed."""
-        return self.shield.roots["trusted"] if self.shield is not None else None
+        return self.shield.root if self.shield is not None else None
 
 
 def make(
@@ -102,6 +121,7 @@ def make(
     switches: frozenset[str] = frozenset(),
     constrained: bool = True,
     vendor_store: Store | None = None,
+    exact_names: bool = False,
 ) -> Plan:
     """Resolve a scenario; certificates and keys come from ``store``, or are made there.
 
@@ -109,7 +129,8 @@ def make(
     goes into the leaf besides the usual name where there are none. Under the name of the
     scenario's control the client is expected to accept. ``constrained`` binds the server's root
     to test names and loopback; ``vendor_store`` keeps the product's roots, where they shall
-    outlive the server's. Raises MitmailError.
+    outlive the server's. With ``exact_names`` they are called as the product's own, and not kept.
+    Raises MitmailError.
     """
     moment = now or server.utc_now()
     played = names or Names(scenario.connect_as or CUSTOMER, also)
@@ -119,7 +140,8 @@ def make(
     door = server.door(scenario.server, played, store, moment, constrained=constrained)
     shield = None
     if vendor is not None:
-        shield = shielding.make(vendor, vendor_store or store, moment, switches, copies=store)
+        kept_in = vendor_store or store
+        shield = shielding.make(vendor, kept_in, moment, switches, copies=store, exact=exact_names)
     return Plan(
         scenario=scenario,
         name=name,

@@ -1,26 +1,28 @@
-"""The simulated antivirus' certificates: its roots, and its copies of what it finds upstream."""
+"""The simulated antivirus: what it does with what it finds upstream."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Protocol
+from datetime import datetime
+from itertools import count
+from typing import Final, Protocol
 
-from mitmail.pki import extension
-from mitmail.pki.authority import Authority, make_root
-from mitmail.pki.certificate import parse, random_serial
-from mitmail.pki.extension import Extension
+from mitmail.hello import Hello
+from mitmail.interception import Block, Ending, PassThrough, Popup
+from mitmail.pki.authority import Authority
+from mitmail.pki.certificate import parse
 from mitmail.pki.identity import Identity
-from mitmail.pki.key import Key, key_id
-from mitmail.pki.keypool import KeyPool
-from mitmail.pki.name import distinguished_name
-from mitmail.pki.resign import CopyStyle, copy, guid_serial
+from mitmail.pki.name import text as name_text
 from mitmail.pki.store import Store
-from mitmail.scenario import loader
-from mitmail.scenario.product import RESULTS, SIGNERS, Result, Signer, Treatment
+from mitmail.plan import legs
+from mitmail.plan.conversation import Handling, handling
+from mitmail.plan.copier import Copier
+from mitmail.plan.installation import Installation, install, leaf_slot, root_slot, uninstall
+from mitmail.scenario.product import RESULTS, Deed, Result, Signer
+from mitmail.scenario.spoken import Protocol as MailProtocol
 from mitmail.scenario.switching import switched
-from mitmail.scenario.vendor import RootShape, Vendor
+from mitmail.scenario.vendor import Vendor
+
+__all__ = ["Answer", "Chooser", "Seen", "Shield", "make", "root_slot", "uninstall"]
 
 
 class Seen(Protocol):
@@ -34,64 +36,108 @@ class Seen(Protocol):
     def errors(self) -> tuple[str, ...]:
         """Reason words; empty means verified."""
 
+    @property
+    def alpn(self) -> bytes | None:
+        """The protocol that the server chose, if any."""
+
+
+type Answer = Identity | Block | PassThrough
+type Chooser = Callable[[Seen | None, str | None], Answer | Popup[Answer] | None]
+
+ENDINGS: Final[Mapping[Deed, Ending]] = {"close": "close", "reset": "reset", "stall": "stall"}
+SIGNED_BY: Final[Mapping[Deed, Signer]] = {
+    "trusted": "trusted",
+    "untrusted": "untrusted",
+    "self-signed": "self-signed",
+    "mask": "trusted",
+}
+CHAIN_ERRORS: Final = frozenset({"unknown-issuer", "self-signed"})
+
 
 @dataclass(frozen=True, slots=True)
 class Shield:
-    """One product, with its roots and the behaviours that were switched on.
+    """One product, with what it has installed and the behaviours that were switched on.
 
-    ``profiles`` is what the product does on each endpoint, by name, with its switches; ``store``
-    keeps what belongs to the installation (roots, the shared key), ``copies`` the
-    copied leaves, which are worth no more than the leaf that they copy.
+    ``profiles`` is what the product does on each endpoint, by name, with its switches. ``exact``
+    says that its authorities are called as the product's own.
     """
 
     vendor: Vendor
-    roots: Mapping[Signer, Authority]
     profiles: Mapping[str, Vendor]
-    store: Store
-    copies: Store
+    installation: Installation
+    copiers: Mapping[str, Copier]
+    now: datetime
+    exact: bool
 
-    def result(self, errors: tuple[str, ...]) -> Result:
+    @property
+    def root(self) -> Authority | None:
+        """The root that a client may be told to trust; None for a product that never signs."""
+        return self.installation.given
+
+    def result(self, endpoint: str, errors: tuple[str, ...]) -> Result:
         """The one result that decides, when the server's certificate has several faults."""
-        if not errors:
-            return "valid"
+        profile = self.profiles[endpoint]
         found = {error if error in RESULTS else "other" for error in errors}
-        return next(result for result in self.vendor.order if result in found)
+        if profile.trust_list == "extra":
+            found.discard("unknown-issuer")
+        elif profile.trust_list == "stale" and not found & CHAIN_ERRORS:
+            found.add("unknown-issuer")
+        return next((result for result in profile.order if result in found), "valid")
 
-    def treatment(self, endpoint: str, errors: tuple[str, ...]) -> Treatment:
-        """What is done with what was found on this endpoint."""
-        return self.profiles[endpoint].policy[self.result(errors)]
+    def treatment(self, endpoint: str, errors: tuple[str, ...]) -> Deed:
+        """What is done in the end with what was found on this endpoint."""
+        profile = self.profiles[endpoint]
+        treatment = profile.policy[self.result(endpoint, errors)]
+        return profile.ask.then if treatment == "ask" else treatment
 
-    def chooser(self, endpoint: str) -> Callable[[Seen | None, str | None], Identity | None]:
-        """What to present on an endpoint: a copy of the upstream's leaf; nothing without one."""
+    def chooser(self, endpoint: str, name: str) -> Chooser:
+        """What to do on an endpoint; nothing where the upstream has shown no certificate.
 
-        def choose(seen: Seen | None, sni: str | None) -> Identity | None:
+        ``name`` is the host that the client is told to connect to. Connections are counted from
+        this call on.
+        """
+        profile = self.profiles[endpoint]
+        numbers = count(1)
+
+        def choose(seen: Seen | None, sni: str | None) -> Answer | Popup[Answer] | None:
             if seen is None or not seen.chain:
                 return None
-            treatment = self.treatment(endpoint, seen.errors)
-            if treatment not in SIGNERS:
-                return None
-            return self._copy(seen.chain[0], self.roots[treatment])
+            host = sni or name
+            result = self.result(endpoint, seen.errors)
+            deed = self.treatment(endpoint, seen.errors)
+            answer = self._answer(endpoint, deed, seen, host, numbers)
+            issuer = name_text(parse(seen.chain[0]).issuer)
+            words = profile.popup(result, server=host, issuer=issuer)
+            if answer is None or words is None:
+                return answer
+            seconds = profile.ask.seconds if profile.policy[result] == "ask" else 0.0
+            return Popup(words, seconds, answer)
 
         return choose
 
-    def _copy(self, upstream: bytes, signer: Authority) -> Identity:
-        style = self.vendor.leaf
-        # All that a copy is made of: who edits a profile wants to see the new one.
-        said = f"{style.model_dump_json()} {self.vendor.chain}".encode()
-        trusted = self.roots["trusted"].certificate
-        slot = f"{self.vendor.id}-copy-{_digest(upstream, signer.certificate, trusted, said)}"
+    def _answer(
+        self, endpoint: str, deed: Deed, seen: Seen, host: str, numbers: "count[int]"
+    ) -> Answer | None:
+        if deed in ENDINGS:
+            return Block(ENDINGS[deed])
+        if deed == "pass-through":
+            return PassThrough()
+        if deed == "device":
+            shown = self.installation.device
+        else:
+            mended = frozenset(seen.errors) if deed == "mask" else frozenset()
+            shown = self.copiers[endpoint].copy(
+                seen.chain[0], SIGNED_BY[deed], host=host, mended=mended, number=next(numbers)
+            )
+        return None if shown is None else legs.spoken(shown, self.profiles[endpoint].legs, seen)
 
-        def mint(keys: KeyPool) -> Identity:
-            shared = style.key_shared
-            key = self._shared_key() if shared else keys.get(style.key, slot)
-            made = copy(upstream, signer, key, _style(self.vendor))
-            parts = {"leaf": made, "root": trusted}
-            return Identity(tuple(parts[part] for part in self.vendor.chain), key)
+    def hello(self, endpoint: str) -> Hello:
+        """How the server behind an endpoint is greeted in TLS."""
+        return legs.hello(self.profiles[endpoint].legs.server)
 
-        return self.copies.identity(slot, mint, lambda kept: True)
-
-    def _shared_key(self) -> Key:
-        return self.store.keys.get(self.vendor.leaf.key, f"{self.vendor.id}-leaf")
+    def handling(self, endpoint: str, protocol: MailProtocol) -> Handling:
+        """What is made of the mail dialogue of an endpoint."""
+        return handling(self.profiles[endpoint].conversation, protocol)
 
 
 def make(
@@ -100,91 +146,26 @@ def make(
     now: datetime,
     switches: frozenset[str] = frozenset(),
     copies: Store | None = None,
+    *,
+    exact: bool = False,
 ) -> Shield:
-    """Set a product up: its roots, and the key of its leaves.
+    """Set a product up. ``store`` keeps what belongs to the installation (roots, the shared key).
 
-    Raises MitmailError for a switch that there is not, or that does not fit the profile.
+    ``copies`` keeps the copied leaves, which are worth no more than the leaf that they copy. With
+    ``exact`` the roots are called as the product's own, and nothing of all this is kept. Raises
+    MitmailError for a switch that there is not, or that does not fit the profile.
     """
+    if exact:
+        store, copies = Store(None), Store(None)
     product = switched(vendor, switches)
-    vendor = product.everywhere
-    roots = {signer: _root(vendor, signer, store, now) for signer in vendor.roots}
-    shield = Shield(vendor, roots, product.on, store, copies or store)
-    if vendor.leaf.key_shared:
+    unrelated = any("unrelated" in profile.chain for profile in product.on.values())
+    installation = install(product.everywhere, store, now, exact=exact, unrelated=unrelated)
+    process = Store(None)
+    if any(profile.leaf.key_shared for profile in product.on.values()) and installation.roots:
         # Now, and not when the first client waits for it: an RSA key takes up to 250 ms.
-        shield._shared_key()
-    return shield
-
-
-def uninstall(vendor: Vendor, store: Store, *copies: Store) -> None:
-    """Forget what belongs to an installation: roots, the shared key, every copied leaf.
-
-    What is made next has the same names and new keys. Raises MitmailError.
-    """
-    for each in (store, *copies):
-        each.remove_all(f"{vendor.id}-copy-")
-    for signer in vendor.roots:
-        store.remove(root_slot(vendor, signer))
-    store.keys.remove(f"{vendor.id}-leaf")
-
-
-def root_slot(vendor: Vendor, signer: Signer) -> str:
-    """Where a store keeps a root of this product.
-
-    A user's own profile has roots of its own, even where it is called as a shipped one.
-    """
-    slot = f"{vendor.id}-{signer}-root"
-    shipped = loader.vendor_files().get(vendor.id)
-    if shipped is not None and loader.same_file(Path(vendor.file), shipped):
-        return slot
-    said = f"{vendor.root_shape.model_dump_json()} {vendor.subject(signer)}"
-    return f"{slot}-{_digest(said.encode())[:8]}"
-
-
-def _root(vendor: Vendor, signer: Signer, store: Store, now: datetime) -> Authority:
-    slot = root_slot(vendor, signer)
-    shape = vendor.root_shape
-
-    def mint(keys: KeyPool) -> Authority:
-        key = keys.get(shape.key, slot)
-        return make_root(
-            distinguished_name(vendor.subject(signer)),
-            key,
-            _moment(shape.not_before, now),
-            _moment(shape.not_after, now),
-            extensions=_extensions(shape, key),
-            serial=guid_serial() if shape.serial == "guid" else random_serial(16),
-        )
-
-    return store.authority(slot, mint, lambda kept: parse(kept.certificate).not_after > now)
-
-
-def _moment(when: datetime | timedelta, now: datetime) -> datetime:
-    return when if isinstance(when, datetime) else now + when
-
-
-def _extensions(shape: RootShape, key: Key) -> tuple[Extension, ...]:
-    made = [extension.basic_constraints(True, critical=shape.basic_constraints.critical)]
-    if shape.key_usage is not None:
-        usage = shape.key_usage
-        made.append(extension.key_usage(*usage.usages, critical=usage.critical))
-    if shape.extended_key_usage:
-        made.append(extension.extended_key_usage(*shape.extended_key_usage))
-    if shape.subject_key_identifier:
-        made.append(extension.subject_key_identifier(key_id(key)))
-    if shape.authority_key_identifier:
-        made.append(extension.authority_key_identifier(key_id(key)))
-    return tuple(made)
-
-
-def _style(vendor: Vendor) -> CopyStyle:
-    leaf = vendor.leaf
-    return CopyStyle(
-        serial=leaf.serial,
-        subject_key_identifier=leaf.subject_key_identifier,
-        authority_key_identifier=leaf.authority_key_identifier,
-        drop=frozenset(leaf.drop),
-    )
-
-
-def _digest(*octets: bytes) -> str:
-    return hashlib.sha256(b"".join(octets)).hexdigest()[:24]
+        store.keys.get(product.everywhere.leaf.key, leaf_slot(vendor))
+    copiers = {
+        endpoint: Copier(profile, installation, store, copies or store, process, now)
+        for endpoint, profile in product.on.items()
+    }
+    return Shield(product.everywhere, product.on, installation, copiers, now, exact)

@@ -1,12 +1,17 @@
 """What a behaviour file may say: one thing that antivirus products do to mail over TLS."""
 
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from pydantic import Field, model_validator
 
 from mitmail.scenario.evidence import Evidence
 from mitmail.scenario.part import Model, SetOf, Text
 from mitmail.scenario.product import ENDPOINTS, EndpointName
+
+# What an installation has once, for all endpoints.
+_SHARED: Final = frozenset(
+    {"brand", "simulated_suffix", "roots", "root_shape", "root_given", "intermediate", "device"}
+)
 
 
 class BehaviourFile(Model):
@@ -36,6 +41,8 @@ class BehaviourFile(Model):
 
     @model_validator(mode="after")
     def _is_proven_or_missing(self) -> Self:
+        if self.endpoints != ENDPOINTS and (shared := sorted(_SHARED & self.set.keys())):
+            raise ValueError(f"{', '.join(shared)} cannot differ by endpoint: leave out endpoints")
         if self.missing is not None and (self.set or self.proof):
             raise ValueError("what is missing has neither set nor proof")
         if self.missing is None and not self.proof:

@@ -1,19 +1,23 @@
 """What a scenario should be beyond what it must be: true, clear, and wrong in one way only."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import cache
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final
 
 from mitmail.errors import MitmailError
-from mitmail.scenario import loader
+from mitmail.scenario import fitting, loader
+from mitmail.scenario.behaviour import Behaviour
 from mitmail.scenario.certificate import Certificate
-from mitmail.scenario.document import Keys, path_text
+from mitmail.scenario.document import Keys, path_text, read
 from mitmail.scenario.fault import reasons
 from mitmail.scenario.hostname import CUSTOMER, NAME, TEST_DOMAINS, is_harmless, is_test_name
 from mitmail.scenario.model import Scenario
 from mitmail.scenario.problem import Problem, ScenarioError
 from mitmail.scenario.server import Server
+from mitmail.scenario.vendor import Vendor
+from mitmail.scenario.word import did_you_mean
 
 type Finding = tuple[Keys, str]
 MAX_TITLE: Final = 100
@@ -69,10 +73,38 @@ def _clashes(files: Sequence[Path]) -> Iterator[Problem]:
 
 def _in_other(file: Path, kind: str) -> list[Problem]:
     try:
-        _LOADERS[kind](file)
+        found = _LOADERS[kind](file)
     except ScenarioError as error:
         return error.errors
-    return []
+    document = read(file)
+    return [
+        Problem(document.file, *document.value_place(path), path_text(path), message)
+        for path, message in _of_other(found)
+    ]
+
+
+@cache
+def _shipped_vendors() -> tuple[Vendor, ...]:
+    # Each of them for each behaviour: read once.
+    return tuple(loader.find_vendor(name) for name in loader.vendor_files())
+
+
+def _of_other(found: object) -> Iterator[Finding]:
+    match found:
+        case Vendor():
+            known = loader.behaviour_files()
+            for index, name in enumerate(found.behaviours):
+                if name not in known:
+                    yield (
+                        ("behaviours", index),
+                        f"no behaviour {name!r}{did_you_mean(name, known)}",
+                    )
+                elif not loader.find_behaviour(name).is_switch:
+                    yield ("behaviours", index), f"{name} is no switch: it has no set"
+        case Behaviour():
+            if wrong := fitting.misfit(found, _shipped_vendors()):
+                path, words = wrong
+                yield ("set", *path), f"fits no shipped profile: {words}"
 
 
 def _in_scenario(file: Path) -> list[Problem]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -42,22 +43,39 @@ def parse(file: Traversable) -> tuple[Scenario, Document]:
 def load_vendor(file: Traversable) -> Vendor:
     """Load one vendor profile; raises `ScenarioError` with all that is wrong in it."""
     document = read(file)
-    whole = replace(document, data=_whole(document.data))
+    whole = _whole(document)
     form = _checked(file, whole, VendorFile, "vendor")
     said = whole.data if isinstance(whole.data, dict) else {}
-    return Vendor.model_construct(**dict(form), id=stem(file), file=document.file, said=said)
+    return Vendor.model_construct(
+        **dict(form), id=stem(file), file=document.file, said=said, base=form
+    )
 
 
-def _whole(data: object) -> object:
+def _whole(document: Document) -> Document:
     """What a profile says, laid over the shipped one that it is like."""
+    data = document.data
     like = data.get("like") if isinstance(data, dict) else None
+    if not isinstance(data, dict) or not isinstance(like, str):
+        return document
+    base = _base(document, like)
+    if "like" in base:  # one step: nobody has to follow a chain
+        words = f"{like} is like another profile itself: name that one, {base['like']}"
+        raise ScenarioError(
+            [Problem(document.file, *document.value_place(("like",)), "like", words)]
+        )
+    return replace(document, data=laid_over(base, data))
+
+
+def _base(document: Document, like: str) -> dict[str, Any]:
     shipped = vendor_files()
-    if not isinstance(data, dict) or not isinstance(like, str) or like not in shipped:
-        return data
+    if like not in shipped:
+        words = f"no shipped profile {like!r}{did_you_mean(like, shipped)}"
+        raise ScenarioError(
+            [Problem(document.file, *document.value_place(("like",)), "like", words)]
+        )
     base = read(shipped[like]).data
-    if not isinstance(base, dict) or "like" in base:  # one step: nobody has to follow a chain
-        return data
-    return laid_over(base, data)
+    assert isinstance(base, dict)
+    return base
 
 
 def load_behaviour(file: Traversable) -> Behaviour:

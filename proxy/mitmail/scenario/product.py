@@ -4,6 +4,17 @@ from typing import Final, Literal
 
 type EndpointName = Literal["imap", "pop3", "smtp", "imaps", "pop3s", "smtps"]
 type Signer = Literal["trusted", "untrusted", "self-signed"]
+type Deed = Literal[
+    "trusted",
+    "untrusted",
+    "self-signed",
+    "mask",
+    "device",
+    "pass-through",
+    "close",
+    "reset",
+    "stall",
+]
 type Treatment = Literal[
     "trusted",
     "untrusted",

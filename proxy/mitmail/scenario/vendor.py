@@ -3,29 +3,20 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    StrictBool,
-    StrictInt,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from mitmail.scenario.authority import Attribute, Device, Intermediate, Root, RootShape, Subject
 from mitmail.scenario.conversation import Conversation
 from mitmail.scenario.evidence import Evidence
-from mitmail.scenario.model import Reasons, Verdict
-from mitmail.scenario.offset import Moment
-from mitmail.scenario.part import UB_NAME, Misfit, Model, SetOf, Text, misfit
+from mitmail.scenario.exception import ClientException
+from mitmail.scenario.leafstyle import LeafStyle
+from mitmail.scenario.legs import Legs
+from mitmail.scenario.part import UB_NAME, Keys, Misfit, Model, SetOf, Text, misfit
 from mitmail.scenario.patch import laid_over
+from mitmail.scenario.popup import Ask, PopupWords, filled
 from mitmail.scenario.product import RESULTS, SIGNERS, Result, Signer, Treatment
 from mitmail.scenario.screening import Screening
 from mitmail.scenario.transport import Transport
-
-type KeyKind = Literal["ec256", "rsa2048"]
-type Serial = Literal["guid", "random16", "upstream"]
-type AttributeType = Literal["C", "ST", "L", "O", "OU", "CN"]
-type Attribute = tuple[AttributeType, Text]
 
 
 def _every_fault_once(order: tuple[Result, ...]) -> tuple[Result, ...]:
@@ -40,87 +31,7 @@ def _every_result(policy: dict[Result, Treatment]) -> dict[Result, Treatment]:
     return policy
 
 
-class Root(Model):
-    """One signing root of the product."""
-
-    subject: tuple[Attribute, ...] = Field(
-        min_length=1, description="The subject, in order: [[OU, text], [O, text], [CN, text]]."
-    )
-
-
-class BasicConstraints(Model):
-    """The basicConstraints extension of a root; CA is always true."""
-
-    critical: StrictBool = Field(description="Whether the extension is critical.")
-
-
-class KeyUsage(Model):
-    """The keyUsage extension of a root."""
-
-    usages: tuple[Literal["digitalSignature", "keyCertSign", "cRLSign"], ...] = Field(
-        min_length=1, description="The usages, as RFC 5280 names them."
-    )
-    critical: StrictBool = Field(description="Whether the extension is critical.")
-
-
-class RootShape(Model):
-    """What all roots of the product look like, apart from their subjects."""
-
-    key: KeyKind = Field(description="The key of the root.")
-    hash: Literal["sha256"] = Field(default="sha256", description="The hash that is signed.")
-    serial: Literal["guid", "random16"] = Field(
-        description="guid: a version 4 GUID, little-endian; random16: 16 random octets."
-    )
-    not_before: Moment = Field(description="Start of the validity, absolute or relative to now.")
-    not_after: Moment = Field(description="End of the validity, absolute or relative to now.")
-    basic_constraints: BasicConstraints = Field(description="The basicConstraints extension.")
-    key_usage: KeyUsage | None = Field(
-        default=None, description="The keyUsage extension; without it the root has none."
-    )
-    extended_key_usage: tuple[Literal["serverAuth", "clientAuth"], ...] = Field(
-        default=(), description="The extendedKeyUsage extension; [] leaves it out."
-    )
-    subject_key_identifier: StrictBool = Field(
-        description="Whether the root has a subjectKeyIdentifier."
-    )
-    authority_key_identifier: StrictBool = Field(
-        description="Whether the root has an authorityKeyIdentifier (of itself)."
-    )
-
-
-class LeafStyle(Model):
-    """How the server's certificate is copied; what is not said here is copied as it is."""
-
-    key: KeyKind = Field(description="The key of every leaf, whatever the server has.")
-    key_shared: StrictBool = Field(description="Whether one key serves all leaves.")
-    serial: Serial = Field(
-        description="guid: a version 4 GUID, little-endian; random16: 16 random octets; "
-        "upstream: the server's."
-    )
-    subject_key_identifier: Literal["upstream", "new", "none"] = Field(
-        description="upstream: the server's, though the key is another; new: of the new key."
-    )
-    authority_key_identifier: Literal["issuer", "none"] = Field(
-        description="issuer: names the signing root; none: left out."
-    )
-    drop: tuple[Literal["aia", "crldp", "policies", "sct", "tlsfeature"], ...] = Field(
-        default=(), description="Extensions of the server's certificate that are not copied."
-    )
-
-
-class ClientException(Model):
-    """One client that fails for a reason of its own although it trusts a root."""
-
-    client: Text = Field(description="The client, as the judge names it.")
-    since: Text = Field(description='The first version that does so, in quotes: "3.13".')
-    trusts: Signer = Field(description="The root that the client was told to trust.")
-    verdict: Verdict = Field(description="What the client does nevertheless.")
-    reasons: Reasons = Field(default=(), description="The reasons it may give.")
-    code: StrictInt | None = Field(
-        default=None, description="The OpenSSL verify code (X509_V_ERR), when it has one."
-    )
-    why: Text = Field(description="What it is that the client dislikes.")
-    source: Text = Field(description="How this is known.")
+type ChainPart = Literal["leaf", "issuer", "root", "signer", "unrelated"]
 
 
 class VendorFile(Model):
@@ -138,14 +49,32 @@ class VendorFile(Model):
         "forgotten test root is never taken for the product's.",
     )
     roots: dict[Signer, Root] = Field(
-        description="The signing roots. Only the trusted one is ever given to a client."
+        description="The signing roots. Only the trusted one is ever given to a client. {} for a "
+        "product that never signs."
     )
     root_shape: RootShape = Field(description="What all roots look like.")
+    root_given: Literal["current", "previous"] = Field(
+        default="current",
+        description="previous: the product was installed again, and clients know the root of "
+        "before, which has the same name.",
+    )
+    intermediate: Intermediate | None = Field(
+        default=None, description="Signs in place of the trusted root, where there is one."
+    )
+    device: Device | None = Field(
+        default=None, description="The certificate that policy calls device."
+    )
     leaf: LeafStyle = Field(description="How the server's certificate is copied.")
-    chain: tuple[Literal["leaf", "root"], ...] = Field(
+    chain: tuple[ChainPart, ...] = Field(
         min_length=1,
-        description="What is sent to the client; root is always the trusted root, "
-        "even when another one has signed.",
+        description="What is sent to the client: leaf; issuer: the intermediate, where it has "
+        "signed; root: the trusted root, even when another one has signed; signer: the root that "
+        "has; unrelated: a root that signs nothing.",
+    )
+    trust_list: Literal["system", "stale", "extra"] = Field(
+        default="system",
+        description="Whom the product trusts: as the system does; stale: it lacks the server's "
+        "root; extra: it knows private authorities, too.",
     )
     policy: Annotated[dict[Result, Treatment], AfterValidator(_every_result)] = Field(
         description="What is done, for each result of checking the server's certificate: the root "
@@ -156,7 +85,14 @@ class VendorFile(Model):
     order: Annotated[tuple[Result, ...], AfterValidator(_every_fault_once)] = Field(
         description="When the server's certificate has several faults, the first one here decides."
     )
+    popups: dict[Result, PopupWords] = Field(
+        default={},
+        description="What the product says on the screen about a result, in our words; {brand}, "
+        "{server} and {issuer} (of the server's certificate) are filled in.",
+    )
+    ask: Ask = Field(default=Ask(), description="What becomes of a pop-up that asks.")
     transport: Transport = Field(default=Transport(), description="Connections and TLS.")
+    legs: Legs = Field(default=Legs(), description="TLS towards client and server.")
     conversation: Conversation = Field(
         default=Conversation(), description="STARTTLS, capabilities, banner and farewell."
     )
@@ -166,8 +102,9 @@ class VendorFile(Model):
         description="Behaviours (certs/behaviours) that it is reported to have at "
         "times: offered as its switches, and off unless asked for.",
     )
-    exceptions: tuple[ClientException, ...] = Field(
-        default=(), description="Clients that are known to fail for a reason of their own."
+    exceptions: dict[Text, ClientException] = Field(
+        default={},
+        description="Clients that are known to fail for a reason of their own, each by a word.",
     )
     evidence: dict[Text, Evidence] = Field(
         default={},
@@ -176,7 +113,8 @@ class VendorFile(Model):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        wrong = [*self._missing_signers(), *self._long_subjects(), *self._evidence_of_nothing()]
+        wrong = [*self._missing_signers(), *self._silent_popups()]
+        wrong += [*self._long_subjects(), *self._evidence_of_nothing()]
         if self.chain[0] != "leaf":
             wrong.append((("chain", 0), "chain must begin with the leaf"))
         if wrong:
@@ -184,18 +122,36 @@ class VendorFile(Model):
         return self
 
     def _missing_signers(self) -> Iterator[Misfit]:
-        if "trusted" not in self.roots:
+        if self.roots and "trusted" not in self.roots:
             yield ("roots",), "has no trusted root"
         for result, treatment in self.policy.items():
-            if treatment in SIGNERS and treatment not in self.roots:
-                yield ("policy", result), f"roots has no {treatment!r}"
+            deed = self.ask.then if treatment == "ask" else treatment
+            signer = "trusted" if deed == "mask" else deed
+            if signer in SIGNERS and signer not in self.roots:
+                yield ("policy", result), f"roots has no {signer!r}"
+            if deed == "device" and self.device is None:
+                yield ("policy", result), "there is no device"
+
+    def _silent_popups(self) -> Iterator[Misfit]:
+        for result, treatment in self.policy.items():
+            if treatment == "ask" and result not in self.popups:
+                yield ("policy", result), "popups does not say what is asked"
 
     def _long_subjects(self) -> Iterator[Misfit]:
-        for signer in self.roots:
-            for index, (kind, text) in enumerate(self.subject(signer)):
+        for path, subject in self._subjects():
+            for index, (kind, text) in enumerate(self.named(subject)):
                 if len(text) > UB_NAME:
-                    path = ("roots", signer, "subject", index, 1)
-                    yield path, f"{kind} is longer than {UB_NAME} characters, with its suffix"
+                    where = (*path, index, 1)
+                    yield where, f"{kind} is longer than {UB_NAME} characters, with its suffix"
+
+    def _subjects(self) -> Iterator[tuple[Keys, Subject]]:
+        for signer, root in self.roots.items():
+            yield ("roots", signer, "subject"), root.subject
+        if self.intermediate is not None:
+            yield ("intermediate", "subject"), self.intermediate.subject
+        if self.device is not None:
+            yield ("device", "subject"), self.device.subject
+            yield ("device", "issuer"), self.device.issuer
 
     def _evidence_of_nothing(self) -> Iterator[Misfit]:
         parts = self.model_dump(exclude={"evidence"})
@@ -203,30 +159,47 @@ class VendorFile(Model):
             if not _holds(parts, path.split(".")):
                 yield ("evidence", path), "there is no such part in this profile"
 
+    def known(self, path: str) -> Evidence | None:
+        """How a part is known: what is said of it, else of what it is a part of."""
+        keys = path.split(".")
+        above = (".".join(keys[:count]) for count in range(len(keys), 0, -1))
+        return next((self.evidence[one] for one in above if one in self.evidence), None)
+
+    def popup(self, result: Result, *, server: str, issuer: str) -> str | None:
+        """The words on the screen for a result, if there are any."""
+        words = self.popups.get(result)
+        return words and filled(words, brand=self.brand, server=server, issuer=issuer)
+
     def subject(self, signer: Signer, *, exact: bool = False) -> tuple[Attribute, ...]:
-        """Return the subject of a root as (type, text) pairs, CN marked unless ``exact``."""
+        """Return the subject of a root as ``named`` does."""
+        return self.named(self.roots[signer].subject, exact=exact)
+
+    def named(self, subject: Subject, *, exact: bool = False) -> tuple[Attribute, ...]:
+        """Return (type, text) pairs, the brand filled in, and CN marked unless ``exact``."""
         suffix = "" if exact else self.simulated_suffix
-        return tuple(
-            (kind, text + suffix if kind == "CN" else text)
-            for kind, text in self.roots[signer].subject
-        )
+        branded = ((kind, text.replace("{brand}", self.brand)) for kind, text in subject)
+        return tuple((kind, text + suffix if kind == "CN" else text) for kind, text in branded)
 
 
 class Vendor(VendorFile):
     """A vendor profile and where it comes from: ``id`` is the stem of ``file``.
 
-    ``said`` is what the file says, laid over the profile that it is like.
+    ``said`` is what the file says, laid over the profile that it is like; ``base`` is the product
+    without a switch.
     """
 
     id: str
     file: str
     said: dict[str, Any]
+    base: VendorFile
 
     def also(self, patch: Mapping[str, Any]) -> "Vendor":
         """The same product where ``patch`` says otherwise; raises pydantic's ValidationError."""
         said = laid_over(self.said, patch)
         parts = dict(VendorFile.model_validate(said))
-        return Vendor.model_construct(**parts, id=self.id, file=self.file, said=said)
+        return Vendor.model_construct(
+            **parts, id=self.id, file=self.file, said=said, base=self.base
+        )
 
 
 def _holds(part: object, path: Iterable[str]) -> bool:

@@ -8,14 +8,15 @@ import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from mitmail.addon.clamd import DEFAULT, Clamd
 from mitmail.addon.proxy import Proxy
-from mitmail.addon.route import Happening
+from mitmail.addon.route import Happening, Scan
 from mitmail.engine.session import Session
 from mitmail.mailstore.seed import seed
 from mitmail.mailstore.server import Mailstore
 from mitmail.mailstore.store import Store as MailStore
 from mitmail.plan.server import utc_now
-from mitmail.service import gallery, guide, hosts, notice, record
+from mitmail.service import capture, gallery, guide, hosts, interception, notice, record
 from mitmail.service.audience import Audience
 from mitmail.service.gallery import Gallery, Places
 from mitmail.service.keeping import Keeping
@@ -28,7 +29,7 @@ from mitmail.service.record import Bench, Served
 from mitmail.service.service import Observer, Service
 from mitmail.service.stage import Shown, Stage
 from mitmail.service.state import switched
-from mitmail.service.verbs import of_gallery, of_stage
+from mitmail.service.verbs import BY_NAME, CAPTURED, of_journal, of_stage
 
 # A person's ports for cases that no name leads to: above those of the field, below those that
 # kernels give away. The six differ in their last two digits, so steps of 100 never meet.
@@ -51,13 +52,15 @@ async def open_in(proxy: Proxy, orders: Orders, stack: AsyncExitStack) -> None:
     stack.push_async_callback(proxy.stop)
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mitmail-")))
     show = _show_all if orders.everything else _show_one
+    show = _show_captured if orders.transparent else show
     await show(orders, folder, proxy, stack)
 
 
 async def _show_one(orders: Orders, folder: Path, proxy: Proxy, stack: AsyncExitStack) -> None:
     keeping = Keeping.make(throw_away=orders.throw_away)
     bench = prepare(orders, folder, keeping)
-    service = Service(proxy, await _mailstore(bench.user, bench.password, proxy, stack))
+    scan = await _scanner(orders)
+    service = Service(proxy, await _mailstore(bench.user, bench.password, proxy, stack), scan)
     audience = Audience(_say, as_json=orders.ready_json)
 
     def tell(bench: Bench) -> Observer:
@@ -84,6 +87,27 @@ async def _show_one(orders: Orders, folder: Path, proxy: Proxy, stack: AsyncExit
         _say(notice.welcome(bench, shown.served, exposed=exposed, remote=remote.name))
 
 
+async def _show_captured(
+    orders: Orders, folder: Path, proxy: Proxy, stack: AsyncExitStack
+) -> None:
+    audience = Audience(_say, as_json=orders.ready_json)
+    observe = audience.observer(
+        lambda what, served, number, session, earlier: notice.happening(
+            None, what, served, number, session, earlier=earlier
+        )
+    )
+    bench = prepare(orders, folder)
+    captured = await capture.open_in(
+        proxy, orders, bench, observe, patience=patience(orders), scan=await _scanner(orders)
+    )
+    stack.push_async_callback(proxy.stop)
+    remote = await reach(of_journal(audience.journal, CAPTURED), orders, folder, stack)
+    if orders.ready_json:
+        audience.document(interception.ready(captured, remote.place))
+    else:
+        _say(interception.welcome(captured))
+
+
 async def _show_all(orders: Orders, folder: Path, proxy: Proxy, stack: AsyncExitStack) -> None:
     shown = gallery.prepare(orders, folder, _nothing if orders.ready_json else _say)
     for problem in shown.problems:
@@ -103,7 +127,7 @@ async def _show_all(orders: Orders, folder: Path, proxy: Proxy, stack: AsyncExit
         )
 
     places = await _places(orders, shown, service, audience.observer(notify))
-    remote = await reach(of_gallery(audience.journal), orders, folder, stack)
+    remote = await reach(of_journal(audience.journal, BY_NAME), orders, folder, stack)
     if orders.ready_json:
         audience.document(gallery.ready(shown, places, orders.hosts, remote.place))
     else:
@@ -122,6 +146,14 @@ async def _places(orders: Orders, shown: Gallery, service: Service, observe: Obs
     reception = Reception(shown.catalogue, apart)
     by_name = await service.open_by_name(reception, observe, place=place(orders), patience=waited)
     return Places(by_name, apart)
+
+
+async def _scanner(orders: Orders) -> Scan | None:
+    if orders.scanner != "clamd":
+        return None
+    clamd = Clamd.at(orders.clamd or DEFAULT)
+    await clamd.check()
+    return clamd.scan
 
 
 async def _mailstore(user: str, password: str, proxy: Proxy, stack: AsyncExitStack) -> Mailstore:

@@ -1,6 +1,7 @@
 """What ``mitmail serve`` tells a person: what to type into the client, and what the client did."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from mitmail.addon.route import Happening
@@ -63,6 +64,12 @@ def _warnings(bench: Bench, host: str, *, exposed: bool) -> list[str]:
             "and sees a certificate authority that is not a real one.",
             "",
         ]
+    if bench.plan.shield is not None and bench.plan.shield.exact:
+        lines += [
+            "WARNING: these roots are called as the product's own. Nobody can tell them apart by",
+            "name: remove them from the client when you are done. They end with this run.",
+            "",
+        ]
     if bench.upstream is not None and (names := bench.upstream.in_clear_at):
         lines += [
             f"WARNING: {', '.join(names)} without TLS: clients give passwords and mail in clear.",
@@ -117,10 +124,17 @@ def _roots(bench: Bench) -> list[str]:
     lines = []
     if bench.upstream is None:
         lines += _root("Root to import into the client:", bench.root_file, bench)
-    if bench.antivirus_root_file is not None:
-        lines += _root("The antivirus' own root:", bench.antivirus_root_file, bench)
-        lines.append("  It can sign for any name: remove it from the client when you are done.")
-    return lines
+    return lines + antivirus_root(bench)
+
+
+def antivirus_root(bench: Bench) -> list[str]:
+    """Where the root of the antivirus is, for whoever imports it."""
+    if bench.antivirus_root_file is None:
+        return []
+    return [
+        *_root("The antivirus' own root:", bench.antivirus_root_file, bench),
+        "  It can sign for any name: remove it from the client when you are done.",
+    ]
 
 
 def _root(label: str, file: Path, bench: Bench) -> list[str]:
@@ -164,7 +178,10 @@ def happening(
     ``case`` names the scenario where there are many. ``bench`` is None where the client had to
     choose one by name, and has not. ``earlier`` is what its client seems to have accepted before.
     """
-    who = f"{served.endpoint.name:5} {f'{case} ' if case else ''}session {number}: "
+    where = _where(served, session) if served.captured else ""
+    who = f"{served.endpoint.name:5} {f'{case} ' if case else ''}session {number}{where}: "
+    if what == "popup":
+        return who + _asked(session)
     if what == "waiting":
         return who + _waiting(served, session)
     if what == "verdict" and session.verdict is not None:
@@ -173,6 +190,16 @@ def happening(
     if what == "end" and session.finding is not None:
         return who + _found(session.finding)
     return None
+
+
+def _asked(session: Session) -> str:
+    shown = next(x for x in reversed(session.facts) if x.fact == "popup")
+    return f"the antivirus shows a pop-up: {shown.details['words']}"
+
+
+def _where(served: Served, session: Session) -> str:
+    name = session.hello.sni if session.hello is not None else None
+    return f" to {served.host} port {served.port}" + (f" ({name})" if name else "")
 
 
 def _found(finding: Finding) -> str:
@@ -204,9 +231,12 @@ def _hint(bench: Bench | None, served: Served, session: Session) -> str | None:
         return f"{wrong.words[0].upper()}{wrong.words[1:]}."
     if bench is None:
         return None
-    if session.verdict.verdict in {"accept", "reject"} and bench.upstream is None:
+    if session.verdict.verdict not in {"accept", "reject"} or bench.upstream is not None:
+        return None
+    if not session.passed_through:
         return _compared(bench, served, session.verdict)
-    return None
+    bare = replace(bench, plan=replace(bench.plan, shield=None))
+    return f"Passed through by the antivirus. {_compared(bare, served, session.verdict)}"
 
 
 def _compared(bench: Bench, served: Served, verdict: Verdict) -> str:

@@ -92,8 +92,9 @@ class _Building:
             shields = {x.name: routes.shield_before(x, upstream) for x in self.wanted}
             self.scene.fronts.update(shields)
         elif routes.plan.shield is not None:
-            doors = await self._open(self.scene.fronts, LOOPBACK)
-            shields = {x.name: routes.shield(x, doors[x.name]) for x in self.wanted}
+            doors = self.scene.fronts
+            ports = await self._open(doors, LOOPBACK)
+            shields = {x.name: routes.shield(x, ports[x.name], doors[x.name]) for x in self.wanted}
             self.scene.fronts.update(shields)
 
     async def _open_lures(self) -> dict[str, str]:

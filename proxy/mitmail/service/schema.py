@@ -18,10 +18,16 @@ _VERDICT: Final[Json] = {"enum": ["accept", "reject", "hang", "none"]}
 _ENDPOINT: Final[Json] = {"enum": list(ENDPOINTS)}
 
 
-def _object(properties: Json, *, nullable: bool = False, more: bool = False) -> Json:
+def _object(
+    properties: Json,
+    *,
+    optional: Json | None = None,
+    nullable: bool = False,
+    more: bool = False,
+) -> Json:
     return {
         "type": ["object", "null"] if nullable else "object",
-        "properties": properties,
+        "properties": properties | (optional or {}),
         "required": list(properties),
         "additionalProperties": more,
     }
@@ -67,6 +73,8 @@ _HEAD: Final[Json] = {
     "endpoint": _ENDPOINT,
     "antivirus": _WORD,
 }
+# Where the client of a captured connection wanted to go.
+_CAPTURED: Final[Json] = {"destination": _object({"host": _WORD, "port": _PORT})}
 _VERDICT_RECORD: Final[Json] = _object(
     _HEAD
     | {
@@ -97,7 +105,8 @@ _VERDICT_RECORD: Final[Json] = _object(
         "setting": _SETTING,
         "earlier": _EARLIER,
         "facts": _FACTS,
-    }
+    },
+    optional=_CAPTURED,
 )
 _END_RECORD: Final[Json] = _object(
     _HEAD
@@ -108,7 +117,8 @@ _END_RECORD: Final[Json] = _object(
         "error": _WORD_OR_NULL,
         "finding": _FINDING,
         "facts": _FACTS,
-    }
+    },
+    optional=_CAPTURED,
 )
 _ENDPOINTS: Final[Json] = {
     "type": "object",
@@ -172,6 +182,19 @@ _READY_ALL: Final[Json] = _object(
         },
         "unsupported": {"type": "object", "additionalProperties": _WORD},
         "control": _CONTROL,
+    }
+)
+_LINES: Final[Json] = _object({"do": _WORDS, "undo": _WORDS})
+_READY_TRANSPARENT: Final[Json] = _object(
+    {
+        "schema": _ONE,
+        "ready": {"const": True},
+        "transparent": _object({"host": _WORD, "port": _PORT}),
+        "antivirus": _WORD,
+        "antivirus_root_file": _WORD,
+        "captured": {"type": "object", "additionalProperties": _ENDPOINT},
+        "control": _CONTROL,
+        "redirection": _object({"nft": _LINES, "iptables": _LINES}),
     }
 )
 _LIST: Final[Json] = _object(
@@ -295,6 +318,11 @@ DOCUMENTS: Final[dict[str, Json]] = {
     "ready": _document("ready", "The first line of mitmail serve --ready-json", _READY),
     "ready-all": _document(
         "ready-all", "The first line of mitmail serve --all --ready-json", _READY_ALL
+    ),
+    "ready-transparent": _document(
+        "ready-transparent",
+        "The first line of mitmail serve --transparent --ready-json",
+        _READY_TRANSPARENT,
     ),
     "record": _document(
         "record",

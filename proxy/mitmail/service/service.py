@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 
 from mitmail.addon.proxy import Listener, Proxy
-from mitmail.addon.route import Happening, Route
+from mitmail.addon.route import Happening, Route, Scan
 from mitmail.endpoint import ENDPOINTS, Endpoint
 from mitmail.engine.session import Session
 from mitmail.errors import MitmailError
@@ -31,9 +31,10 @@ class _Front:
 
 
 class Service:
-    """Serves plans until it is closed."""
+    """Serves plans until it is closed; ``scan`` scans messages in place of the built-in rule."""
 
-    def __init__(self, proxy: Proxy, mailstore: Mailstore) -> None:
+    def __init__(self, proxy: Proxy, mailstore: Mailstore, scan: Scan | None = None) -> None:
+        self._scan = scan
         self._proxy = proxy
         self._mailstore = mailstore
         self._plans = count(1)
@@ -119,7 +120,8 @@ class Service:
         patience: Patience,
         upstream: Upstream | None,
     ) -> Show:
-        routes = Routes(next(self._plans), plan, patience, place or Place())
+        admission = plan.admission() if plan.shield is not None else None
+        routes = Routes(next(self._plans), plan, patience, place or Place(), admission, self._scan)
         return Show(routes=routes, observe=observe, upstream=upstream)
 
     def _replace(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mitmail.errors import MitmailError
-from mitmail.plan.shield import uninstall
+from mitmail.plan.installation import uninstall
 from mitmail.scenario import fault, loader
 from mitmail.scenario.hostname import CUSTOMER, NAME
 from mitmail.scenario.model import Scenario

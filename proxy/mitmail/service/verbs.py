@@ -16,6 +16,10 @@ BY_NAME = (
     "this serve has every scenario by its own name (--all): there is nothing to switch; connect "
     "to <id>.mitmail.test"
 )
+CAPTURED = (
+    "this serve stands before whatever server clients connect to (--transparent): there is "
+    "nothing to switch"
+)
 
 
 def of_stage(stage: Stage, journal: Journal, told: Callable[[Shown], None]) -> dict[str, Verb]:
@@ -32,11 +36,11 @@ def of_stage(stage: Stage, journal: Journal, told: Callable[[Shown], None]) -> d
     return {"served": served, "switch": switch, "sessions": _sessions(journal)}
 
 
-def of_gallery(journal: Journal) -> dict[str, Verb]:
-    """The verbs of a run with every scenario at once."""
+def of_journal(journal: Journal, why: str) -> dict[str, Verb]:
+    """The verbs of a run that cannot be switched, and why it cannot."""
 
     async def refuse(request: Json) -> Json:
-        raise MitmailError(BY_NAME)
+        raise MitmailError(why)
 
     return {"served": refuse, "switch": refuse, "sessions": _sessions(journal)}
 

@@ -35,6 +35,11 @@ class FirstWords:
         self._octets = b""
         self._known = False
 
+    @property
+    def foreign(self) -> bool:
+        """Whether the client certainly speaks no mail; unknown words in a line may be mail."""
+        return self.tongue == "binary" or (self._known and self.tongue in {"http", "ssh", "rdp"})
+
     def hear(self, octets: bytes) -> None:
         """Octets of the client, without TLS around them."""
         if self._known or not octets:

@@ -6,10 +6,13 @@ from binascii import Error as Base64Error
 from collections.abc import Iterator
 from quopri import decodestring
 
+from mitmail.message.charset import decode
+
 # Nobody's header field is longer; hostile ones must not cost time.
 VALUE_OCTETS = 64 * 1024
 
-_END = re.compile(rb"\A\r?\n|\r?\n\r?\n")
+_EMPTY_LINE = re.compile(rb"\r?\n")
+_END = re.compile(rb"\n\r?\n")
 _FIELD = re.compile(rb"[^\n]+(?:\n[ \t][^\n]*)*\n?")
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 _WORD = re.compile(
@@ -17,22 +20,33 @@ _WORD = re.compile(
 )
 
 
-def header_end(octets: bytes) -> int:
+def header_end(octets: bytes, start: int = 0, end: int | None = None) -> int:
     """The offset of the text: behind the empty line, or the end when there is none."""
-    found = _END.search(octets)
-    return found.end() if found else len(octets)
+    last = len(octets) if end is None else end
+    found = text_start(octets, start, last)
+    return last if found is None else found
 
 
-def fields(octets: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Name in lower case and raw octets, with line ends, of each field of a message."""
-    for found in _FIELD.finditer(octets, 0, header_end(octets)):
+def text_start(octets: bytes, start: int, end: int) -> int | None:
+    """The offset behind the empty line that ends the header between two offsets, if any."""
+    found = _EMPTY_LINE.match(octets, start, end) or _END.search(octets, start, end)
+    return found.end() if found else None
+
+
+def fields(octets: bytes, start: int = 0, end: int | None = None) -> Iterator[tuple[bytes, bytes]]:
+    """Name in lower case and raw octets, with line ends, of each field of a header.
+
+    ``end`` is where the text begins; without it the header is that of a message at ``start``.
+    """
+    last = header_end(octets, start) if end is None else end
+    for found in _FIELD.finditer(octets, start, last):
         raw = found.group()
         if raw.strip():
             yield raw.partition(b":")[0].strip().lower(), raw
 
 
 def values(octets: bytes, name: bytes) -> list[bytes]:
-    """The unfolded values of all fields of this name, each at most ``VALUE_OCTETS``."""
+    """The unfolded values of a message's fields of this name, each at most ``VALUE_OCTETS``."""
     return [unfold(raw) for found, raw in fields(octets) if found == name.lower()]
 
 
@@ -53,6 +67,7 @@ def _decoded(word: re.Match[bytes]) -> bytes:
             octets = b64decode(text + b"=" * (-len(text) % 4))
         else:
             octets = decodestring(text, header=True)
-        return octets.decode(charset.partition(b"*")[0].decode("ascii")).encode()
-    except (Base64Error, LookupError, ValueError):
+        decoded = decode(octets, charset.partition(b"*")[0])
+    except (Base64Error, ValueError):
         return word.group()
+    return word.group() if decoded is None else decoded.encode()

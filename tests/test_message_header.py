@@ -2,7 +2,7 @@
 
 import pytest
 
-from mitmail.mailstore import header
+from mitmail.message import header
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from mitmail.mailstore import header
+from mitmail.message import header
+from mitmail.message.nstring import nstring
 
+TEXTS = (b"date", b"subject", b"in-reply-to", b"message-id")
 ADDRESSES = (b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc")
 
 _TOKEN = re.compile(
@@ -16,17 +18,18 @@ _TOKEN = re.compile(
     rb"|\s+",
     re.DOTALL,
 )
-_PLAIN = re.compile(rb"[\x20-\x7e]*")
 
 
-def envelope(octets: bytes) -> bytes:
-    """The ENVELOPE of a message; header text stays as it is, encoded words and all."""
-    found: dict[bytes, bytes] = {}
-    for name, raw in header.fields(octets):
-        value = header.unfold(raw)
-        if name in ADDRESSES and name in found:
-            found[name] += b"," + value
-        found.setdefault(name, value)
+def envelope(octets: bytes, start: int = 0, end: int | None = None) -> bytes:
+    """The ENVELOPE of a message; header text stays as it is, encoded words and all.
+
+    ``start`` and ``end`` are those of the header when the message lies inside another one.
+    """
+    values: dict[bytes, list[bytes]] = {}
+    for name, raw in header.fields(octets, start, end):
+        if name in ADDRESSES or (name in TEXTS and name not in values):
+            values.setdefault(name, []).append(header.unfold(raw))
+    found = {name: b",".join(texts)[: header.VALUE_OCTETS] for name, texts in values.items()}
     sender = found.get(b"from")
     parts = [
         nstring(found.get(b"date")),
@@ -39,15 +42,6 @@ def envelope(octets: bytes) -> bytes:
         nstring(found.get(b"message-id")),
     ]
     return b"(" + b" ".join(parts) + b")"
-
-
-def nstring(value: bytes | None) -> bytes:
-    """NIL, a quoted string, or a literal when there are other octets than printable ASCII."""
-    if value is None:
-        return b"NIL"
-    if not _PLAIN.fullmatch(value):
-        return b"{%d}\r\n%b" % (len(value), value)
-    return b'"' + value.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
 
 
 @dataclass(slots=True)

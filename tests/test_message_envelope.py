@@ -2,7 +2,8 @@
 
 import pytest
 
-from mitmail.mailstore.imap_envelope import envelope, nstring
+from mitmail.message.envelope import envelope
+from mitmail.message.nstring import nstring
 
 NOBODY = b"(NIL NIL NIL NIL)"
 
