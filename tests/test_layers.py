@@ -19,15 +19,19 @@ MAY_USE = {
     "fixup": set(),
     "hello": {"manner"},
     "interception": set(),
+    "screening": set(),
     "pki": {"errors", "manner"},
     "message": set(),
     "wire": {"message"},
     "scenario": {"errors", "shipped"},
     "plan": {
         "errors", "conduct", "fixup", "hello", "interception", "manner", "pki", "scenario",
+        "screening",
     },
-    "engine": {"conduct", "fixup", "hello", "interception", "manner", "message", "wire"},
-    "addon": {"errors", "engine", "interception"},
+    "engine": {
+        "conduct", "fixup", "hello", "interception", "manner", "message", "screening", "wire",
+    },
+    "addon": {"errors", "engine", "interception", "screening"},
     "mailstore": {"errors", "message"},
     "service": {
         "errors", "endpoint", "conduct", "manner", "pki", "scenario", "plan", "engine", "addon",

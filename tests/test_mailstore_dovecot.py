@@ -8,19 +8,18 @@ from imaplib import IMAP4
 import pytest
 
 import dovecot_process
-from dovecot_corpus import (
+from dovecot_commands import (
     CHANGES,
     DIFFERENT,
     EVERY,
     FETCHES,
-    FLAGS,
-    MESSAGES,
     REFUSED,
     SEARCHES,
     SEARCHES_8BIT,
     SEEING,
     different_messages,
 )
+from dovecot_corpus import FLAGS, MESSAGES
 from test_mailstore_server import DEADLINE, PASSWORD, USER, running
 
 SETTINGS = """\

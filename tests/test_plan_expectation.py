@@ -89,6 +89,28 @@ def test_under_the_controls_name_a_correct_client_accepts(scenario: str) -> None
     assert named.expect("imaps") == expectation("accept")
 
 
+@pytest.mark.parametrize("endpoint", ["imap", "imaps"])
+@pytest.mark.parametrize(
+    "switch",
+    [
+        "starttls-masked", "starttls-refused", "starttls-refused-for-now", "starttls-stripped",
+        "starttls-towards-server-only",
+    ],
+)  # fmt: skip
+def test_where_a_product_refuses_starttls_a_correct_client_leaves(
+    endpoint: str, switch: str
+) -> None:
+    expected = plan("healthy", "generic", switch).expect(endpoint, BOTH)
+    starttls = endpoint == "imap"
+    assert expected == (expectation("reject", "starttls") if starttls else expectation("accept"))
+
+
+@pytest.mark.parametrize("switch", ["old-tls-towards-client", "text-in-handshake"])
+def test_what_a_product_does_to_tls_is_no_fault_of_a_client(switch: str) -> None:
+    """A client may insist on TLS 1.3."""
+    assert plan("healthy", "generic", switch).expect("imaps", BOTH).level == "may"
+
+
 def test_the_switch_changes_implicit_tls_only() -> None:
     """SIG-4: "port 587 works, 465 does not"."""
     switched = plan("healthy", "norton", "untrusted-on-implicit-tls")

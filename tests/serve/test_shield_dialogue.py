@@ -178,6 +178,15 @@ def test_clear_text_goes_to_no_server_elsewhere_unless_that_is_meant(house: Open
     house.shield("starttls-towards-server-only", before=elsewhere, host="192.0.2.1")
 
 
+def test_a_clients_settings_are_not_blamed_for_what_the_product_strips(house: OpenHouse) -> None:
+    for switches, found in (((), "clear-text"), (("starttls-stripped",), None)):
+        shield = house.shield(*switches)
+        with closing(pop3(shield)) as post, pytest.raises(poplib.error_proto, match="STLS"):
+            post._shortcmd("AUTH PLAIN AGEAYg==")  # type: ignore[attr-defined] # any command
+        setting = shield.site.served["pop3"].setting(shield.session(1))
+        assert (setting and setting.found) == found
+
+
 # -- capabilities, banner, goodbye ---------------------------------------------------------------
 
 

@@ -22,6 +22,7 @@ from mitmail.engine.action import (
     HalfClose,
     Reset,
     Said,
+    Scan,
     Send,
     SetTimer,
     Waiting,
@@ -29,8 +30,11 @@ from mitmail.engine.action import (
 )
 from mitmail.engine.session import Session
 from mitmail.interception import Family
+from mitmail.screening import Scanned
 
 logger = logging.getLogger(__name__)
+
+KILLED = "Connection killed: "  # what mitmproxy puts before an addon's words
 
 
 class Stop(events.Event):
@@ -44,17 +48,34 @@ class Answer(events.Event):
         self.word = word
 
 
+class ScanDone(events.Event):
+    """A message of this session has been scanned."""
+
+    def __init__(self, token: int, result: Scanned) -> None:
+        self.token, self.result = token, result
+
+
+type Scanning = Callable[[int, bytes], None]
+
+
 class MailLayer(Layer):
     """One client's connection to one of our listeners.
 
-    ``reset`` breaks a connection with RST, which no command of mitmproxy does.
+    ``reset`` breaks a connection with RST, which no command of mitmproxy does; ``scan`` has a
+    message scanned, and answers with the event ``ScanDone``.
     """
 
     def __init__(
-        self, context: Context, route: Route, number: int, reset: Callable[[Connection], None]
+        self,
+        context: Context,
+        route: Route,
+        number: int,
+        reset: Callable[[Connection], None],
+        scan: Scanning,
     ) -> None:
         super().__init__(context)
         self._reset = reset
+        self._scan = scan
         self.route = route
         self.number = number
         self.session = Session(route.spec)
@@ -85,9 +106,11 @@ class MailLayer(Layer):
             case events.ConnectionClosed():
                 return session.eof(self._who(event.connection))
             case events.OpenConnectionCompleted():
-                return session.connected(event.reply)
+                return session.connected(event.reply and event.reply.removeprefix(KILLED))
             case events.Wakeup():
                 return session.timer(self._timers.pop(event.command, ""))
+            case ScanDone():
+                return session.scanned(event.token, event.result)
             case Stop():
                 return session.stop()
             case Answer():
@@ -128,6 +151,8 @@ class MailLayer(Layer):
                 case Said(who, shown):
                     if self._transcript.add(from_client=who == "client", shown=shown):
                         yield _now(TcpMessageHook(self._transcript.flow))
+                case Scan(token, octets):
+                    self._scan(token, octets)
                 case Announce():
                     self._observe("verdict")
                 case Waiting():

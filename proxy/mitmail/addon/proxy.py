@@ -12,7 +12,9 @@ from mitmproxy.options import Options
 from mitmproxy.proxy.mode_specs import ProxyMode
 
 from mitmail.addon.addon import Mitmail, stop_sessions
-from mitmail.addon.route import Route
+from mitmail.addon.capture import CaptureMode
+from mitmail.addon.mode import MailMode
+from mitmail.addon.route import Capture, Route
 from mitmail.errors import CannotJudgeError
 
 # mitmproxy closes a connection that is idle for 600 s; a dialog may stay open over lunch.
@@ -22,9 +24,9 @@ GRACE = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Where a route listens."""
+    """Where a route listens, or a capture."""
 
-    route: Route
+    route: Route | Capture
     host: str
     port: int = 0
 
@@ -69,7 +71,7 @@ class Proxy:
         """
         self._addon.add(listener.route for listener in listeners)
         modes = {
-            x.route.key: ProxyMode.parse(f"mail:{x.route.key}@{x.host}:{x.port}")
+            x.route.key: ProxyMode.parse(f"{_kind(x.route)}:{x.route.key}@{x.host}:{x.port}")
             for x in listeners
         }
         self._ours |= modes
@@ -116,7 +118,7 @@ class Proxy:
     async def _update(self) -> None:
         # update() takes the whole set: what somebody else listens on stays as it is.
         servers = self._proxyserver.servers
-        foreign = [x.mode for x in servers if x.mode.type_name != "mail"]
+        foreign = [x.mode for x in servers if not isinstance(x.mode, MailMode)]
         await servers.update([*foreign, *self._ours.values()])
 
 
@@ -126,6 +128,10 @@ class _Started:
 
     def running(self) -> None:
         self.event.set()
+
+
+def _kind(route: Route | Capture) -> str:
+    return (CaptureMode if isinstance(route, Capture) else MailMode).type_name
 
 
 def _refusal(mode: ProxyMode, error: Exception) -> str:

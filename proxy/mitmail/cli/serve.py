@@ -38,6 +38,17 @@ from mitmail.cli.browse import scenarios_option
     help="A behaviour of the antivirus that is off by default.",
 )
 @click.option(
+    "--scanner",
+    type=click.Choice(["built-in", "clamd"]),
+    default="built-in",
+    help="Who scans the mail, where the antivirus does: a rule that knows EICAR, or clamd.",
+)
+@click.option(
+    "--clamd",
+    metavar="SOCKET|HOST:PORT",
+    help="Where clamd listens [/run/clamav/clamd.ctl].",
+)
+@click.option(
     "--exact-names",
     is_flag=True,
     allow_from_autoenv=False,  # such a root must never be made by mistake
@@ -71,6 +82,12 @@ from mitmail.cli.browse import scenarios_option
     help="Before an upstream: offer no TLS on imap, pop3 and smtp. Passwords come in clear.",
 )
 @click.option(
+    "--transparent",
+    is_flag=True,
+    help="Linux: put the antivirus before whatever mail server a client connects to. The kernel "
+    "redirects the connections: serve prints the lines to type.",
+)
+@click.option(
     "--listen", metavar="ADDR", help="Listen on this address, for a client on another machine."
 )
 @click.option("--port-offset", default=0, metavar="N", help="Add N to every port.")
@@ -93,6 +110,8 @@ def serve_command(
     chosen: str | None,
     hosts: Path | None,
     *,
+    scanner: str,
+    clamd: str | None,
     everything: bool,
     exact_names: bool,
     relay_unverified: bool,
@@ -101,6 +120,7 @@ def serve_command(
     port_offset: int,
     ready_json: bool,
     ephemeral: bool,
+    transparent: bool,
     folders: Sequence[Path],
 ) -> None:
     """Serve one scenario, or all, on six ports and say what each client does with it.
@@ -111,6 +131,7 @@ def serve_command(
     mitmail serve --antivirus norton
     mitmail serve --antivirus norton --upstream imap.example.com
     mitmail serve --antivirus norton --upstream imaps=imap.example.com:143/starttls
+    mitmail serve --antivirus norton --transparent
     mitmail serve expired --name mail.example.com
     """
     import asyncio
@@ -136,6 +157,9 @@ def serve_command(
         everything=everything,
         chosen=chosen,
         hosts=hosts,
+        transparent=transparent,
+        scanner=scanner,
+        clamd=clamd,
     )
     sys.exit(asyncio.run(bench.run(orders)))
 

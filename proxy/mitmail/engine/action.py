@@ -65,6 +65,14 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
+class Scan:
+    """Have a message scanned; answer with ``scanned`` and this token, whatever comes of it."""
+
+    token: int
+    octets: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Announce:
     """The verdict of this session; there is exactly one."""
 
@@ -99,6 +107,7 @@ type Action = (
     | Reset
     | SetTimer
     | Said
+    | Scan
     | Announce
     | Waiting
     | Ask

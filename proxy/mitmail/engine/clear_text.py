@@ -1,6 +1,6 @@
 """The part of a session in clear: what the prelude decides is carried out here."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -52,6 +52,7 @@ class ClearText:
         outlet: Outlet,
         observer: Observer,
         chronicle: Chronicle,
+        send: Callable[[bytes], None],
     ) -> None:
         odd = conduct.is_attack or conduct.pipelined != "drop"
         self.joined = spec.client == spec.server == "starttls" and not odd
@@ -65,6 +66,7 @@ class ClearText:
         self._outlet = outlet
         self._observer = observer
         self._chronicle = chronicle
+        self._send = send  # to the server
         self._conduct = conduct if spec.client == "starttls" else without_tls(spec.protocol)
         self._watched = spec.client == "starttls"
         self._heard = self._watched or spec.lure
@@ -238,7 +240,8 @@ class ClearText:
                     self.end, outcome = end, "broken off"
                 case Flood():
                     return "flood"
-        self._outlet.send("server", out["server"])
+        if out["server"]:
+            self._send(out["server"])
         self._interpreter.show("server", out["client"])  # a door changes the server's words
         self._outlet.send("client", out["client"])
         if goes_on or outcome != "goes on":

@@ -238,23 +238,29 @@ class Conversation(Treating):
     def _on_inspected(self, octets: bytes) -> None:
         said, freed = self._inspection.server(octets)
         if said:
-            self._on_spoken(said)
+            self._on_arrived(said)
         if freed and not self.over:
             self._outlet.forward("server", freed)
 
     def on_server_eof(self) -> None:
-        """The server will send no more."""
-        talking = self.state in {"clear", "relay"} and not self._server.opening
-        if talking and (rest := self._inspection.rest()):
-            self._on_spoken(rest)
+        """The server will send no more; what it had begun to say is heard."""
+        self._hear_rest()
         super().on_server_eof()
+
+    def _hear_rest(self) -> None:
+        talking = self.state in {"clear", "relay"} and not self._server.opening
+        if talking and "server" not in self._closed and (rest := self._inspection.rest()):
+            self._on_arrived(rest)
 
     def hear_answers(self) -> None:
         """Hear what was answered in the server's place."""
         while not self.over and (said := self._inspection.take_answers()):
-            self._on_spoken(said)
+            self._on_arrived(said)
         if self._inspection.flooded and not self.over:
             self._flooded("client")
+
+    def _on_arrived(self, octets: bytes) -> None:
+        self._on_spoken(octets)
 
     def _on_spoken(self, octets: bytes) -> None:
         if self.state == "clear":

@@ -50,6 +50,7 @@ class Footing:
         self._clear_text = ClearText(
             spec, self._dialogue, conduct, interpreter=self._interpreter, backlog=self._early,
             outlet=self._outlet, observer=self.observer, chronicle=chronicle,
+            send=self._pass_to_server,
         )  # fmt: skip
         self._secured_text = SecuredText(
             spec, self._dialogue, conduct, interpreter=self._interpreter, outlet=self._outlet,
@@ -92,6 +93,9 @@ class Footing:
             self._outlet.release()
             if "server" in self._closed:
                 self._end_client()
+
+    def _pass_to_server(self, octets: bytes) -> None:
+        self._outlet.send("server", octets)
 
     def _receive(self, octets: bytes) -> list[LegEvent]:
         """Feed the client's leg."""

@@ -60,7 +60,7 @@ class Relaying(Departure):
             self._relay_to_client(early)
         if (pipelined := self._clear_text.pipelined) and not self._guarding():
             self._interpreter.hear("client", pipelined)
-            self._outlet.send("server", pipelined)
+            self._pass_to_server(pipelined)
 
     def _on_plaintext(self, octets: bytes) -> None:
         self.first_words.hear(octets)
@@ -74,7 +74,7 @@ class Relaying(Departure):
             self._outlet.release()
             self.drops_foreign()
         elif not self._guarding():
-            self._outlet.send("server", octets)
+            self._pass_to_server(octets)
         elif any(piece.kind is Kind.COMMAND for piece in pieces):
             self._refuse_to_relay()
         if not self.over and self.state == "relay":

@@ -1,13 +1,13 @@
 """The server's side of a session: asked for STARTTLS and TLS as its mode wants, and verified."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mitmail.engine import context, leg
 from mitmail.engine.action import Action, Send, SetTimer
 from mitmail.engine.chronicle import Chronicle
 from mitmail.engine.outlet import Outlet
-from mitmail.engine.spec import SessionSpec, Upstream
+from mitmail.engine.spec import SessionSpec, Trust, Upstream
 from mitmail.engine.starttls_client import StarttlsClient
 from mitmail.wire.clienthello import ClientHello
 
@@ -134,12 +134,20 @@ class ServerLeg:
 
     def _begin_tls(self, early: bytes) -> list[ServerEvent]:
         assert self._spec.trust is not None
-        self._verifier = context.Verifier(self._spec.trust, self._spec.hello)
+        self._verifier = context.Verifier(self._named(self._spec.trust), self._spec.hello)
         tls = self._verifier.leg(self._sni, self._client)
         self._outlet.legs["server"] = tls
         events = self._translate(tls.start())
         self._outlet.flush("server")
         return events + (self.receive(early) if early else [])
+
+    def _named(self, trust: Trust) -> Trust:
+        if not trust.by_sni:
+            return trust
+        if self._sni:
+            return replace(trust, name=self._sni)
+        self._chronicle.note("no-sni", words=f"the server is verified as {trust.name}")
+        return trust
 
     def _translate(self, events: list[leg.LegEvent]) -> list[ServerEvent]:
         translated: list[ServerEvent] = []

@@ -7,14 +7,15 @@ from contextlib import suppress
 
 from mitmail.engine.action import Action, Close, Connect, Crashed, SetTimer, Waiting, Who
 from mitmail.engine.chronicle import Chronicle
-from mitmail.engine.conversation import Conversation
 from mitmail.engine.fact import Fact
 from mitmail.engine.finding import Finding
 from mitmail.engine.observer import Presented
+from mitmail.engine.screened import ScreenedConversation
 from mitmail.engine.spec import SessionSpec, Upstream
 from mitmail.engine.stand_in import StandIn, for_client
 from mitmail.engine.verdict import Verdict
 from mitmail.interception import Family
+from mitmail.screening import Scanned
 from mitmail.wire.clienthello import ClientHello
 
 BEHIND = "+"  # marks the timers of a conversation that another one has handed its client to
@@ -32,7 +33,7 @@ class Session:
         self._silent_since = clock()
         self._actions: list[Action] = []
         self._chronicle = Chronicle(clock, self._actions)
-        self._conversation = Conversation(spec, self._chronicle, self._actions)
+        self._conversation = ScreenedConversation(spec, self._chronicle, self._actions)
         self._seen: Upstream | None = None
         self._handed_on = False
         self._stand_in: StandIn | None = None
@@ -136,6 +137,10 @@ class Session:
             offered = ", ".join(self.answers)
             raise ValueError(f"answer with {offered}" if offered else "no pop-up is open")
 
+    def scanned(self, token: int, result: Scanned) -> list[Action]:
+        """The answer to ``Scan``; one that comes too late changes nothing."""
+        return self._run(self._conversation.scanned, token, result)
+
     def timer(self, name: str) -> list[Action]:
         """A timer that was asked for has run out."""
         if self._handed_on is not name.endswith(BEHIND):
@@ -152,8 +157,9 @@ class Session:
         if not self.over:
             try:
                 step(*args, **kwargs)
-                self._go_on()
                 self._conversation.hear_answers()
+                self._conversation.settle()
+                self._go_on()
             except Exception as error:  # invariant 6: whatever breaks here ends this session only
                 self._actions.append(Crashed(traceback.format_exc()))
                 words = f"mitmail itself failed: {type(error).__name__}: {error}"
@@ -213,7 +219,7 @@ class Session:
         """Let our own door take over, if there is one that can judge the client."""
         assert self.spec.behind is not None
         before = self._conversation
-        after = Conversation(self.spec.behind, self._chronicle, self._actions)
+        after = ScreenedConversation(self.spec.behind, self._chronicle, self._actions)
         midway = before.hello is not None and self.spec.client == "starttls"
         if midway and (after.is_odd or before.observer.has_leaked):
             before.dig()  # what the client has had and done in clear is not known to the door
@@ -271,6 +277,8 @@ class Session:
                 conversation.fail(f"no TLS handshake from the mail server {late}")
             case "waiting":
                 self._on_waiting("a dialog may be open")
+            case "screen" | "drip":
+                conversation.screen_timer(name)
             case "unheard" if conversation.unheard():
                 self._on_waiting("nothing was heard of the client")
             case "deadline":

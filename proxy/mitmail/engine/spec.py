@@ -11,6 +11,7 @@ from mitmail.fixup import NOTHING, Fixup
 from mitmail.hello import OWN, Hello
 from mitmail.interception import Block, Ending, Intercepting, PassThrough, Popup, always
 from mitmail.manner import Instead, Manner
+from mitmail.screening import Screening
 
 type Mode = Literal["implicit", "starttls", "plain"]
 type MailProtocol = Literal["imap", "pop3", "smtp"]
@@ -56,9 +57,14 @@ type Chooser = Callable[[Upstream | None, str | None], Answer | Popup[Answer] | 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
-    """How the server's certificate is verified: roots (DER), and the system's own if asked for."""
+    """How the server's certificate is verified: roots (DER), and the system's own if asked for.
+
+    ``by_sni``: the host that the client names (SNI) is the name; ``name`` is for clients that
+    name none.
+    """
 
     name: str
+    by_sni: bool = False
     roots: tuple[bytes, ...] = ()
     system: bool = False
 
@@ -80,7 +86,8 @@ class SessionSpec:
     ``conducting`` is asked once how the dialogue before STARTTLS is conducted. A ``lure`` is a
     place that only a referral in clear led to: a client that comes there is vulnerable. ``hello``
     is how a server with TLS is greeted; ``fixup`` is what is changed of the mail dialogue with
-    the server, in clear and through TLS.
+    the server, in clear and through TLS. ``screening`` has messages scanned; without it nothing
+    is kept of what passes.
 
     Of a shield: ``intercepting`` says whether it steps in at all; ``foreign`` is what becomes of
     a client that speaks no mail, where it is not relayed; ``behind`` are the orders of the door
@@ -105,11 +112,12 @@ class SessionSpec:
     opening: Instead | None = None
     conducting: Conducting = proper
     lure: bool = False
+    hello: Hello = OWN
+    fixup: Fixup = NOTHING
+    screening: Screening | None = None
     intercepting: Intercepting = always
     foreign: Ending | None = None
     behind: "SessionSpec | None" = None
-    hello: Hello = OWN
-    fixup: Fixup = NOTHING
 
     def __post_init__(self) -> None:
         if self.server != "plain" and self.trust is None:

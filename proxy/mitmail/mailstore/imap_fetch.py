@@ -11,6 +11,8 @@ from mitmail.message.envelope import envelope
 from mitmail.message.section import Section
 from mitmail.message.structure import structure
 
+MOST_ITEMS = 100  # no client asks for more at a time, and each may take the whole message
+
 MACROS = {
     "ALL": ("FLAGS", "INTERNALDATE", "RFC822.SIZE", "ENVELOPE"),
     "FAST": ("FLAGS", "INTERNALDATE", "RFC822.SIZE"),
@@ -72,7 +74,10 @@ def parse_items(arguments: Arguments) -> list[Item]:
         if arguments.accept(macro.encode()):
             return [ITEMS[name] for name in names]
     if arguments.looks_at(b"("):
-        return arguments.some(lambda: _item(arguments))
+        items = arguments.some(lambda: _item(arguments))
+        if len(items) > MOST_ITEMS:
+            raise BadError(f"At most {MOST_ITEMS} FETCH items")
+        return items
     return [_item(arguments)]
 
 

@@ -1,7 +1,7 @@
 """IMAP commands on the selected mailbox's messages, by number and by UID."""
 
 import asyncio
-from collections.abc import Awaitable, Buffer, Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from mitmail.mailstore import imap_login
@@ -59,26 +59,18 @@ async def _fetch_one(session: Session, subject: Subject, items: list[Item]) -> N
         view.told(message)
         if not was_seen and ITEMS["FLAGS"] not in items:
             items = [*items, ITEMS["FLAGS"]]
-    rendered, refused = _rendered(subject, items)
-    if not rendered:
-        return refused
-    await send(f"* {subject.number} FETCH (".encode())
-    for position, (label, pieces) in enumerate(rendered):
-        await send(f"{' ' * bool(position)}{label} ".encode(), *pieces)
-    await send(b")\r\n")
-    return refused
-
-
-def _rendered(
-    subject: Subject, items: list[Item]
-) -> tuple[list[tuple[str, list[Buffer]]], NoError | None]:
-    rendered, refused = [], None
+    refused, begun = None, False
     for item in items:
         try:
-            rendered.append((item.label, item.render(subject)))
+            pieces = item.render(subject)
         except NoError as error:
             refused = error
-    return rendered, refused
+            continue
+        opening = " " if begun else f"* {subject.number} FETCH ("
+        await send(f"{opening}{item.label} ".encode(), *pieces)
+        begun = True
+    await send(b")\r\n" * begun)
+    return refused
 
 
 async def search(session: Session, arguments: Arguments, by_uid: bool = False) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 
 from mitmail.mailstore.imap_date import parse_date
 from mitmail.mailstore.imap_parse import Arguments, BadError
@@ -138,7 +139,7 @@ def _text(texts: Callable[[Subject], Iterable[str]]) -> Callable[[Search], Test]
         sought = search.text()
         if not sought:
             return FIXED["ALL"]
-        return lambda subject: any(sought in text.casemap(found) for found in texts(subject))
+        return lambda subject: any(sought in found for found in texts(subject))
 
     return read
 
@@ -186,8 +187,8 @@ WITH_ARGUMENT: dict[str, Callable[[Search], Test]] = {
     **{name: _field(name) for name in ("FROM", "TO", "CC", "BCC", "SUBJECT")},
     "KEYWORD": _keyword(_has),
     "UNKEYWORD": _keyword(_lacks),
-    "BODY": _text(lambda subject: text.bodies(subject.octets, subject.tree)),
-    "TEXT": _text(lambda subject: text.everything(subject.octets, subject.tree)),
+    "BODY": _text(lambda subject: subject.bodies),
+    "TEXT": _text(lambda subject: chain(subject.headers, subject.bodies)),
     **{name: _dated(_received, holds) for name, holds in DAYS.items()},
     **{f"SENT{name}": _dated(_sent, holds) for name, holds in DAYS.items()},
     "LARGER": _sized(lambda size, octets: size > octets),

@@ -4,11 +4,12 @@ from functools import cached_property
 
 from mitmail.mailstore.imap_view import View
 from mitmail.mailstore.store import Message
+from mitmail.message import text
 from mitmail.message.part import Part, parse
 
 
 class Subject:
-    """One message in the eyes of one session; its tree is read once, and only if needed."""
+    """One message in the eyes of one session; what it holds is read once, and only if needed."""
 
     def __init__(self, view: View, number: int, message: Message) -> None:
         self.view = view
@@ -33,4 +34,14 @@ class Subject:
     @cached_property
     def tree(self) -> Part:
         """The MIME tree."""
-        return parse(self.message.octets)
+        return parse(self.octets)
+
+    @cached_property
+    def bodies(self) -> list[str]:
+        """The text of the bodies, of any case alike."""
+        return [text.casemap(found) for found in text.bodies(self.octets, self.tree)]
+
+    @cached_property
+    def headers(self) -> list[str]:
+        """The text of all headers, of any case alike."""
+        return [text.casemap(found) for found in text.headers(self.octets, self.tree)]

@@ -51,12 +51,11 @@ def bodies(octets: bytes, tree: Part) -> Iterator[str]:
             yield _body(octets, part)
 
 
-def everything(octets: bytes, tree: Part) -> Iterator[str]:
-    """The text of every header and every text part."""
+def headers(octets: bytes, tree: Part) -> Iterator[str]:
+    """The text of each field of every header."""
     for part in tree.walk():
         for name, raw in header.fields(octets, *part.header):
             yield f"{name.decode('latin-1')}: {field(header.unfold(raw))}"
-    yield from bodies(octets, tree)
 
 
 def _body(octets: bytes, part: Part) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 from mitmail.conduct import PROPER, Conduct
 from mitmail.fixup import Fixup
 from mitmail.scenario.conversation import Conversation, texts
-from mitmail.scenario.spoken import Listed, Protocol, octets
+from mitmail.scenario.spoken import Listed, Protocol, Spoken, octets
 
 # What a server says to a STARTTLS that it never offered: RFC 5321 4.2.4, RFC 9051 7.1.3.
 UNKNOWN: Final[dict[Protocol, str]] = {
@@ -61,9 +61,14 @@ def _fixup(said: Conversation, protocol: Protocol, drop: tuple[str, ...]) -> Fix
         claim=_listed(said.claim, protocol),
         refuse=frozenset(said.refuse),
         refusal=octets(texts(said.refusal, protocol) or ""),
-        greeting=None if said.greeting is None else said.greeting.encode(),
-        farewell=None if said.farewell is None else said.farewell.encode(),
+        greeting=_line(said.greeting, protocol),
+        farewell=_line(said.farewell, protocol),
     )
+
+
+def _line(said: Spoken | None, protocol: Protocol) -> bytes | None:
+    text = texts(said, protocol)
+    return None if text is None else octets(text)
 
 
 def _listed(said: Listed | None, protocol: Protocol) -> tuple[str, ...]:

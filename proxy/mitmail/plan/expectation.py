@@ -16,6 +16,7 @@ from mitmail.scenario.model import Level, Scenario
 from mitmail.scenario.reference import ROOT
 from mitmail.scenario.server import Server
 from mitmail.scenario.spoken import PROTOCOLS
+from mitmail.scenario.tls import MODERN
 from mitmail.scenario.vendor import Vendor
 
 type Trusted = Literal["server-root", "antivirus-root"]
@@ -72,10 +73,8 @@ def _behind(
 ) -> Expectation:
     said, errors = scenario.expect, found(scenario)
     profile = shield.profiles[endpoint]
-    if _refuses_starttls(profile, endpoint):
-        # A login that names its server is how clients of an explicit proxy are set up.
-        named = profile.conversation.names_server
-        return Expectation("reject", frozenset({"starttls"}), "may" if named else "must")
+    if (unsecured := _without_tls(profile, endpoint)) is not None:
+        return unsecured
     deed = shield.treatment(endpoint, errors)
     if deed in ENDINGS:
         expected = Expectation("reject", frozenset({"transport"}), "must")
@@ -97,10 +96,18 @@ def _behind(
     return replace(expected, level="may") if asked or _is_open(profile) else expected
 
 
-def _refuses_starttls(profile: Vendor, endpoint: str) -> bool:
+def _without_tls(profile: Vendor, endpoint: str) -> Expectation | None:
+    """Where the client never sees a certificate, or not in TLS as it should be."""
     # imaps, pop3s, smtps: TLS is there from the start.
-    protocol = next((x for x in PROTOCOLS if x == endpoint), None)
-    return protocol is not None and profile.conversation.refuses_tls(protocol)
+    starttls = next((x for x in PROTOCOLS if x == endpoint), None)
+    if starttls is not None and profile.conversation.refuses_tls(starttls):
+        # A login that names its server is how clients of an explicit proxy are set up.
+        named = profile.conversation.names_server
+        return Expectation("reject", frozenset({"starttls"}), "may" if named else "must")
+    client = profile.legs.client
+    if client.instead is not None or not {*MODERN} & {*client.versions}:
+        return Expectation("reject", frozenset({"transport", "tls-version", "starttls"}), "may")
+    return None
 
 
 def _is_open(profile: Vendor) -> bool:

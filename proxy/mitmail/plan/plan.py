@@ -12,12 +12,14 @@ from mitmail.plan import conduct, server
 from mitmail.plan import shield as shielding
 from mitmail.plan.expectation import Expectation, Trusted, expect
 from mitmail.plan.names import Names
+from mitmail.plan.screening import screening
 from mitmail.plan.shield import Chooser, Seen, Shield
 from mitmail.plan.transport import Admission
 from mitmail.scenario.hostname import CUSTOMER
 from mitmail.scenario.model import Expect, Scenario
 from mitmail.scenario.spoken import Protocol
 from mitmail.scenario.vendor import Vendor
+from mitmail.screening import Screening
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,20 @@ class Plan:
         """Which connections the shield looks into, counted from this call on."""
         assert self.shield is not None
         return Admission(self.shield.profiles)
+
+    def screening(
+        self, endpoint: str, protocol: str, *, outside: bool = False
+    ) -> Screening | None:
+        """How the shield screens messages on an endpoint, if it does; ``outside``: by clamd."""
+        assert self.shield is not None
+        vendor = self.shield.profiles[endpoint]
+        return screening(vendor, protocol, self.now, scanner="driver" if outside else "built-in")
+
+    def refuses_tls(self, endpoint: str, protocol: Protocol) -> bool:
+        """Whether the product lets no client of this STARTTLS endpoint have TLS."""
+        if self.shield is None or endpoint != protocol:
+            return False
+        return self.shield.profiles[endpoint].conversation.refuses_tls(protocol)
 
     @property
     def lures(self) -> bool:

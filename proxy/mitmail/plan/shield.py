@@ -115,14 +115,6 @@ class Shield:
 
         return choose
 
-    def hello(self, endpoint: str) -> Hello:
-        """How the server behind an endpoint is greeted in TLS."""
-        return legs.hello(self.profiles[endpoint].legs.server)
-
-    def handling(self, endpoint: str, protocol: MailProtocol) -> Handling:
-        """What is made of the mail dialogue of an endpoint."""
-        return handling(self.profiles[endpoint].conversation, protocol)
-
     def _answer(
         self, endpoint: str, deed: Deed, seen: Seen, host: str, numbers: "count[int]"
     ) -> Answer | None:
@@ -130,16 +122,22 @@ class Shield:
             return Block(ENDINGS[deed])
         if deed == "pass-through":
             return PassThrough()
-        spoken = self.profiles[endpoint].legs
         if deed == "device":
-            device = self.installation.device
-            return None if device is None else legs.spoken(device, spoken, seen)
-        copier = self.copiers[endpoint]
-        mended = frozenset(seen.errors) if deed == "mask" else frozenset()
-        copied = copier.copy(
-            seen.chain[0], SIGNED_BY[deed], host=host, mended=mended, number=next(numbers)
-        )
-        return legs.spoken(copied, spoken, seen)
+            shown = self.installation.device
+        else:
+            mended = frozenset(seen.errors) if deed == "mask" else frozenset()
+            shown = self.copiers[endpoint].copy(
+                seen.chain[0], SIGNED_BY[deed], host=host, mended=mended, number=next(numbers)
+            )
+        return None if shown is None else legs.spoken(shown, self.profiles[endpoint].legs, seen)
+
+    def hello(self, endpoint: str) -> Hello:
+        """How the server behind an endpoint is greeted in TLS."""
+        return legs.hello(self.profiles[endpoint].legs.server)
+
+    def handling(self, endpoint: str, protocol: MailProtocol) -> Handling:
+        """What is made of the mail dialogue of an endpoint."""
+        return handling(self.profiles[endpoint].conversation, protocol)
 
 
 def make(

@@ -1,16 +1,18 @@
 """What a vendor profile may say of the dialogue: STARTTLS, capabilities, banner and farewell."""
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StrictBool, ValidationError, model_validator
 
-from mitmail.scenario.part import Misfit, Model, SetOf, Text, misfit
+from mitmail.scenario.part import Misfit, Model, SetOf, misfit
 from mitmail.scenario.spoken import PROTOCOLS, TAGS, Listed, Protocol, Spoken
 
 type Verb = Annotated[str, Field(pattern=r"^[A-Z0-9]+( [A-Z0-9]+)?$")]
 
 UPGRADES = frozenset({"STARTTLS", "STLS"})
+_LINE = re.compile(r"[^{}\r\n]+")
 
 
 class Conversation(Model):
@@ -60,13 +62,13 @@ class Conversation(Model):
         description="POP3 clients are told to log in as name/server (an explicit proxy): the "
         "server goes no further, and has to be the one that is played.",
     )
-    greeting: Text | None = Field(
+    greeting: Spoken | None = Field(
         default=None,
-        description="The text of the greeting, instead of the server's; the status stays.",
+        description="The text of the greeting, instead of the server's; status and line end stay.",
     )
-    farewell: Text | None = Field(
+    farewell: Spoken | None = Field(
         default=None,
-        description="The text of the reply to QUIT and of BYE, instead of the server's.",
+        description="The text of the reply to QUIT and of IMAP's BYE, instead of the server's.",
     )
 
     def refuses_tls(self, protocol: Protocol) -> bool:
@@ -90,8 +92,10 @@ class Conversation(Model):
             if listed is not None and any(UPGRADES & {*listed.of(x)} for x in PROTOCOLS):
                 yield (field,), "of STARTTLS and STLS say offer"
         for field in ("greeting", "farewell"):
-            if "\n" in (getattr(self, field) or ""):
-                yield (field,), "use one line: the status stands before it"
+            for protocol in PROTOCOLS:
+                text = texts(getattr(self, field), protocol)
+                if text is not None and not _LINE.fullmatch(text):
+                    yield (field, protocol), "use one line of plain text, without its status"
         if not any(map(self.refuses_tls, PROTOCOLS)):
             for field in sorted({"then", "server"} & self.model_fields_set):
                 yield (field,), "STARTTLS is passed on: say answer, or offer: removed"

@@ -10,14 +10,15 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from mitmail.addon.clamd import DEFAULT, Clamd
 from mitmail.addon.proxy import Proxy
-from mitmail.addon.route import Happening
+from mitmail.addon.route import Happening, Scan
 from mitmail.engine.session import Session
 from mitmail.mailstore.seed import seed
 from mitmail.mailstore.server import Mailstore
 from mitmail.mailstore.store import Store as MailStore
 from mitmail.plan.server import utc_now
-from mitmail.service import gallery, guide, hosts, notice, record
+from mitmail.service import capture, gallery, guide, hosts, interception, notice, record
 from mitmail.service.gallery import Gallery, Places
 from mitmail.service.orders import Orders, place, prepare
 from mitmail.service.place import BENCH, JUDGE, Patience, is_loopback
@@ -46,6 +47,7 @@ async def open_in(proxy: Proxy, orders: Orders, stack: AsyncExitStack) -> None:
     stack.push_async_callback(proxy.stop)
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mitmail-")))
     show = _show_all if orders.everything else _show_one
+    show = _show_captured if orders.transparent else show
     await show(orders, folder, proxy, stack)
     # Before the mailstore: a session that is being ended may still want its answer.
     stack.push_async_callback(proxy.stop)
@@ -53,7 +55,8 @@ async def open_in(proxy: Proxy, orders: Orders, stack: AsyncExitStack) -> None:
 
 async def _show_one(orders: Orders, folder: Path, proxy: Proxy, stack: AsyncExitStack) -> None:
     bench = prepare(orders, folder)
-    service = Service(proxy, await _mailstore(bench.user, bench.password, stack))
+    scan = await _scanner(orders)
+    service = Service(proxy, await _mailstore(bench.user, bench.password, stack), scan)
 
     def notify(happening: Happening, served: Served, number: int, session: Session) -> str | None:
         return notice.happening(bench, happening, served, number, session)
@@ -66,6 +69,23 @@ async def _show_one(orders: Orders, folder: Path, proxy: Proxy, stack: AsyncExit
         upstream=bench.upstream,
     )
     _announce(orders, bench, served)
+
+
+async def _show_captured(
+    orders: Orders, folder: Path, proxy: Proxy, stack: AsyncExitStack
+) -> None:
+    def notify(happening: Happening, served: Served, number: int, session: Session) -> str | None:
+        return notice.happening(None, happening, served, number, session)
+
+    observe = _records if orders.ready_json else _notices(notify)
+    bench = prepare(orders, folder)
+    captured = await capture.open_in(
+        proxy, orders, bench, observe, patience=_patience(orders), scan=await _scanner(orders)
+    )
+    if orders.ready_json:
+        _say(json.dumps(interception.ready(captured)))
+    else:
+        _say(interception.welcome(captured))
 
 
 async def _show_all(orders: Orders, folder: Path, proxy: Proxy, stack: AsyncExitStack) -> None:
@@ -104,6 +124,14 @@ async def _places(orders: Orders, shown: Gallery, service: Service, observe: Obs
         reception, observe, place=place(orders), patience=patience
     )
     return Places(by_name, apart)
+
+
+async def _scanner(orders: Orders) -> Scan | None:
+    if orders.scanner != "clamd":
+        return None
+    clamd = Clamd.at(orders.clamd or DEFAULT)
+    await clamd.check()
+    return clamd.scan
 
 
 async def _mailstore(user: str, password: str, stack: AsyncExitStack) -> Mailstore:

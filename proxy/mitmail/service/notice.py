@@ -94,10 +94,17 @@ def _roots(bench: Bench) -> list[str]:
     lines = []
     if bench.upstream is None:
         lines += _root("Root to import into the client:", bench.root_file, bench)
-    if bench.antivirus_root_file is not None:
-        lines += _root("The antivirus' own root:", bench.antivirus_root_file, bench)
-        lines.append("  It can sign for any name: remove it from the client when you are done.")
-    return lines
+    return lines + antivirus_root(bench)
+
+
+def antivirus_root(bench: Bench) -> list[str]:
+    """Where the root of the antivirus is, for whoever imports it."""
+    if bench.antivirus_root_file is None:
+        return []
+    return [
+        *_root("The antivirus' own root:", bench.antivirus_root_file, bench),
+        "  It can sign for any name: remove it from the client when you are done.",
+    ]
 
 
 def _root(label: str, file: Path, bench: Bench) -> list[str]:
@@ -140,7 +147,8 @@ def happening(
     ``case`` names the scenario where there are many. ``bench`` is None where the client had to
     choose one by name, and has not.
     """
-    who = f"{served.endpoint.name:5} {f'{case} ' if case else ''}session {number}: "
+    where = _where(served, session) if served.captured else ""
+    who = f"{served.endpoint.name:5} {f'{case} ' if case else ''}session {number}{where}: "
     if what == "popup":
         return who + _asked(session)
     if what == "waiting":
@@ -156,6 +164,11 @@ def happening(
 def _asked(session: Session) -> str:
     shown = next(x for x in reversed(session.facts) if x.fact == "popup")
     return f"the antivirus shows a pop-up: {shown.details['words']}"
+
+
+def _where(served: Served, session: Session) -> str:
+    name = session.hello.sni if session.hello is not None else None
+    return f" to {served.host} port {served.port}" + (f" ({name})" if name else "")
 
 
 def _found(finding: Finding) -> str:

@@ -23,13 +23,15 @@ from mitmail.service.upstream import Upstream
 
 USER = "qa@customer.test"
 HEALTHY = "healthy"
+TRANSPARENT, TRANSPARENT_PORT = "transparent", 3999
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orders:
     """What ``mitmail serve`` was told.
 
-    ``everything`` is ``--all``, ``chosen`` its ``--set``, and ``hosts`` its ``--hosts``.
+    ``scanner`` is ``built-in`` or ``clamd``. ``everything`` is ``--all``, ``chosen`` its
+    ``--set``, and ``hosts`` its ``--hosts``.
     """
 
     scenario: str | None = None
@@ -49,6 +51,9 @@ class Orders:
     everything: bool = False
     chosen: str | None = None
     hosts: Path | None = None
+    transparent: bool = False
+    scanner: str = "built-in"
+    clamd: str | None = None
 
 
 def prepare(orders: Orders, folder: Path) -> Bench:
@@ -93,7 +98,9 @@ def prepare(orders: Orders, folder: Path) -> Bench:
 
 def check(orders: Orders) -> None:
     """Refuse orders that contradict each other; raises MitmailError."""
-    if orders.everything:
+    if orders.transparent:
+        _check_transparent(orders)
+    elif orders.everything:
         _check_all(orders)
     elif orders.chosen or orders.hosts:
         raise MitmailError("--set and --hosts are for --all")
@@ -101,9 +108,14 @@ def check(orders: Orders) -> None:
         raise MitmailError("--upstream needs an antivirus to stand before it: --antivirus norton")
     if orders.antivirus == "none" and orders.switches:
         raise MitmailError("--switch is for an antivirus: name one with --antivirus norton")
+    if orders.clamd is not None and orders.scanner != "clamd":
+        raise MitmailError("--clamd says where clamd is: use it with --scanner clamd")
+    if orders.antivirus == "none" and orders.scanner == "clamd":
+        raise MitmailError("--scanner is for an antivirus: name one with --antivirus norton")
     if orders.antivirus == "none" and orders.exact_names:
         raise MitmailError("--exact-names is for an antivirus: name one with --antivirus norton")
-    if not orders.upstreams and (orders.upstream_ca or orders.relay_unverified):
+    real = orders.upstreams or orders.transparent
+    if not real and (orders.upstream_ca or orders.relay_unverified):
         raise MitmailError("--upstream-ca and --relay-unverified are for --upstream HOST")
     if orders.plain and not orders.upstreams:
         raise MitmailError("--plain is for clients before a real server: --upstream imap=HOST")
@@ -133,6 +145,35 @@ def _check_all(orders: Orders) -> None:
     for what in (what for what, is_given in given.items() if is_given):
         raise MitmailError(
             f"--all serves every scenario by its own name, <id>.mitmail.test: leave out {what}"
+        )
+
+
+def _check_transparent(orders: Orders) -> None:
+    if sys.platform != "linux":
+        raise MitmailError(
+            "--transparent needs Linux, whose kernel says where a redirected client wanted to go: "
+            "use --upstream HOST here"
+        )
+    if orders.antivirus == "none":
+        raise MitmailError("--transparent is for an antivirus: name one with --antivirus norton")
+    if orders.listen is not None and is_loopback(orders.listen):
+        raise MitmailError(
+            f"--listen {orders.listen}: --transparent is on loopback for this machine's clients "
+            "anyway: leave it out, or name the address of a router for the clients of others"
+        )
+    given = {
+        "--all": orders.everything,
+        "--set": orders.chosen,
+        "--hosts": orders.hosts,
+        f"the scenario {orders.scenario}": orders.scenario is not None,
+        "--name": orders.name is not None,
+        "--upstream": orders.upstreams,
+        "--plain": orders.plain,
+    }
+    for what in (what for what, is_given in given.items() if is_given):
+        raise MitmailError(
+            "--transparent stands before the servers that clients already use, by their own "
+            f"names: leave out {what}"
         )
 
 
@@ -187,6 +228,7 @@ def place(orders: Orders, shift: int = 0) -> Place:
         return Place(host=host)
     offset = orders.port_offset + shift
     ports = {one.name: one.bench_port + offset for one in ENDPOINTS.values()}
+    ports[TRANSPARENT] = TRANSPARENT_PORT + offset
     if not all(0 < port < 65536 for port in ports.values()):
         raise MitmailError(f"--port-offset {orders.port_offset} leads to ports that do not exist")
     return Place(host=host, ports=ports)

@@ -22,7 +22,8 @@ class Served:
 
     ``plan`` is None where the client chooses one by name, and has not. ``scenario`` is None then,
     and when the mail server behind the shield is not ours. ``ports`` are those of the endpoints
-    that are served together, by name.
+    that are served together, by name. ``captured`` says that the place is the server that the
+    client wanted to reach, and not ours.
     """
 
     plan: Plan | None
@@ -31,6 +32,7 @@ class Served:
     port: int
     scenario: str | None
     ports: Mapping[str, int] = field(default_factory=dict)
+    captured: bool = False
 
     @property
     def antivirus(self) -> str:
@@ -47,9 +49,12 @@ class Served:
         return setting(port, session)
 
     def _offers_starttls(self) -> bool:
-        # A server that is not ours may offer none; in a dialogue attack it says what it likes.
+        # A server that is not ours may offer none, and a product may let none pass; in a dialogue
+        # attack the server says what it likes.
         if self.plan is None:
             return True
+        if self.plan.refuses_tls(self.endpoint.name, self.endpoint.protocol):
+            return False
         return self.scenario is not None and self.plan.scenario.server.dialogue is None
 
     @property
@@ -123,7 +128,7 @@ def end(served: Served, number: int, session: Session) -> dict[str, object]:
 
 
 def _head(served: Served, kind: str, number: int) -> dict[str, object]:
-    return {
+    head: dict[str, object] = {
         "schema": SCHEMA,
         "record": kind,
         "session": number,
@@ -131,6 +136,9 @@ def _head(served: Served, kind: str, number: int) -> dict[str, object]:
         "endpoint": served.endpoint.name,
         "antivirus": served.antivirus,
     }
+    if served.captured:
+        head["destination"] = {"host": served.host, "port": served.port}
+    return head
 
 
 def _setting(served: Served, session: Session) -> dict[str, object] | None:

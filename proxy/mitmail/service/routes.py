@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from mitmail.addon.route import Route
+from mitmail.addon.route import Address, Route, Scan
 from mitmail.endpoint import Endpoint
 from mitmail.engine.context import is_address
 from mitmail.engine.spec import GREETING_HOLD, Chooser, Mode, SessionSpec, Trust
@@ -19,7 +19,8 @@ from mitmail.service.upstream import Upstream
 class Routes:
     """One plan at one place; ``number`` tells its routes from those of other plans.
 
-    ``admission`` is the shield's, where there is one.
+    ``admission`` is the shield's, where there is one; ``scan`` who scans in place of the built-in
+    rule.
     """
 
     number: int
@@ -27,6 +28,7 @@ class Routes:
     patience: Patience
     place: Place
     admission: Admission | None = None
+    scan: Scan | None = None
 
     def door(self, endpoint: Endpoint, mailstore: Mailstore, *, lure: str = "") -> Route:
         """The simulated mail server; it is the front where there is no antivirus.
@@ -92,6 +94,21 @@ class Routes:
         assert self.plan.shield is not None
         return self.plan.shield.handling(endpoint.name, endpoint.protocol).in_clear
 
+    def shield_towards(
+        self,
+        endpoint: Endpoint,
+        server: Address,
+        *,
+        roots: tuple[bytes, ...],
+        relay_unverified: bool,
+    ) -> Route:
+        """The simulated antivirus before the very server that a client wanted to reach."""
+        host, _ = server
+        trust = Trust(name=host, roots=roots, system=True, by_sni=True)
+        guarded = not (relay_unverified or is_loopback(host))
+        modes = (endpoint.tls, endpoint.tls)
+        return self._shield(endpoint, trust, server, modes=modes, guarded=guarded)
+
     def _shield(
         self,
         endpoint: Endpoint,
@@ -104,9 +121,9 @@ class Routes:
         shield = self.plan.shield
         assert shield is not None
         assert self.admission is not None
+        choose = self.plan.choose_shield(endpoint.name)
         handling = shield.handling(endpoint.name, endpoint.protocol)
         in_clear = modes[0] == "starttls" and handling.in_clear
-        choose = self.plan.choose_shield(endpoint.name)
         spec = SessionSpec(
             protocol=endpoint.protocol,
             client=modes[0],
@@ -121,8 +138,12 @@ class Routes:
             conducting=lambda: handling.conduct,
             hello=shield.hello(endpoint.name),
             fixup=replace(handling.fixup, servers=(self.plan.name,) * handling.names_server),
+            screening=self.plan.screening(
+                endpoint.name, endpoint.protocol, outside=self.scan is not None
+            ),
         )
-        return Route(key=f"front-{self.number}-{endpoint.name}", spec=spec, server=server)
+        key = f"front-{self.number}-{endpoint.name}"
+        return Route(key=key, spec=spec, server=server, scan=self.scan)
 
 
 def door_route(

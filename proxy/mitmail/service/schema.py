@@ -18,10 +18,16 @@ _VERDICT: Final[Json] = {"enum": ["accept", "reject", "hang", "none"]}
 _ENDPOINT: Final[Json] = {"enum": list(ENDPOINTS)}
 
 
-def _object(properties: Json, *, nullable: bool = False, more: bool = False) -> Json:
+def _object(
+    properties: Json,
+    *,
+    optional: Json | None = None,
+    nullable: bool = False,
+    more: bool = False,
+) -> Json:
     return {
         "type": ["object", "null"] if nullable else "object",
-        "properties": properties,
+        "properties": properties | (optional or {}),
         "required": list(properties),
         "additionalProperties": more,
     }
@@ -58,6 +64,8 @@ _HEAD: Final[Json] = {
     "endpoint": _ENDPOINT,
     "antivirus": _WORD,
 }
+# Where the client of a captured connection wanted to go.
+_CAPTURED: Final[Json] = {"destination": _object({"host": _WORD, "port": _PORT})}
 _VERDICT_RECORD: Final[Json] = _object(
     _HEAD
     | {
@@ -87,7 +95,8 @@ _VERDICT_RECORD: Final[Json] = _object(
         "evidence": _WORD,
         "setting": _SETTING,
         "facts": _FACTS,
-    }
+    },
+    optional=_CAPTURED,
 )
 _END_RECORD: Final[Json] = _object(
     _HEAD
@@ -98,7 +107,8 @@ _END_RECORD: Final[Json] = _object(
         "error": _WORD_OR_NULL,
         "finding": _FINDING,
         "facts": _FACTS,
-    }
+    },
+    optional=_CAPTURED,
 )
 _ENDPOINTS: Final[Json] = {
     "type": "object",
@@ -145,6 +155,18 @@ _READY_ALL: Final[Json] = _object(
         "unsupported": {"type": "object", "additionalProperties": _WORD},
     }
 )
+_LINES: Final[Json] = _object({"do": _WORDS, "undo": _WORDS})
+_READY_TRANSPARENT: Final[Json] = _object(
+    {
+        "schema": _ONE,
+        "ready": {"const": True},
+        "transparent": _object({"host": _WORD, "port": _PORT}),
+        "antivirus": _WORD,
+        "antivirus_root_file": _WORD,
+        "captured": {"type": "object", "additionalProperties": _ENDPOINT},
+        "redirection": _object({"nft": _LINES, "iptables": _LINES}),
+    }
+)
 _LIST: Final[Json] = _object(
     {
         "schema": _ONE,
@@ -186,6 +208,11 @@ DOCUMENTS: Final[dict[str, Json]] = {
     "ready": _document("ready", "The first line of mitmail serve --ready-json", _READY),
     "ready-all": _document(
         "ready-all", "The first line of mitmail serve --all --ready-json", _READY_ALL
+    ),
+    "ready-transparent": _document(
+        "ready-transparent",
+        "The first line of mitmail serve --transparent --ready-json",
+        _READY_TRANSPARENT,
     ),
     "record": _document(
         "record",

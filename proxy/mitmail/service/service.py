@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import count
 
 from mitmail.addon.proxy import Listener, Proxy
-from mitmail.addon.route import Happening, Route
+from mitmail.addon.route import Happening, Route, Scan
 from mitmail.endpoint import ENDPOINTS, Endpoint
 from mitmail.engine.session import Session
 from mitmail.errors import MitmailError
@@ -21,9 +21,10 @@ type Observer = Callable[[Happening, Served, int, Session], None]
 
 
 class Service:
-    """Serves plans until it is closed."""
+    """Serves plans until it is closed; ``scan`` scans messages in place of the built-in rule."""
 
-    def __init__(self, proxy: Proxy, mailstore: Mailstore) -> None:
+    def __init__(self, proxy: Proxy, mailstore: Mailstore, scan: Scan | None = None) -> None:
+        self._scan = scan
         self._proxy = proxy
         self._mailstore = mailstore
         self._plans = count(1)
@@ -45,7 +46,9 @@ class Service:
         Raises CannotJudgeError when a port is taken, MitmailError when no endpoint is left.
         """
         admission = plan.admission() if plan.shield is not None else None
-        plan_routes = Routes(next(self._plans), plan, patience, place or Place(), admission)
+        plan_routes = Routes(
+            next(self._plans), plan, patience, place or Place(), admission, self._scan
+        )
         wanted = [ENDPOINTS[x] for x in upstream.servers] if upstream else _endpoints(plan)
         wanted = [x for x in wanted if only in {None, x.name}]
         scenario = None if upstream else plan.scenario.id

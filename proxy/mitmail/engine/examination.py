@@ -1,0 +1,107 @@
+"""What a scanner found in a message, and what becomes of the message then."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mitmail.engine.action import Action, Ask
+from mitmail.engine.chronicle import Chronicle
+from mitmail.message.edit import Edit, edited
+from mitmail.message.part import Part
+from mitmail.message.threat import find
+from mitmail.screening import Direction, Scanned, Screening, Status
+
+NOTED = 40  # facts of one kind; a mailbox may be full of infected mail
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A message behind the scanner: ``octets`` are the edited ones."""
+
+    octets: bytes
+    status: Status
+    fate: Literal["pass", "refuse", "swallow"] = "pass"
+    delete: bool = False
+
+
+class Examination:
+    """Judges the messages of one session, and writes down what it found."""
+
+    def __init__(self, screening: Screening, chronicle: Chronicle, actions: list[Action]) -> None:
+        self._actions = actions
+        self._spec = screening
+        self._chronicle = chronicle
+        self._noted = 0
+
+    def of(
+        self, direction: Direction, octets: bytes, message: Part, result: Scanned | None
+    ) -> Examined:
+        """Decide about a message; without a result the built-in rule is asked."""
+        part: Part | None = message
+        if result is None or result.threat is not None:
+            found = find(octets, message)
+            part = found.part if found else None
+            if result is None:
+                result = Scanned(found.name if found else None)
+        if result.error is not None:
+            return self._unscanned(direction, octets, message, result.error)
+        if result.threat is None:
+            self._chronicle.count("screened", len(octets), direction=direction, status="clean")
+            return Examined(self._marked(direction, octets, message, "clean"), "clean")
+        return self._infected(direction, octets, message, part or message, result.threat)
+
+    def passes(self, direction: Direction, octets: int, why: str) -> None:
+        """A message goes its way unseen."""
+        self._note("unscanned", direction=direction, octets=octets, words=why)
+
+    def popup(self, words: str) -> None:
+        """The product shows a window."""
+        self._note("popup", words=words)
+        self._actions.append(Ask(words, 0))
+
+    def _note(self, fact: str, **details: str | int) -> None:
+        self._noted += 1
+        if self._noted <= NOTED:
+            self._chronicle.note(fact, **details)
+
+    def _unscanned(self, direction: Direction, octets: bytes, message: Part, why: str) -> Examined:
+        self.passes(direction, len(octets), f"the scanner failed: {why}")
+        if self._spec.unscanned == "refuse" and direction == "outbound":
+            return Examined(octets, "unscanned", "refuse")
+        return Examined(self._marked(direction, octets, message, "unscanned"), "unscanned")
+
+    def _infected(
+        self, direction: Direction, octets: bytes, message: Part, part: Part, threat: str
+    ) -> Examined:
+        way = self._spec.way(direction)
+        self._note(
+            "screened", direction=direction, status="infected", octets=len(octets),
+            threat=threat, action=way.infected,
+        )  # fmt: skip
+        whose = "A message that you received" if direction == "inbound" else "Your message"
+        self.popup(f"{whose} is infected: {threat}")
+        if way.infected in ("refuse", "swallow"):
+            return Examined(octets, "infected", way.infected, way.delete)
+        gone = {"replace-part": part, "replace-body": message}.get(way.infected)
+        changed = self._marked(direction, octets, message, "infected", gone, threat)
+        return Examined(changed, "infected", delete=way.delete)
+
+    def _marked(
+        self,
+        direction: Direction,
+        octets: bytes,
+        message: Part,
+        status: Status,
+        gone: Part | None = None,
+        threat: str = "",
+    ) -> bytes:
+        way = self._spec.way(direction)
+        word = self._spec.words[status]
+        edit = Edit(
+            headers=tuple(line.replace("{status}", word) for line in way.headers),
+            subject=way.subject.replace("{threat}", threat) if status == "infected" else "",
+            footer=way.footer if status in way.footers else "",
+            spare_signed=self._spec.spare_signed,
+            instead_of=gone,
+            notice=self._spec.notice,
+        )
+        return edited(octets, message, edit)
