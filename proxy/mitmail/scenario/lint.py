@@ -76,11 +76,19 @@ def _in_other(file: Path, kind: str) -> list[Problem]:
         found = _LOADERS[kind](file)
     except ScenarioError as error:
         return error.errors
+    findings = list(_of_other(found))
+    if not findings:
+        return []
     document = read(file)
     return [
         Problem(document.file, *document.value_place(path), path_text(path), message)
-        for path, message in _of_other(found)
+        for path, message in findings
     ]
+
+
+@cache
+def _is_switch(behaviour: str) -> bool:
+    return loader.find_behaviour(behaviour).is_switch
 
 
 @cache
@@ -99,7 +107,7 @@ def _of_other(found: object) -> Iterator[Finding]:
                         ("behaviours", index),
                         f"no behaviour {name!r}{did_you_mean(name, known)}",
                     )
-                elif not loader.find_behaviour(name).is_switch:
+                elif not _is_switch(name):
                     yield ("behaviours", index), f"{name} is no switch: it has no set"
         case Behaviour():
             if wrong := fitting.misfit(found, _shipped_vendors()):
