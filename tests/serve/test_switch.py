@@ -9,6 +9,7 @@ import socket
 import stat
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -356,6 +357,24 @@ def test_with_several_it_says_what_to_type_and_a_killed_one_is_none_of_them(
     assert mitmail("switch", "wrong-host", home=home).returncode == 0
     person.line("Switched. Serving wrong-host")
     assert not file.exists()
+
+
+def test_a_pop_up_is_answered_from_another_terminal(person: ForPerson, home: Path) -> None:
+    asking = ("--antivirus", "generic", "--switch", "ask-first")
+    assert mitmail("switch", "self-signed", *asking, home=home).returncode == 0
+    own, place = home / "kept" / "generic-trusted-root.pem", person.places["imaps"]
+    with ThreadPoolExecutor() as beside:
+        client = beside.submit(curl, place, own, person.password)
+        how = person.line("Answer it: mitmail answer")
+        (number,) = re.findall(r"answer (\d+) ", how)
+        wrong = mitmail("answer", number, "maybe", home=home)
+        assert wrong.returncode == 2
+        assert "block, pass-through" in wrong.stderr
+        assert mitmail("answer", number, "block", home=home).returncode == 0
+        assert client.result(SECONDS).returncode not in {0, 60}
+    gone = mitmail("answer", number, "block", home=home)
+    assert gone.returncode == 2
+    assert len(gone.stderr.splitlines()) == 1
 
 
 def test_nothing_is_left_to_be_asked_once_it_has_ended(person: ForPerson, home: Path) -> None:

@@ -7,6 +7,7 @@ import sys
 import click
 
 from mitmail import __version__
+from mitmail.cli.answer import answer_command
 from mitmail.cli.author import lint_command, schema_command
 from mitmail.cli.browse import list_command
 from mitmail.cli.ca import ca_group
@@ -56,7 +57,7 @@ def cli() -> None:
 
 for command in (
     list_command, show_command, serve_command, demo_command, new_command, lint_command,
-    schema_command, switch_command, compare_command,
+    schema_command, switch_command, compare_command, answer_command,
     ca_group, addon_command,
 ):  # fmt: skip
     cli.add_command(command)

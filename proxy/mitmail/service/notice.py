@@ -181,7 +181,7 @@ def happening(
     where = _where(served, session) if served.captured else ""
     who = f"{served.endpoint.name:5} {f'{case} ' if case else ''}session {number}{where}: "
     if what == "popup":
-        return who + _asked(session)
+        return who + _asked(number, session)
     if what == "waiting":
         return who + _waiting(served, session)
     if what == "verdict" and session.verdict is not None:
@@ -192,9 +192,12 @@ def happening(
     return None
 
 
-def _asked(session: Session) -> str:
+def _asked(number: int, session: Session) -> str:
     shown = next(x for x in reversed(session.facts) if x.fact == "popup")
-    return f"the antivirus shows a pop-up: {shown.details['words']}"
+    words = f"the antivirus shows a pop-up: {shown.details['words']}"
+    if not session.answers:
+        return words
+    return f"{words}\n      Answer it: mitmail answer {number} {'|'.join(session.answers)}"
 
 
 def _where(served: Served, session: Session) -> str:

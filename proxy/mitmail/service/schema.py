@@ -255,6 +255,7 @@ _REQUEST: Final[Json] = {
                 "seconds": {"type": "number", "minimum": 0},
             },
         ),
+        _asking("answer", {"session": {"type": "integer", "minimum": 1}, "word": _WORD}),
     ]
 }
 _ANSWERS: Final[list[Json]] = [
@@ -267,6 +268,7 @@ _ANSWERS: Final[list[Json]] = [
             "last_session": _NUMBER,
         }
     ),
+    _object({"schema": _ONE, "session": {"type": "integer", "minimum": 1}, "word": _WORD}),
     _object({"schema": _ONE, "error": _WORD, "exit_code": {"enum": [2, 3]}}),
 ]
 

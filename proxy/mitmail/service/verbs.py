@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from mitmail.addon import addon
 from mitmail.errors import MitmailError
 from mitmail.service import change
 from mitmail.service.control import Json, Verb
@@ -33,7 +34,7 @@ def of_stage(stage: Stage, journal: Journal, told: Callable[[Shown], None]) -> d
         told(shown)
         return state(shown, journal)
 
-    return {"served": served, "switch": switch, "sessions": _sessions(journal)}
+    return {"served": served, "switch": switch} | _of_sessions(journal)
 
 
 def of_journal(journal: Journal, why: str) -> dict[str, Verb]:
@@ -42,7 +43,11 @@ def of_journal(journal: Journal, why: str) -> dict[str, Verb]:
     async def refuse(request: Json) -> Json:
         raise MitmailError(why)
 
-    return {"served": refuse, "switch": refuse, "sessions": _sessions(journal)}
+    return {"served": refuse, "switch": refuse} | _of_sessions(journal)
+
+
+def _of_sessions(journal: Journal) -> dict[str, Verb]:
+    return {"sessions": _sessions(journal), "answer": _answer}
 
 
 def _sessions(journal: Journal) -> Verb:
@@ -60,6 +65,18 @@ def _sessions(journal: Journal) -> Verb:
         return {"sessions": [x.document() for x in found], "last_session": journal.last}
 
     return sessions
+
+
+async def _answer(request: Json) -> Json:
+    """Answer the pop-up of a session, as the person before the screen would."""
+    number, word = request.pop("session", None), request.pop("word", None)
+    if request or type(number) is not int or not isinstance(word, str):
+        raise MitmailError("answer: session is a number, and word a string")
+    try:
+        await addon.answer(number, word)
+    except ValueError as error:
+        raise MitmailError(f"session {number}: {error}") from None
+    return {"session": number, "word": word}
 
 
 def _number(request: dict[str, Any], key: str, default: float) -> float:
