@@ -416,7 +416,9 @@ def test_what_differs_by_connection_or_client_is_left_open(said: dict[str, Any])
     "said",
     [
         {"transport": {"not_mail": "close"}},
-        {"legs": {"server": {"status_request": "ask", "alpn": "mirror"}}},
+        {"legs": {"server": {"status_request": "ask", "alpn": "mirror", "ciphers": "mirror"}}},
+        {"legs": {"server": {"ciphers": ["AES128-SHA", "ECDHE-ECDSA-AES128-GCM-SHA256"]}}},
+        {"legs": {"client": {"versions": ["TLSv1.0", "TLSv1.2", "TLSv1.3"]}}},
         {"conversation": {"drop": {"imap": ["IDLE"]}, "greeting": "Hello"}},
     ],
     ids=str,

@@ -1,6 +1,6 @@
 """What a correct client does with what it is shown, behind a shield too."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -11,7 +11,7 @@ from mitmail.scenario.authority import RootShape
 from mitmail.scenario.certificate import Certificate
 from mitmail.scenario.exception import ClientException
 from mitmail.scenario.leafstyle import Validity
-from mitmail.scenario.legs import ClientLeg, ServerLeg
+from mitmail.scenario.legs import ServerLeg
 from mitmail.scenario.model import Level, Scenario
 from mitmail.scenario.reference import ROOT
 from mitmail.scenario.server import Server
@@ -112,16 +112,41 @@ def _without_tls(profile: Vendor, endpoint: str) -> Expectation | None:
 
 def _is_open(profile: Vendor) -> bool:
     """Whether it differs by connection or client what comes of a product's way with them."""
-    transport, client, server = profile.transport, profile.legs.client, profile.legs.server
-    own = server.model_copy(update={"alpn": "drop", "status_request": "drop"})
+    transport, client = profile.transport, profile.legs.client
     return (
         transport.intercepted != 100
         or not transport.ipv6
         or transport.fails_first is not None
-        or client.model_copy(update={"alpn": "drop"}) != ClientLeg()
-        or own != ServerLeg()
+        or not {*MODERN} <= {*client.versions}
+        or not client.close_notify
+        or not _reaches_server(profile.legs.server)
         or profile.conversation.claim is not None
         or bool(profile.conversation.refuse)
+    )
+
+
+# One of each is enough to come to terms with an ordinary server of ours.
+COMMON: Final[Mapping[str, frozenset[str]]] = {
+    "versions": frozenset(MODERN),
+    "ciphers": frozenset(
+        {
+            "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384",
+            "TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384",
+        }
+    ),
+    "groups": frozenset({"x25519", "secp256r1"}),
+    "signatures": frozenset({"ecdsa_secp256r1_sha256"}),
+}  # fmt: skip
+
+
+def _reaches_server(leg: ServerLeg) -> bool:
+    """Whether the hello that a product sends surely finds an answer.
+
+    Where it is the client's, the client would have had its answer from the server itself.
+    """
+    said = {field: getattr(leg, field) for field in COMMON}
+    return all(
+        list_ == "mirror" or not list_ or COMMON[field] & {*list_} for field, list_ in said.items()
     )
 
 
