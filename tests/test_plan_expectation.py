@@ -93,7 +93,7 @@ def test_under_the_controls_name_a_correct_client_accepts(scenario: str) -> None
 @pytest.mark.parametrize(
     "switch",
     [
-        "starttls-masked", "starttls-refused", "starttls-refused-for-now", "starttls-stripped",
+        "masks-starttls", "starttls-refused", "starttls-refused-for-now", "strips-starttls",
         "starttls-towards-server-only",
     ],
 )  # fmt: skip

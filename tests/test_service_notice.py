@@ -131,9 +131,12 @@ def test_a_pop_up_is_told_in_its_own_words(tmp_path: Path) -> None:
     bench = prepare(Orders(antivirus="norton"), tmp_path)
     served = Served(bench.plan, ENDPOINTS["imaps"], "127.0.0.1", 3993, "healthy")
     facts = [Fact(1, "popup", {"words": "Revoked", "seconds": 0.0})]
-    told = notice.happening(bench, "popup", served, 7, seen(facts=facts))
+    told = notice.happening(bench, "popup", served, 7, seen(facts=facts, answers=()))
+    asking = seen(facts=facts, answers=("block", "sign"))
 
     assert told == "imaps session 7: the antivirus shows a pop-up: Revoked"
+    how = (notice.happening(bench, "popup", served, 7, asking) or "").splitlines()
+    assert how == [told, "      Answer it: mitmail answer 7 block|sign"]
 
 
 @pytest.mark.parametrize(

@@ -127,8 +127,8 @@ def _fill(inbox: Path) -> None:
     """Forty mails that take the room of one."""
     mail = inbox / "2.mail"
     mail.write_bytes(MAIL.replace(b"\r\n", b"\n"))
-    mine = (inbox / "1.mail").owner(), (inbox / "1.mail").group()
-    shutil.chown(mail, *mine)
+    mine = (inbox / "1.mail").stat()
+    shutil.chown(mail, mine.st_uid, mine.st_gid)
     for number in range(3, 2 + MAILS):
         os.link(mail, inbox / f"{number}.mail")
 

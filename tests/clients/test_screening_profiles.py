@@ -124,7 +124,7 @@ def sent(house: House, site: Site, mail: bytes) -> str:
     try:
         client.sendmail(dovecot.USER, [dovecot.USER], mail)
     except smtplib.SMTPDataError as refusal:
-        return "refused" if refusal.smtp_code == 554 else f"refused with {refusal.smtp_code}"
+        return "refused" if refusal.smtp_code == 554 else str(refusal)
     finally:
         client.close()
     return "sent"

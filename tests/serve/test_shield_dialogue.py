@@ -10,6 +10,7 @@ import smtplib
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -54,12 +55,14 @@ def behind(house: OpenHouse, server: Dovecot) -> Behind:
     return lambda *switches: house.shield(*switches, before=server.ports, roots=(server.root,))
 
 
-def fetched(serving: Shielded, endpoint: str, *options: str, user: str = USER) -> Any:
+def fetched(
+    serving: Shielded, endpoint: str, *options: str, user: str = USER, roots: Path | None = None
+) -> Any:
     """curl fetches the first mail."""
     place = serving.places[endpoint]
     path = {"imap": "/INBOX;MAILINDEX=1", "pop3": "/1"}[place.protocol]
     command = [need("curl"), "-q", "-sS", "--max-time", "15", *options]
-    command += ["--cacert", str(serving.root), "--user", f"{user}:{PASSWORD}"]
+    command += ["--cacert", str(roots or serving.root), "--user", f"{user}:{PASSWORD}"]
     command += [f"{endpoint}://{HOST}:{place.port}{path}"]
     return subprocess.run(command, capture_output=True, text=True, env=clean(), timeout=SECONDS)
 
@@ -141,7 +144,7 @@ def test_a_refused_starttls_never_reaches_the_server(
     assert [serving.finding(each) for each in (4, 5)] == ["aborted", "vulnerable"]
 
 
-@pytest.mark.parametrize("switch", ["starttls-stripped", "starttls-masked"])
+@pytest.mark.parametrize("switch", ["strips-starttls", "masks-starttls"])
 def test_without_an_offer_curl_leaves_or_goes_on_in_clear(
     server: Dovecot, behind: Behind, switch: str
 ) -> None:
@@ -149,7 +152,7 @@ def test_without_an_offer_curl_leaves_or_goes_on_in_clear(
     with smtp(serving) as client:
         client.ehlo()
         assert not client.has_extn("starttls")
-        assert client.has_extn("xxxxxxxx") is (switch == "starttls-masked")
+        assert client.has_extn("xxxxxxxx") is (switch == "masks-starttls")
         assert client.docmd("STARTTLS")[0] == 502
     insisting = fetched(serving, "pop3", "--ssl-reqd")
     assert insisting.returncode == 64, insisting.stderr
@@ -179,12 +182,31 @@ def test_clear_text_goes_to_no_server_elsewhere_unless_that_is_meant(house: Open
 
 
 def test_a_clients_settings_are_not_blamed_for_what_the_product_strips(house: OpenHouse) -> None:
-    for switches, found in (((), "clear-text"), (("starttls-stripped",), None)):
+    for switches, found in (((), "clear-text"), (("strips-starttls",), None)):
         shield = house.shield(*switches)
         with closing(pop3(shield)) as post, pytest.raises(poplib.error_proto, match="STLS"):
             post._shortcmd("AUTH PLAIN AGEAYg==")  # type: ignore[attr-defined] # any command
         setting = shield.site.served["pop3"].setting(shield.session(1))
         assert (setting and setting.found) == found
+
+
+def test_norton_2002_scans_in_clear_and_leaves_tls_alone(
+    house: OpenHouse, server: Dovecot
+) -> None:
+    shield = house.shield(antivirus="norton-2002", before=server.ports, roots=(server.root,))
+    trusted = house.roots(server.root)
+    with smtp(shield) as client:
+        client.ehlo()
+        assert client.has_extn("starttls")
+        assert client.docmd("STARTTLS") == (500, b"Unsupported command.")
+        assert client.quit() == (221, b"2.0.0 Closing connection")
+    with closing(pop3(shield)) as post, pytest.raises(poplib.error_proto, match="-ERR Unsupp"):
+        post.stls()
+    for endpoint in ("imap", "imaps", "pop3s"):  # not scanned: the server's own TLS
+        since = len(server.log.read_text())
+        got = fetched(shield, endpoint, "--ssl-reqd", roots=trusted)
+        assert "of Dovecot" in got.stdout, got.stderr
+        assert ", TLS" in logged(server, since, f"{endpoint[:4]}-login: Info: Login:")
 
 
 # -- capabilities, banner, goodbye ---------------------------------------------------------------

@@ -269,7 +269,7 @@ def test_both_legs_have_channel_bindings_of_their_own(house: OpenHouse, served_b
 
 
 def test_the_client_is_left_without_a_word(house: OpenHouse) -> None:
-    for switches, ends_well in (((), True), (("no-close-notify",), False)):
+    for switches, ends_well in (((), True), (("ends-without-close-notify",), False)):
         shield = house.shield(*switches)
         place = shield.places["imaps"]
         plain = socket.create_connection((place.host, place.port), timeout=SECONDS)

@@ -8,7 +8,6 @@ from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
 from mitmail.addon.capture import LOOP, CaptureMode, is_ours
 from mitmail.addon.layer import Answer, MailLayer, Stop
-from mitmail.addon.mode import MailMode
 from mitmail.addon.route import Capture, Route
 
 
@@ -23,7 +22,10 @@ class Mitmail:
         self._sessions = 0
 
     def add(self, routes: Iterable[Route | Capture]) -> None:
-        """Make routes known, before their listeners are opened."""
+        """Make routes known, before their listeners are opened.
+
+        A route takes the place of the one that had its key: for new connections only.
+        """
         for one in routes:
             if isinstance(one, Capture):
                 self._captures[one.key] = one
@@ -55,6 +57,10 @@ class Mitmail:
         self._sessions += 1
         return self._sessions
 
+    def uses(self, route: Route) -> bool:
+        """Whether a session that was admitted to this very route is not over yet."""
+        return any(layer.route is route and not layer.session.over for _, layer in _ours())
+
     def server_connect(self, data: ServerConnectionHookData) -> None:
         """Let a shield reach the door of its own process, and end what goes round in a circle.
 
@@ -68,7 +74,8 @@ class Mitmail:
             if (capture := self._captures.get(mode.data)) is not None:
                 capture.refusing(LOOP)
             return
-        route = self._routes.get(mode.data) if isinstance(mode, MailMode) else None
+        # The session's own route: its listener may have been given another one meanwhile.
+        route = next((x.route for handler, x in _ours() if handler.client is data.client), None)
         if route is not None and route.to_door and data.server.address == route.server:
             data.server.error = None
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mitmproxy.addons.proxyserver import Proxyserver
@@ -91,6 +91,16 @@ class Proxy:
             self._ours.pop(key, None)
         await self._update()
         self._addon.forget(keys)
+
+    def replace(self, routes: Iterable[Route]) -> None:
+        """Give listeners, by the keys of these routes, other routes: for new connections only."""
+        routes = list(routes)
+        assert {route.key for route in routes} <= self._ours.keys()
+        self._addon.add(routes)
+
+    def uses(self, route: Route) -> bool:
+        """Whether a session that came by this very route is not over yet."""
+        return self._addon.uses(route)
 
     async def stop(self) -> None:
         """End every session with a verdict, free every port, and stop what we started.

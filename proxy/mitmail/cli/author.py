@@ -39,6 +39,7 @@ def lint_command(paths: Sequence[Path], *, as_json: bool) -> None:
 NAMES = [
     *("scenario", "vendor", "behaviour"),
     *("ready", "ready-all", "ready-transparent", "record", "list"),
+    *("control-request", "control-answer", "comparison"),
 ]
 
 

@@ -10,6 +10,7 @@ from mitmail.scenario.behaviour import Behaviour
 from mitmail.scenario.evidence import Evidence
 from mitmail.scenario.leafstyle import LeafStyle
 from mitmail.scenario.offset import written
+from mitmail.scenario.part import Model
 from mitmail.scenario.product import ENDPOINTS, Treatment
 from mitmail.scenario.vendor import ChainPart, Vendor
 
@@ -184,9 +185,13 @@ def _popups(one: Vendor) -> Iterator[Line]:
 
 
 def _others(one: Vendor) -> Iterator[Line]:
-    for section in ("transport", "conversation", "screening"):
-        said = getattr(one, section).model_dump(mode="json", exclude_unset=True)
-        for key, value in said.items():
+    parts: dict[str, Model] = {
+        "transport": one.transport, "legs.client": one.legs.client,
+        "legs.server": one.legs.server, "conversation": one.conversation,
+        "screening": one.screening,
+    }  # fmt: skip
+    for section, part in parts.items():
+        for key, value in part.model_dump(mode="json", exclude_unset=True).items():
             yield f"{section}.{key}", _value(value), f"{section}.{key}"
 
 
@@ -199,7 +204,7 @@ def _value(value: object) -> str:
         case bool():
             return "yes" if value else "no"
         case _:
-            return str(value)
+            return " ".join(str(value).split())  # what is said on the wire ends its line
 
 
 def behaviour(one: Behaviour) -> str:

@@ -176,6 +176,10 @@ class Session:
 
     def _start(self, family: Family) -> None:
         self._chronicle.note("connected")
+        if self.spec.closed is not None:
+            # Not yet: a driver cannot close what it is just about to read from (mitmproxy).
+            self._actions.append(SetTimer("closed", 0.0))
+            return
         if self.spec.intercepting(family):
             self._begin()
         else:
@@ -267,6 +271,8 @@ class Session:
                 conversation.waited()
             case "segment":
                 conversation.next_segment()
+            case "closed" if self.spec.closed is not None:
+                conversation.fail(self.spec.closed)
             case "linger":
                 conversation.finish()
             case "connect" if not conversation.connected and conversation.tunnel is None:

@@ -87,7 +87,8 @@ class SessionSpec:
     place that only a referral in clear led to: a client that comes there is vulnerable. ``hello``
     is how a server with TLS is greeted; ``fixup`` is what is changed of the mail dialogue with
     the server, in clear and through TLS. ``screening`` has messages scanned; without it nothing
-    is kept of what passes.
+    is kept of what passes. ``closed`` says why nobody is served here: a client is turned away at
+    once, and not judged.
 
     Of a shield: ``intercepting`` says whether it steps in at all; ``foreign`` is what becomes of
     a client that speaks no mail, where it is not relayed; ``behind`` are the orders of the door
@@ -112,6 +113,7 @@ class SessionSpec:
     opening: Instead | None = None
     conducting: Conducting = proper
     lure: bool = False
+    closed: str | None = None
     hello: Hello = OWN
     fixup: Fixup = NOTHING
     screening: Screening | None = None

@@ -1,5 +1,7 @@
 """What ``mitmail serve --transparent`` says: how connections get here, and how to undo that."""
 
+from collections.abc import Mapping
+
 from mitmail.service import group, notice
 from mitmail.service.capture import PORTS, Captured
 from mitmail.service.place import is_loopback
@@ -12,7 +14,7 @@ OWN_GROUP = (
 )
 
 
-def ready(captured: Captured) -> dict[str, object]:
+def ready(captured: Captured, control: Mapping[str, object]) -> dict[str, object]:
     """The first line of ``serve --transparent --ready-json``: where to redirect to, and how."""
     leading = redirection(captured)
     return {
@@ -22,6 +24,7 @@ def ready(captured: Captured) -> dict[str, object]:
         "antivirus": captured.bench.plan.antivirus,
         "antivirus_root_file": str(captured.bench.antivirus_root_file),
         "captured": {str(port): one.name for port, one in PORTS.items()},
+        "control": control,
         "redirection": {"nft": _record(leading.nft), "iptables": _record(leading.iptables)},
     }
 

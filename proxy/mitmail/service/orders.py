@@ -1,8 +1,6 @@
 """What ``mitmail serve`` is told, checked and resolved into a plan."""
 
 import ipaddress
-import os
-import secrets
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +8,14 @@ from pathlib import Path
 from mitmail.endpoint import ENDPOINTS
 from mitmail.errors import MitmailError
 from mitmail.pki.certificate import pem
-from mitmail.pki.keypool import KeyPool
-from mitmail.pki.store import Store, data_folder
+from mitmail.pki.store import Store
 from mitmail.plan import Names, is_ordinary, make
 from mitmail.plan.shield import Shield, root_slot
 from mitmail.scenario import loader
 from mitmail.scenario.hostname import CUSTOMER, is_hostname
 from mitmail.service import upstream
-from mitmail.service.place import LOOPBACK, Place, is_loopback
+from mitmail.service.keeping import Keeping
+from mitmail.service.place import BENCH, JUDGE, LOOPBACK, Patience, Place, is_loopback
 from mitmail.service.record import Bench
 from mitmail.service.upstream import Upstream
 
@@ -55,44 +53,51 @@ class Orders:
     scanner: str = "built-in"
     clamd: str | None = None
 
+    @property
+    def throw_away(self) -> bool:
+        """Whether roots, keys and password end with the run."""
+        return self.ready_json or self.ephemeral
 
-def prepare(orders: Orders, folder: Path) -> Bench:
-    """Resolve the orders; ``folder`` takes what need not outlive them. Raises MitmailError."""
+
+def prepare(
+    orders: Orders, folder: Path, keeping: Keeping | None = None, *, name: str | None = None
+) -> Bench:
+    """Resolve the orders; ``folder`` takes what need not outlive them. Raises MitmailError.
+
+    ``keeping`` is that of an earlier bench in the same run, and ``name`` the one that its client
+    goes on to use.
+    """
     check(orders)
     behind = _upstream(orders)
     scenario = loader.find(orders.scenario or HEALTHY, orders.folders)
     vendor = None if orders.antivirus == "none" else loader.find_vendor(orders.antivirus)
-    throw_away = orders.ready_json or orders.ephemeral
-    kept_in = None if throw_away else data_folder(os.environ, sys.platform)
-    store = Store(kept_in)
+    keeping = keeping or Keeping.make(throw_away=orders.throw_away)
     names, also = _names(orders, behind)
     # A root that a machine may come to trust signs for test names and loopback only; one that
     # plays the customer's own name, or an odd one, must not be constrained (a second fault), so
     # it is not kept.
     tame = names is None and all(is_loopback(address) for address in also)
-    played = Names(scenario.connect_as or CUSTOMER, also)
+    played = names or Names(name or scenario.connect_as or CUSTOMER, also)
     tame = tame and is_ordinary(scenario.server, played)
-    # Their keys are not thrown away where they take long: a key alone proves nothing to anybody.
-    server_store = store if tame else Store(None, KeyPool(shared=store.keys))
+    server_store = keeping.store if tame else keeping.aside
     plan = make(
         scenario,
         vendor,
         server_store,
-        names=names,
-        also=also,
+        names=played,
         switches=orders.switches,
-        constrained=tame and not throw_away,
-        vendor_store=store,
+        constrained=tame and not orders.throw_away,
+        vendor_store=keeping.store,
         exact_names=orders.exact_names,
     )
     return Bench(
         plan=plan,
         upstream=behind,
         user=USER,
-        password=store.secret("password", lambda: secrets.token_urlsafe(9)),
+        password=keeping.password(),
         root_file=_root_file(server_store, "server-root", plan.server_roots, folder),
-        antivirus_root_file=_antivirus_root_file(plan.shield, store, folder),
-        kept_in=kept_in,
+        antivirus_root_file=_antivirus_root_file(plan.shield, keeping.store, folder),
+        kept_in=keeping.kept_in,
     )
 
 
@@ -219,6 +224,11 @@ def _names(orders: Orders, behind: Upstream | None) -> tuple[Names | None, tuple
     also = (orders.listen,) if orders.listen else ()
     name = orders.name or (behind.host if behind else None)
     return (Names(name, also) if name else None), also
+
+
+def patience(orders: Orders) -> Patience:
+    """How long a silent client is waited for: a program's answers at once."""
+    return JUDGE if orders.ready_json else BENCH
 
 
 def place(orders: Orders, shift: int = 0) -> Place:

@@ -23,7 +23,7 @@ class Served:
     ``plan`` is None where the client chooses one by name, and has not. ``scenario`` is None then,
     and when the mail server behind the shield is not ours. ``ports`` are those of the endpoints
     that are served together, by name. ``captured`` says that the place is the server that the
-    client wanted to reach, and not ours.
+    client wanted to reach, and not ours. Who connects where nothing is ``offered`` is turned away.
     """
 
     plan: Plan | None
@@ -33,6 +33,7 @@ class Served:
     scenario: str | None
     ports: Mapping[str, int] = field(default_factory=dict)
     captured: bool = False
+    offered: bool = True
 
     @property
     def antivirus(self) -> str:
@@ -79,13 +80,18 @@ class Bench:
     kept_in: Path | None
 
 
-def ready(bench: Bench, served: Mapping[str, Served]) -> dict[str, object]:
+def ready(
+    bench: Bench, served: Mapping[str, Served], control: Mapping[str, object]
+) -> dict[str, object]:
     """The first line of ``serve --ready-json``: where everything is."""
+    return {"schema": SCHEMA, "ready": True, **stand(bench, served), "control": control}
+
+
+def stand(bench: Bench, served: Mapping[str, Served]) -> dict[str, object]:
+    """What is served, where, and what a client needs to know."""
     first = next(iter(served.values()))
     antivirus_root = bench.antivirus_root_file
     return {
-        "schema": SCHEMA,
-        "ready": True,
         "scenario": first.scenario,
         "antivirus": bench.plan.antivirus,
         "name": bench.plan.name,
@@ -97,8 +103,10 @@ def ready(bench: Bench, served: Mapping[str, Served]) -> dict[str, object]:
     }
 
 
-def verdict(served: Served, number: int, session: Session) -> dict[str, object]:
-    """The record of a verdict."""
+def verdict(
+    served: Served, number: int, session: Session, earlier: Mapping[str, object] | None = None
+) -> dict[str, object]:
+    """The record of a verdict; ``earlier`` is what the same client seems to have accepted."""
     assert session.verdict is not None
     found = session.verdict
     return _head(served, "verdict", number) | {
@@ -111,6 +119,7 @@ def verdict(served: Served, number: int, session: Session) -> dict[str, object]:
         "alert": found.alert,
         "evidence": found.evidence,
         "setting": _setting(served, session),
+        "earlier": earlier,
         "facts": [fact.record() for fact in session.facts],
     }
 

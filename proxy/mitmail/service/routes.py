@@ -159,3 +159,15 @@ def door_route(
         waiting=patience.waiting,
     )
     return Route(key=key, spec=spec, server=(LOOPBACK, mailstore.ports[endpoint.protocol]))
+
+
+def closed_route(endpoint: Endpoint, scenario: str) -> Route:
+    """An endpoint that a scenario is not for: who connects is turned away, and not judged."""
+    spec = SessionSpec(
+        protocol=endpoint.protocol,
+        client="plain",
+        server="plain",
+        choose=lambda seen, sni: None,
+        closed=f"{scenario} has nothing on {endpoint.name}",
+    )
+    return Route(key=f"closed-{endpoint.name}", spec=spec, server=(LOOPBACK, 0))
