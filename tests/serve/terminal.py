@@ -16,11 +16,6 @@ from bench import need
 from serve.program import SECONDS, environment
 from serve.serving import LOOPBACK, NAME, USER, Place
 
-if sys.platform == "win32":
-    pytest.skip("neomutt needs a terminal of POSIX", allow_module_level=True)
-
-import pty
-
 PROMPT = r"\(r\)eject, accept \(o\)nce"
 CONFIGURATION = """\
 set imap_user="{user}"
@@ -35,11 +30,17 @@ set ssl_ca_certificates_file={root}
 """
 
 
+def _openpty() -> tuple[int, int]:
+    if sys.platform == "win32":
+        pytest.skip("neomutt needs a terminal of POSIX")
+    return os.openpty()
+
+
 class Terminal:
     """A program in a terminal of its own: read what it shows, and press keys."""
 
     def __init__(self, command: list[str], environ: dict[str, str]) -> None:
-        self._screen, other = pty.openpty()
+        self._screen, other = _openpty()
         self.shown = ""
         self._process = subprocess.Popen(
             command, stdin=other, stdout=other, stderr=other, env=environ, start_new_session=True

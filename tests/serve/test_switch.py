@@ -4,7 +4,6 @@ import imaplib
 import json
 import re
 import shutil
-import signal
 import socket
 import stat
 import subprocess
@@ -349,7 +348,7 @@ def test_with_several_it_says_what_to_type_and_a_killed_one_is_none_of_them(
         assert wrong.returncode == 3
         assert "no mitmail serve has --port-offset 1" in wrong.stderr
         (file,) = (x for x in runs(home) if f"serve-{second.pid}-" in x.name)
-        second.stop(signal.SIGKILL)
+        second.kill()
 
     named = mitmail("switch", "--control", str(file), home=home)
     assert named.returncode == 3
