@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import socket
+import ssl
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -151,6 +152,33 @@ def test_an_open_session_keeps_what_it_has_and_the_next_one_gets_the_new(
     old, new = serving.record("end", first), serving.record("verdict", first + 1)
     assert (old["scenario"], old["antivirus"]) == ("healthy", "norton")
     assert (new["scenario"], new["antivirus"]) == ("expired", "none")
+
+
+def test_an_open_session_is_not_intercepted_when_the_shield_is_switched_on(
+    serving: ForProgram,
+) -> None:
+    """Until the client connects again all seems well, and then it meets another signer."""
+    before = switched(serving, "healthy", antivirus="off")
+    place, own = serving.places["imaps"], Path(before["root_file"])
+    client = imaplib.IMAP4_SSL(place.host, place.port, ssl_context=named(own), timeout=SECONDS)
+    client.login(USER, before["password"])
+    answer = switched(serving, antivirus="drweb")
+    assert client.select()[0] == "OK"
+    client.logout()
+
+    with pytest.raises(ssl.SSLCertVerificationError):
+        imaplib.IMAP4_SSL(place.host, place.port, ssl_context=named(own), timeout=SECONDS)
+    first = answer["last_session"]
+    old, new = serving.record("end", first), serving.record("verdict", first + 1)
+    assert (old["antivirus"], old["verdict"]) == ("none", "accept")
+    assert (new["antivirus"], new["verdict"]) == ("drweb", "reject")
+
+
+def named(own: Path) -> ssl.SSLContext:
+    """A client that connects by address, and so asks for no name."""
+    context = trusting(own, strict=False)
+    context.check_hostname = False
+    return context
 
 
 # -- endpoints that only one of the two has ----
