@@ -89,6 +89,8 @@ def prepare(
         constrained=tame and not orders.throw_away,
         vendor_store=keeping.store,
         exact_names=orders.exact_names,
+        # A real server's leaf is the same in the next run, ours may not be.
+        copies=keeping.store if behind is not None else server_store,
     )
     return Bench(
         plan=plan,
