@@ -47,11 +47,6 @@ def test_without_an_offer_a_starttls_is_an_unknown_command() -> None:
     assert not found.in_clear
 
 
-def test_what_a_scanner_cannot_read_is_dropped_too() -> None:
-    found = handling(said(drop=["IDLE"]), "imap", unreadable=["COMPRESS", "IDLE"])
-    assert found.fixup == Fixup(drop=("IDLE", "COMPRESS"))
-
-
 def test_texts_and_commands_are_those_of_the_protocol() -> None:
     talking = said(
         greeting="hello", farewell={"smtp": "bye"}, claim={"imap": ["ID"]}, refuse=["ID"],

@@ -1,6 +1,5 @@
 """What a product makes of a mail dialogue, as plain data for the engine."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,17 +30,11 @@ class Handling:
     names_server: bool
 
 
-def handling(
-    said: Conversation, protocol: Protocol, *, unreadable: Iterable[str] = ()
-) -> Handling:
-    """What this product does in a protocol.
-
-    ``unreadable`` are capabilities that may not be announced, besides those that it drops, and
-    whose commands are refused: what its scanner could not read.
-    """
+def handling(said: Conversation, protocol: Protocol) -> Handling:
+    """What this product does in a protocol."""
     return Handling(
         conduct=_conduct(said, protocol),
-        fixup=_fixup(said, protocol, (*_listed(said.drop, protocol), *unreadable)),
+        fixup=_fixup(said, protocol),
         in_clear=said.refuses_tls(protocol) and said.server == "plain",
         names_server=said.names_server and protocol == "pop3",
     )
@@ -55,9 +48,9 @@ def _conduct(said: Conversation, protocol: Protocol) -> Conduct:
     return Conduct(offer=said.offer, login=True, answer=octets(answer), then=said.then)
 
 
-def _fixup(said: Conversation, protocol: Protocol, drop: tuple[str, ...]) -> Fixup:
+def _fixup(said: Conversation, protocol: Protocol) -> Fixup:
     return Fixup(
-        drop=tuple(dict.fromkeys(drop)),
+        drop=_listed(said.drop, protocol),
         claim=_listed(said.claim, protocol),
         refuse=frozenset(said.refuse),
         refusal=octets(texts(said.refusal, protocol) or ""),
