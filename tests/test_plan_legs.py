@@ -1,6 +1,6 @@
 """What a profile says of TLS becomes plain data, or a complaint that says where."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -63,6 +63,8 @@ def test_the_client_hears_the_products_manner_and_the_servers_protocol() -> None
     shown: Identity = spoken(identity(), legs, Found(b"imap"))
     assert (shown.manner, shown.chain) == (manner, identity().chain)
     assert spoken(identity(), legs, Found()).manner.alpn == ()
+    weak = replace(identity(), manner=Manner(weak=True))
+    assert spoken(weak, said(), Found()) == weak, "what the certificate needs stays"
 
 
 @pytest.mark.parametrize(

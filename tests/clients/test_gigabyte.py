@@ -125,12 +125,12 @@ def stand(
 
 def _fill(inbox: Path) -> None:
     """Forty mails that take the room of one."""
-    mail = inbox / "2.mail"
+    mine = next(inbox.iterdir()).stat()
+    mail = inbox / "00002.mail"
     mail.write_bytes(MAIL.replace(b"\r\n", b"\n"))
-    mine = (inbox / "1.mail").stat()
     shutil.chown(mail, mine.st_uid, mine.st_gid)
     for number in range(3, 2 + MAILS):
-        os.link(mail, inbox / f"{number}.mail")
+        os.link(mail, inbox / f"{number:05}.mail")
 
 
 @contextmanager

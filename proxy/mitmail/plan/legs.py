@@ -4,10 +4,9 @@ from dataclasses import replace
 from typing import Final, Protocol
 
 from mitmail.hello import Hello, Mirrored
-from mitmail.manner import Manner
 from mitmail.pki.identity import Identity
 from mitmail.plan import speech
-from mitmail.scenario.legs import ClientLeg, Legs, ServerLeg
+from mitmail.scenario.legs import Legs, ServerLeg
 
 _MIRRORABLE: Final[tuple[tuple[str, Mirrored], ...]] = (
     ("versions", "versions"), ("ciphers", "ciphers"), ("groups", "groups"),
@@ -38,15 +37,13 @@ def hello(leg: ServerLeg) -> Hello:
 
 def spoken(identity: Identity, legs: Legs, server: Negotiated) -> Identity:
     """The identity, presented in this product's manner to the client of this server."""
-    manner = replace(_manner(legs.client), weak=identity.manner.weak)
-    if legs.client.alpn == "mirror" and server.alpn is not None:
-        manner = replace(manner, alpn=(server.alpn,))
-    return replace(identity, manner=manner)
-
-
-def _manner(leg: ClientLeg) -> Manner:
-    return Manner(
+    leg = legs.client
+    chosen = server.alpn if leg.alpn == "mirror" else None
+    manner = replace(
+        identity.manner,
         versions=leg.versions,
         close_notify=leg.close_notify,
+        alpn=() if chosen is None else (chosen,),
         instead=None if leg.instead is None else speech.instead(leg.instead),
     )
+    return replace(identity, manner=manner)
