@@ -17,6 +17,8 @@ FILES = 200  # of all archives of a message
 UNPACKED = 32 * 1024 * 1024  # octets of all files of all archives of a message
 _ARCHIVE = b"PK\x03\x04"
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
+# Of the others zipfile unpacks all that it has read at once, however much that becomes.
+_BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _TEXT = (b"7bit", b"8bit", b"binary")
 
 
@@ -31,7 +33,8 @@ class Threat:
 def find(octets: bytes, message: Part) -> Threat | None:
     """Look for the test file in a message, whose tree this is; the first part that has it.
 
-    Archives are read up to ``UNPACKED`` octets, ``FILES`` files and ``DEPTH`` levels.
+    Archives are read up to ``UNPACKED`` octets, ``FILES`` files and ``DEPTH`` levels; of their
+    files, those that are stored or deflated.
     """
     search = _Search()
     for part in message.walk():
@@ -73,6 +76,8 @@ class _Search:
         if self._files <= 0 or self._octets <= 0:
             return False
         self._files -= 1
+        if file.compress_type not in _BOUNDED:
+            return False
         try:
             with archive.open(file) as stream:
                 content = stream.read(self._octets)
