@@ -223,6 +223,24 @@ def test_a_mail_over_the_limit_passes_unedited_and_unscanned(how: str) -> None:
     assert len(server.mails) == 2
 
 
+@pytest.mark.parametrize("how", SENDINGS)
+@pytest.mark.parametrize("refuses", [{}, {"message": b"552 too big\r\n"}])
+def test_a_mail_after_one_over_the_limit_is_screened(how: str, refuses: dict[str, bytes]) -> None:
+    _, client, server = opened(marking(limit=1000), refuses=refuses)
+    says(client, server, ENVELOPE + SENDINGS["bdat"](letter(b"x" * 70 + b"\r\n") * 50), 200)
+    server.mails.clear()
+    says(client, server, ENVELOPE[9:])
+    assert b"554 5.7.1" in says(client, server, SENDINGS[how](INFECTED["plain"]()))
+    assert server.mails == []
+
+
+@pytest.mark.parametrize("line", [b"bdat %d\tLAST \r\n", b" BDAT  %d last\n"])
+def test_a_chunk_is_known_however_it_is_written(line: bytes) -> None:
+    _, client, server = opened(marking())
+    mail = INFECTED["plain"]()
+    assert b"554 5.7.1" in says(client, server, ENVELOPE + line % len(mail) + mail)
+
+
 def test_a_refusal_of_a_mail_over_the_limit_reaches_the_client() -> None:
     _, client, server = opened(marking(limit=100), refuses={"DATA": b"552 too big\r\n"})
     says(client, server, ENVELOPE)

@@ -20,7 +20,7 @@ from mitmail.wire.dots import END, stuffed, unstuffed
 _GO_AHEAD = b"354 End data with <CR><LF>.<CR><LF>\r\n"
 _ACCEPTED = b"250 2.0.0 Message accepted for delivery\r\n"
 _SIZE = re.compile(rb"(?<= SIZE=)\d{1,15}(?=[ \r\n])", re.IGNORECASE)
-_CHUNK = re.compile(rb"BDAT +(\d{1,15})( +LAST)? *\r?\n", re.IGNORECASE)
+_CHUNK = re.compile(rb"\s*BDAT\s+(\d{1,19})(\s+LAST)?\s*", re.IGNORECASE)
 _ENDS = frozenset(("RSET", "HELO", "EHLO"))
 TOO_LARGE = "larger than the scanner takes"
 
@@ -36,12 +36,12 @@ class SmtpScreen(QueueScreen):
     def _end_transaction(self) -> None:
         self._recipients = 0
         self._chunks = bytearray()
-        self._streaming = False
+        self._streaming = self._streams_last = False
 
     def _replied(self, piece: Piece) -> None:
         if piece.ok and piece.verb == "RCPT":
             self._recipients += 1
-        elif piece.ok and piece.verb in _ENDS:
+        elif (piece.ok and piece.verb in _ENDS) or (self._streams_last and piece.verb == "BDAT"):
             self._end_transaction()
 
     def _handle(self, piece: Piece) -> Steps[None] | None:
@@ -152,10 +152,11 @@ class SmtpScreen(QueueScreen):
     def _bdat(self, command: Piece, size: int, *, last: bool) -> Steps[None]:
         yield from self._quiet()
         if self._streaming or not self._recipients:
-            self._forward(command)
+            self._pass_chunk(command, last=last)
             return
         if len(self._chunks) + size > self._spec.limit:
-            yield from self._stream_chunks(command, size)
+            yield from self._stream_chunks(size)
+            self._pass_chunk(command, last=last)
             return
         wanted = len(self._chunks) + size
         while len(self._chunks) < wanted:
@@ -174,7 +175,7 @@ class SmtpScreen(QueueScreen):
             yield from self._reset()
         return asked.raw
 
-    def _stream_chunks(self, command: Piece, size: int) -> Steps[None]:
+    def _stream_chunks(self, size: int) -> Steps[None]:
         self._examination.passes("outbound", len(self._chunks) + size, TOO_LARGE)
         begun = bytes(self._chunks)
         if begun:
@@ -182,6 +183,9 @@ class SmtpScreen(QueueScreen):
             yield from self._asked(b"BDAT %d\r\n" % len(begun) + begun)
         self._chunks.clear()
         self._streaming = True
+
+    def _pass_chunk(self, command: Piece, *, last: bool) -> None:
+        self._streams_last = last
         self._forward(command)
 
 
