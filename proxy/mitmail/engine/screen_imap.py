@@ -185,12 +185,17 @@ class ImapScreen(Screen):
             self._start_dripping(b"* OK Still scanning\r\n")
         command = self._one(fetch, message, [b"UID", *(item.raw for item in others)])
         found: list[Fetched] = []
+        text = any(map(_is_text, others))
 
         def takes(response: Fetched) -> bool:
-            ours = response.value(_UID.name) == b"%d" % message.uid and not found
-            if ours:
+            ours = _is_about(response, message)
+            if text:  # a server may say the rest in other responses, and before this one
+                wanted = any(_is_text(item) for item, _ in response.items)
+            else:
+                wanted = ours and not found
+            if ours and wanted and not found:
                 found.append(response)
-            return ours
+            return wanted
 
         asked = yield from self._ask(command, takes)
         if found:
@@ -199,7 +204,7 @@ class ImapScreen(Screen):
             asked = yield from self._pass_unedited(fetch, message)
         self._dripping = None
         if kept is not None and kept.delete:
-            yield from self._delete(message)
+            yield from self._delete(fetch, message)
         return asked.status
 
     def _shown(
@@ -213,7 +218,7 @@ class ImapScreen(Screen):
         asked_uid = fetch.uid or _UID in fetch.items
         values = []
         for item, found in response.items:
-            if item.name == "BODY" and item.section == "":
+            if _is_text(item):
                 text = imap_fetch.string(found)
                 if kept is None and text is not None:
                     kept = yield from self._examined("inbound", text)
@@ -240,9 +245,12 @@ class ImapScreen(Screen):
         octets = b"" if kept is None else kept.octets
         return [item.label + b" " + rendition.value(item, octets, told) for item in ours]
 
-    def _delete(self, message: _Message) -> Steps[None]:
+    def _delete(self, fetch: Fetch, message: _Message) -> Steps[None]:
         if message.uid not in self._doomed:
-            stored = yield from self._ask(b"UID STORE %d +FLAGS.SILENT (\\Deleted)" % message.uid)
+            # By number where the client counts so: behind UID STORE messages may be gone, and
+            # the next ones have other numbers (RFC 9051 section 7.5.1).
+            which = b"UID STORE %d" % message.uid if fetch.uid else b"STORE %d" % message.number
+            stored = yield from self._ask(which + b" +FLAGS.SILENT (\\Deleted)")
             if stored.ok:
                 self._doomed.add(message.uid)
 
@@ -315,6 +323,15 @@ class ImapScreen(Screen):
 
 def _is_ours(item: Item) -> bool:
     return rendition.is_content(item) or rendition.is_derived(item)
+
+
+def _is_text(item: Item) -> bool:
+    return item.name in ("BODY", "BODY.PEEK") and item.section == ""
+
+
+def _is_about(response: Fetched, message: _Message) -> bool:
+    uid = response.value(_UID.name)
+    return response.number == message.number if uid is None else uid == b"%d" % message.uid
 
 
 def _others(fetch: Fetch) -> list[Item]:
