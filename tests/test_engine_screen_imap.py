@@ -3,6 +3,7 @@
 import re
 
 from letters import CLEAN, FOOTER, INFECTED, MARKS, marking
+from mitmail.engine.spec import Mode
 from mitmail.message.edit import Edit, edited
 from mitmail.message.part import parse
 from mitmail.message.threat import EICAR
@@ -42,8 +43,8 @@ class Server:
         self.answers(fetch + b" (UID RFC822.SIZE)", *sizes)
 
 
-def opened(screening: Screening) -> tuple[Talk, Side | TlsSide, Server]:
-    talk, client, server = legs_up("imap", "plain", "plain", screening=screening)
+def opened(screening: Screening, mode: Mode = "plain") -> tuple[Talk, Side | TlsSide, Server]:
+    talk, client, server = legs_up("imap", mode, "plain", screening=screening)
     client.hears()
     return talk, client, Server(server)
 
@@ -114,3 +115,39 @@ def test_a_message_is_deleted_without_others_getting_its_number() -> None:
     server.answers(b"UID EXPUNGE 10", b"1 EXPUNGE")
     server.answers(b"NOOP")
     assert client.hears().endswith(b"* 1 EXPUNGE\r\nc OK done\r\n")
+
+
+def test_a_message_without_text_is_no_empty_message() -> None:
+    _, client, server = opened(marking())
+    client.says(b"a UID FETCH 10 (RFC822.SIZE FLAGS BODY.PEEK[])\r\n")
+    server.lists(b"UID FETCH 10", CLEAN)
+    server.answers(
+        b"UID FETCH 10 (UID FLAGS BODY.PEEK[])", b"1 FETCH (UID 10 FLAGS () BODY[] NIL)"
+    )
+    assert client.hears() == b"* 1 FETCH (UID 10 FLAGS () BODY[] NIL)\r\na OK done\r\n"
+
+
+def test_what_became_of_one_message_is_said_behind_all() -> None:
+    _, client, server = opened(marking())
+    client.says(b"a FETCH 1:2 BODY.PEEK[]\r\n")
+    server.lists(b"FETCH 1:2", CLEAN, CLEAN)
+    server.answers(b"FETCH 1 (UID BODY.PEEK[])", status=b"NO [EXPUNGEISSUED] gone")
+    server.answers(
+        b"FETCH 2 (UID BODY.PEEK[])", b"2 FETCH (UID 20 BODY[] " + literal(CLEAN) + b")"
+    )
+    heard = client.hears()
+    assert given(heard, 2) == MARKED
+    assert heard.endswith(b"a NO [EXPUNGEISSUED] gone\r\n")
+
+
+def test_no_reply_of_ours_breaks_into_a_response() -> None:
+    talk, client, server = opened(marking(), "implicit")
+    client.says(b'a LIST "" *\r\n')
+    tag = server.side.hears().split()[0]
+    server.side.says(b'* LIST () "/" {5}\r\nab')
+    client.says(b"b COMPRESS DEFLATE\r\n")
+    server.side.says(b"cde\r\n" + tag + b" OK done\r\n")
+    talk.settle()
+    assert client.hears() == (
+        b'* LIST () "/" {5}\r\nabcde\r\na OK done\r\nb BAD Not available here\r\n'
+    )

@@ -64,6 +64,7 @@ class Screen(ABC):
         self._results: dict[int, Scanned] = {}
         self._pauses = self._ticks = 0
         self._dripping: bytes | None = None
+        self._unheard = 0  # pieces of the server that wait for the one before them
         self._gone = False
 
     # -- inputs ----------------------------------------------------------------------------------
@@ -82,7 +83,9 @@ class Screen(ABC):
         """Octets of the server."""
         pieces = self._back.server(octets)
         self._torn["server"] = _torn(self._torn["server"], octets, pieces)
+        self._unheard = len(pieces)
         for piece in pieces:
+            self._unheard -= 1
             self._hear(piece)
             self._go_on()
 

@@ -76,11 +76,10 @@ class ImapScreen(Screen):
         if begins and piece.verb in _FETCHES and piece.tag:
             return self._fetch(piece)
         if piece.kind is Kind.COMMAND and piece.verb in UNSCREENABLE:
-            self._tell(piece.tag + b" BAD Not available here\r\n")
-        elif begins and self._doomed and _may_expunge(piece.verb):
+            return self._refuse(piece)
+        if begins and self._doomed and _may_expunge(piece.verb):
             return self._expunge(piece)
-        else:
-            self._forward(piece)
+        self._forward(piece)
         return None
 
     def _forward(self, piece: Piece) -> None:
@@ -88,6 +87,10 @@ class ImapScreen(Screen):
             self._cache = Cache(self._spec.kept)
             self._doomed.clear()
         self._pass_on(piece.raw)
+
+    def _refuse(self, piece: Piece) -> Steps[None]:
+        yield from self._quiet()
+        self._tell(piece.tag + b" BAD Not available here\r\n")
 
     def _whole_command(self, piece: Piece) -> Steps[bytes]:
         raw = piece.raw
@@ -107,7 +110,7 @@ class ImapScreen(Screen):
         self._forward(piece)
 
     def _quiet(self) -> Steps[None]:
-        while self._back.outstanding:
+        while self._back.outstanding or self._unheard:
             yield from self._answering()
 
     # -- FETCH -----------------------------------------------------------------------------------
@@ -126,9 +129,10 @@ class ImapScreen(Screen):
         status = yield from self._list(fetch, messages)
         for message in messages:
             if message.size > self._spec.limit:
-                status = (yield from self._pass_unedited(fetch, message)).status
+                said = (yield from self._pass_unedited(fetch, message)).status
             else:
-                status = (yield from self._answer(fetch, message)) or status
+                said = (yield from self._answer(fetch, message)) or status
+            status = said if _is_ok(status) else status
         self._tell(fetch.tag + status)
 
     def _screened(self, raw: bytes) -> Fetch | None:
@@ -242,8 +246,12 @@ class ImapScreen(Screen):
         if size is None and kept is None:
             size = self._cache.sizes.get(message.uid)
         told = Sizes(size, message.size if self._spec.literals == "server" else None)
-        octets = b"" if kept is None else kept.octets
-        return [item.label + b" " + rendition.value(item, octets, told) for item in ours]
+        if kept is not None:
+            return [item.label + b" " + rendition.value(item, kept.octets, told) for item in ours]
+        # The server has no text of it (any more).
+        known = (item for item in ours if self._is_known(item, message))
+        values = [item.label + b" " + rendition.value(item, b"", told) for item in known]
+        return values + [x.label + b" NIL" for x in ours if rendition.is_content(x)]
 
     def _delete(self, fetch: Fetch, message: _Message) -> Steps[None]:
         if message.uid not in self._doomed:
@@ -323,6 +331,10 @@ class ImapScreen(Screen):
 
 def _is_ours(item: Item) -> bool:
     return rendition.is_content(item) or rendition.is_derived(item)
+
+
+def _is_ok(status: bytes) -> bool:
+    return status.split()[0].upper() == b"OK"
 
 
 def _is_text(item: Item) -> bool:
