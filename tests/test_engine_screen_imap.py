@@ -7,7 +7,7 @@ from mitmail.engine.spec import Mode
 from mitmail.message.edit import Edit, edited
 from mitmail.message.part import parse
 from mitmail.message.threat import EICAR
-from mitmail.screening import Screening, Way
+from mitmail.screening import Drip, Screening, Way
 from talk import Side, Talk, TlsSide, legs_up
 
 BAD = INFECTED["plain"]()
@@ -151,3 +151,17 @@ def test_no_reply_of_ours_breaks_into_a_response() -> None:
     assert client.hears() == (
         b'* LIST () "/" {5}\r\nabcde\r\na OK done\r\nb BAD Not available here\r\n'
     )
+
+
+def test_a_client_that_waits_for_the_tenth_message_gets_one_filler_at_a_time() -> None:
+    talk, client, server = opened(marking(drip=Drip(header="X-Filler: 0", seconds=5.0)))
+    client.says(b"a UID FETCH 10:100 BODY.PEEK[]\r\n")
+    server.lists(b"UID FETCH 10:100", *[CLEAN] * 10)
+    for number in range(1, 10):
+        text = b"%d FETCH (UID %d BODY[] %b)" % (number, 10 * number, literal(CLEAN))
+        server.answers(b"UID FETCH %d (UID BODY.PEEK[])" % (10 * number), text)
+    client.hears()
+    talk.passes(4.9)
+    assert client.hears() == b""
+    talk.passes(10.2)
+    assert client.hears() == b"* OK Still scanning\r\n" * 3

@@ -321,12 +321,9 @@ class ImapScreen(Screen):
                 raw = rewrite("imap", raw, add=(), remove=UNSCREENABLE)
         self._tell(raw)
 
-    def drip(self) -> None:
-        """The client has waited for another while: in the middle of a response it goes on."""
-        if self._passing and self._dripping is not None:
-            self._start_dripping(self._dripping)
-        else:
-            super().drip()
+    @property
+    def _may_drip(self) -> bool:
+        return not self._passing
 
 
 def _is_ours(item: Item) -> bool:
