@@ -120,6 +120,17 @@ def test_a_footer_in_html_comes_before_the_body_ends(encoding: str) -> None:
     assert after == page.replace("</BODY>", "<hr>\n<p>---<br>\nChecked by Test</p>\n</BODY>")
 
 
+@pytest.mark.parametrize("octets", [b"", b"From: a@b.test\r\n", b"From: a@b.test"])
+def test_a_header_alone_gets_no_footer(octets: bytes) -> None:
+    assert edit(octets, FOOTED) == octets
+
+
+@pytest.mark.parametrize("end", [b"=", b"=\r\n", b"=\n"])
+def test_a_footer_does_not_continue_a_soft_line(end: bytes) -> None:
+    mail = letter(b"text" + end, b"Content-Transfer-Encoding: quoted-printable")
+    assert text(edit(mail, FOOTED)) == f"text\n{FOOTER}\n"
+
+
 def test_a_footer_speaks_the_character_set_of_the_text() -> None:
     before = message("plain", "8bit", "iso-8859-1", "gr\xfc\xdfe\n")
     assert text(edit(before, Edit(footer="gepr\xfcft"))) == "gr\xfc\xdfe\ngepr\xfcft\n"
