@@ -165,3 +165,16 @@ def test_a_client_that_waits_for_the_tenth_message_gets_one_filler_at_a_time() -
     assert client.hears() == b""
     talk.passes(10.2)
     assert client.hears() == b"* OK Still scanning\r\n" * 3
+
+
+def test_a_text_is_screened_beside_an_item_with_arguments() -> None:
+    _, client, server = opened(marking())
+    client.says(b"a UID FETCH 10 (UID PREVIEW (LAZY) BODY.PEEK[])\r\n")
+    server.lists(b"UID FETCH 10", BAD)
+    server.answers(
+        b"UID FETCH 10 (UID PREVIEW (LAZY) BODY.PEEK[])",
+        b'1 FETCH (UID 10 PREVIEW "X5O" BODY[] ' + literal(BAD) + b")",
+    )
+    heard = client.hears()
+    assert heard.startswith(b'* 1 FETCH (UID 10 PREVIEW "X5O" BODY[] ')
+    assert REMOVED in given(heard, 1)
