@@ -178,3 +178,13 @@ def test_a_text_is_screened_beside_an_item_with_arguments() -> None:
     heard = client.hears()
     assert heard.startswith(b'* 1 FETCH (UID 10 PREVIEW "X5O" BODY[] ')
     assert REMOVED in given(heard, 1)
+
+
+def test_a_span_of_any_length_is_screened() -> None:
+    _, client, server = opened(marking())
+    client.says(b"a UID FETCH 10 BODY.PEEK[]<0.9223372036854775807>\r\n")  # number64 of RFC 9051
+    server.lists(b"UID FETCH 10", BAD)
+    server.answers(
+        b"UID FETCH 10 (UID BODY.PEEK[])", b"1 FETCH (UID 10 BODY[] " + literal(BAD) + b")"
+    )
+    assert REMOVED in given(client.hears(), 1)
