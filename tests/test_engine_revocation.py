@@ -96,6 +96,9 @@ CASES = {
         ocsp.respond(about(this_update=NOW + DAY, next_update=NOW + 9 * DAY)), False,
         "OK WARNING: Status times invalid",
     ),
+    "not-revoked-yet": Case(
+        ocsp.respond(about(status=ocsp.RevokedInfo(NOW + DAY, "superseded"))), False, "OK revoked"
+    ),
     "without-an-end": Case(ocsp.respond(about(next_update=None)), False, "OK revoked"),
     "try-later": Case(ocsp.unsuccessful("tryLater"), False, "Responder Error: trylater"),
     "empty": Case(b"", False, "Error"),

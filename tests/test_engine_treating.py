@@ -619,6 +619,36 @@ def test_who_speaks_no_mail_on_a_mail_port_is_dropped_as_the_product_does(
 
 
 @ENDINGS
+@pytest.mark.parametrize("error", [None, "refused"])
+def test_a_server_that_is_slower_than_the_drop_is_left_alone(
+    error: str | None, ending: Ending
+) -> None:
+    talk = Talk("imap", "implicit", "implicit", foreign=ending, connect=False, deadline=60.0)
+    talk.client.says(b"SSH-2.0-x\r\n")
+    if not talk.session.over:
+        talk.connects(error)
+        assert talk.server.hears() == b"", "nobody is there to be asked for"
+    talk.passes(16.0)
+
+    assert talk.session.error is None
+    assert talk.session.over == (ending != "stall"), "the stall has been cut short"
+    if not talk.session.over:
+        talk.client.leaves()
+    assert_over(talk)
+
+
+def test_a_stall_outlasts_a_server_that_nobody_reaches() -> None:
+    talk = Talk("imap", "implicit", "implicit", foreign="stall", connect=False, deadline=60.0)
+    talk.client.says(b"SSH-2.0-x\r\n")
+    talk.passes(16.0)
+
+    assert not talk.session.over
+    assert talk.session.error is None
+    talk.client.leaves()
+    assert_over(talk)
+
+
+@ENDINGS
 def test_who_speaks_no_mail_through_tls_is_dropped_too(ending: Ending) -> None:
     talk = Talk("imap", "implicit", "plain", foreign=ending)
     client = talk.secure()

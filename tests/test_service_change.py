@@ -6,9 +6,12 @@ from typing import Any
 import pytest
 
 from mitmail.errors import MitmailError
+from mitmail.pki.store import Store
 from mitmail.service import change
 from mitmail.service.change import Change
-from mitmail.service.orders import Orders
+from mitmail.service.keeping import Keeping
+from mitmail.service.orders import Orders, prepare
+from mitmail.service.record import Bench
 
 SERVED = Orders(scenario="expired", antivirus="norton", switches=frozenset({"x"}))
 BEFORE_A_SERVER = Orders(antivirus="norton", upstreams=("imaps=mx.test",))
@@ -77,3 +80,35 @@ def test_a_request_of_another_form_is_refused(said: dict[str, Any], words: str) 
 
 def test_null_is_as_good_as_nothing() -> None:
     assert change.read({"scenario": None, "reinstall": None}) == Change()
+
+
+def prepared(orders: Orders, folder: Path, keeping: Keeping) -> Bench:
+    return prepare(orders.in_force, folder, keeping)
+
+
+@pytest.mark.parametrize(
+    "options", [{"exact_names": True}, {"scanner": "clamd"}, {"scanner": "clamd", "clamd": "/x"}]
+)
+def test_what_is_about_the_antivirus_rests_while_none_is_on(
+    options: dict[str, Any], tmp_path: Path
+) -> None:
+    orders = Orders(antivirus="norton", ephemeral=True, **options)
+    keeping = Keeping.make(throw_away=True)
+    off = Change(antivirus="off").apply(orders)
+
+    assert prepared(off, tmp_path, keeping).plan.shield is None
+    assert Change(antivirus="norton").apply(off) == orders
+
+
+def test_roots_with_exact_names_are_the_same_ones_until_the_run_ends(tmp_path: Path) -> None:
+    orders = Orders(antivirus="norton", exact_names=True)
+    data = tmp_path / "data"
+    keeping = Keeping(Store(data), Store(None), data)
+    on, again = (
+        prepared(Change(antivirus="norton").apply(orders), tmp_path, keeping) for _ in range(2)
+    )
+
+    assert on.plan.antivirus_root is not None
+    assert on.plan.antivirus_root == again.plan.antivirus_root
+    assert on.antivirus_root_file == again.antivirus_root_file
+    assert not [file for file in data.rglob("*") if "norton" in file.name]

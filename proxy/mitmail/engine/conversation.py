@@ -41,6 +41,9 @@ class Conversation(Treating):
 
     def on_connected(self, error: str | None) -> None:
         """The connection to the server is open, or why it is not."""
+        if self.state == "blocked":
+            self._let_go_late(error)
+            return
         if error is not None:
             self._chronicle.note("upstream-unreachable", words=error)
             self.fail(f"the mail server could not be reached: {error}")
@@ -55,6 +58,12 @@ class Conversation(Treating):
             self._on_clear_client(self._early.take("client"))
         else:
             self._handle_server(self._server.open(self._own_sni(), b""))
+
+    def _let_go_late(self, error: str | None) -> None:
+        # The client was dropped while the server was dialled: nobody needs it any more.
+        if error is None:
+            self.connected = True
+            self._outlet.half_close("server")
 
     def _own_sni(self) -> str | None:
         # The client has asked for no name yet.

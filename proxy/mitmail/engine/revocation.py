@@ -60,13 +60,19 @@ def _revoke(
     for single in response.responses:
         until = single.next_update_utc
         yield (
-            single.certificate_status is ocsp.OCSPCertStatus.REVOKED
+            _has_been_revoked(single, now)
             and single.serial_number == leaf.serial_number
             and _names(single, issuer)
             and single.this_update_utc <= now + SKEW
             and until is not None
             and now <= until
         )
+
+
+def _has_been_revoked(single: ocsp.OCSPSingleResponse, now: datetime) -> bool:
+    since = single.revocation_time_utc
+    revoked = single.certificate_status is ocsp.OCSPCertStatus.REVOKED
+    return revoked and since is not None and since <= now + SKEW
 
 
 def _names(single: ocsp.OCSPSingleResponse, issuer: x509.Certificate) -> bool:

@@ -275,7 +275,7 @@ class Session:
                 conversation.fail(self.spec.closed)
             case "linger":
                 conversation.finish()
-            case "connect" if not conversation.connected and conversation.tunnel is None:
+            case "connect" if conversation.is_dialling:
                 conversation.fail(f"no connection to the mail server {late}")
             case "tunnel" if conversation.tunnel is not None and not conversation.tunnel.up:
                 conversation.fail(f"no way through to the mail server {late}")

@@ -152,11 +152,12 @@ def make(
     """Set a product up. ``store`` keeps what belongs to the installation (roots, the shared key).
 
     ``copies`` keeps the copied leaves, which are worth no more than the leaf that they copy. With
-    ``exact`` the roots are called as the product's own, and nothing of all this is kept. Raises
+    ``exact`` the roots are called as the product's own, and nothing of all this outlives the
+    process: a store that does so is left alone. Raises
     MitmailError for a switch that there is not, or that does not fit the profile.
     """
     if exact:
-        store, copies = Store(None), Store(None)
+        store = copies = Store(None) if store.outlives else store
     product = switched(vendor, switches)
     unrelated = any("unrelated" in profile.chain for profile in product.on.values())
     installation = install(product.everywhere, store, now, exact=exact, unrelated=unrelated)

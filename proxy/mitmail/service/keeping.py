@@ -3,7 +3,7 @@
 import os
 import secrets
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -15,13 +15,19 @@ from mitmail.pki.store import Store, data_folder
 class Keeping:
     """The stores of one run, the same for all that it serves one after the other.
 
-    ``aside`` takes the mail server's roots that must not be kept. ``kept_in`` is the folder that
-    ``store`` keeps things in, None when all of it ends with the process.
+    ``aside`` takes the mail server's roots that must not be kept, ``exact`` those of products that
+    are called as the products' own. ``kept_in`` is the folder that ``store`` keeps things in, None
+    when all of it ends with the process.
     """
 
     store: Store
     aside: Store
     kept_in: Path | None
+    exact: Store = field(default_factory=lambda: Store(None))
+
+    def of_products(self, *, exact: bool) -> Store:
+        """Where the roots of products are."""
+        return self.exact if exact else self.store
 
     @classmethod
     def make(cls, *, throw_away: bool) -> Self:

@@ -2,7 +2,7 @@
 
 import ipaddress
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mitmail.endpoint import ENDPOINTS
@@ -58,6 +58,13 @@ class Orders:
         """Whether roots, keys and password end with the run."""
         return self.ready_json or self.ephemeral
 
+    @property
+    def in_force(self) -> "Orders":
+        """The same without what is about an antivirus, while none is on."""
+        if self.antivirus != "none":
+            return self
+        return replace(self, exact_names=False, scanner="built-in", clamd=None)
+
 
 def prepare(
     orders: Orders, folder: Path, keeping: Keeping | None = None, *, name: str | None = None
@@ -80,6 +87,7 @@ def prepare(
     played = names or Names(name or scenario.connect_as or CUSTOMER, also)
     tame = tame and is_ordinary(scenario.server, played)
     server_store = keeping.store if tame else keeping.aside
+    product_store = keeping.of_products(exact=orders.exact_names)
     plan = make(
         scenario,
         vendor,
@@ -87,7 +95,7 @@ def prepare(
         names=played,
         switches=orders.switches,
         constrained=tame and not orders.throw_away,
-        vendor_store=keeping.store,
+        vendor_store=product_store,
         exact_names=orders.exact_names,
         # A real server's leaf is the same in the next run, ours may not be.
         copies=keeping.store if behind is not None else server_store,
@@ -98,7 +106,7 @@ def prepare(
         user=USER,
         password=keeping.password(),
         root_file=_root_file(server_store, "server-root", plan.server_roots, folder),
-        antivirus_root_file=_antivirus_root_file(plan.shield, keeping.store, folder),
+        antivirus_root_file=_antivirus_root_file(plan.shield, product_store, folder),
         kept_in=keeping.kept_in,
     )
 
@@ -196,8 +204,7 @@ def _antivirus_root_file(shield: Shield | None, store: Store, folder: Path) -> P
     if shield is None or shield.root is None:
         return None
     roots = (shield.root.certificate,)
-    kept_in = Store(None) if shield.exact else store
-    return _root_file(kept_in, root_slot(shield.vendor, "trusted"), roots, folder)
+    return _root_file(store, root_slot(shield.vendor, "trusted"), roots, folder)
 
 
 def _root_file(store: Store, slot: str, roots: tuple[bytes, ...], folder: Path) -> Path:

@@ -114,7 +114,8 @@ class Stage:
     def _uninstall(self) -> None:
         shield = self.shown.bench.plan.shield
         assert shield is not None
-        uninstall(shield.vendor, self._keeping.store, self._keeping.aside)
+        store = self._keeping.of_products(exact=shield.exact)
+        uninstall(shield.vendor, store, self._keeping.aside)
 
     async def _put_on(self, orders: Orders) -> None:
         before = self.shown
@@ -133,7 +134,7 @@ class Stage:
     def _prepare(self, orders: Orders, name: str) -> Bench:
         if orders.name is None and not orders.upstreams:
             _check_name(loader.find(orders.scenario or HEALTHY, orders.folders), name)
-        return prepare(orders, self._folder, self._keeping, name=name)
+        return prepare(orders.in_force, self._folder, self._keeping, name=name)
 
 
 def _check_name(scenario: Scenario, name: str) -> None:
