@@ -57,9 +57,9 @@ class Departure(Footing):
         if "server" in self._closed:
             return
         self._closed.add("server")
-        self._chronicle.note("server-closed")
         if self.state == "blocked":
-            return
+            return  # it answers our end, which the client's may overtake
+        self._chronicle.note("server-closed")
         if self.state == "tunnel":
             self._leave_tunnel("server", "client")
             return

@@ -91,10 +91,15 @@ def _is_switch(behaviour: str) -> bool:
     return loader.find_behaviour(behaviour).is_switch
 
 
+def _shipped_vendors() -> Iterator[Vendor]:
+    # Nearly all behaviours fit the plainest one: the others are rarely read.
+    for name in sorted(loader.vendor_files(), key=lambda name: name != "generic"):
+        yield _shipped_vendor(name)
+
+
 @cache
-def _shipped_vendors() -> tuple[Vendor, ...]:
-    # Each of them for each behaviour: read once.
-    return tuple(loader.find_vendor(name) for name in loader.vendor_files())
+def _shipped_vendor(name: str) -> Vendor:
+    return loader.find_vendor(name)
 
 
 def _of_other(found: object) -> Iterator[Finding]:
