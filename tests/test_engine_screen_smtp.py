@@ -30,7 +30,7 @@ class Server:
         self.commands: list[bytes] = []
         self._body: bytes | None = None
         self._chunks = b""
-        self._wanted = 0
+        self._wanted: int | None = None
         self._last = False
         self._heard = b""
 
@@ -40,8 +40,8 @@ class Server:
             self._heard += self.side.hears()
 
     def _step(self) -> bool:
-        if self._wanted:
-            return self._chunk()
+        if self._wanted is not None:
+            return self._chunk(self._wanted)
         if self._body is not None:
             return self._data()
         line, end, rest = self._heard.partition(b"\r\n")
@@ -63,12 +63,12 @@ class Server:
         self.side.says(self.refuses.get("message", b"250 2.0.0 queued as 4711\r\n"))
         return True
 
-    def _chunk(self) -> bool:
-        if len(self._heard) < self._wanted:
+    def _chunk(self, wanted: int) -> bool:
+        if len(self._heard) < wanted:
             return False
-        self._chunks += self._heard[: self._wanted]
-        self._heard = self._heard[self._wanted :]
-        self._wanted = 0
+        self._chunks += self._heard[:wanted]
+        self._heard = self._heard[wanted:]
+        self._wanted = None
         if self._last:
             self.mails.append(self._chunks)
             self._chunks = b""

@@ -112,8 +112,8 @@ def _in_base64(octets: bytes, part: Part, lines: bytes, *, is_html: bool) -> Spl
     start, end = part.body
     body = octets[start:end]
     text = decoded(octets, part)
-    if text is None or not _BASE64.fullmatch(body):
-        return None
+    if text is None or not _BASE64.fullmatch(body) or len(body.translate(None, b"\r\n")) % 4:
+        return None  # damaged: written again, it would be another one
     at = _place(text, is_html=is_html)
     before = text[:at]
     if before and not before.endswith(b"\n"):
