@@ -51,6 +51,23 @@ def test_the_same_certificate_means_that_the_exception_is_forgotten() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("leaf", [b"one", b"two"])
+def test_where_it_is_not_sure_that_it_refused_nothing_is_claimed_of_an_exception(
+    leaf: bytes,
+) -> None:
+    words = {}
+    for certainty in ("sure", "suspected"):
+        memory = Memory()
+        memory.verdict(IMAPS, 1, ACCEPTED)
+        found = memory.verdict(IMAPS, 2, session("reject", leaf, certainty=certainty))
+        assert found is not None
+        words[certainty] = found.words
+
+    assert "If it refused this one" in words["suspected"]
+    assert "one connection more than it needed" in words["suspected"]
+    assert "If it refused" not in words["sure"]
+
+
 def test_another_certificate_means_that_it_has_changed() -> None:
     assert after(ACCEPTED, session("reject", b"two"))["certificate"] == "changed"
 

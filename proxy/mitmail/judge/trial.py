@@ -8,6 +8,7 @@ from mitmail.judge.comparison import Comparison, Word, compare, leg
 from mitmail.service.remote import Remote
 
 type State = Mapping[str, Any]
+type Change = Mapping[str, object]
 type Ask = Callable[[State], Awaitable[Word]]
 """Has the client do its work with what is served, and brings its own word."""
 
@@ -31,9 +32,11 @@ async def held(remote: Remote, antivirus: str | None, ask: Ask) -> Comparison:
     if antivirus in {None, "none", "off"} and named == "none":
         raise MitmailError("no antivirus is on: name one to compare with, --antivirus norton")
     chosen = named if antivirus in {None, "none", "off", named} else antivirus
-    switches = before["switches"] if chosen == named else []
+    # What is on stays as it is: switched on anew, a product may make other copies, and a client
+    # may have an exception for those that it has seen.
+    change: Change | None = None if chosen == named else {"antivirus": chosen, "switches": []}
     try:
-        shielded, root = await _half(remote, {"antivirus": chosen, "switches": switches}, ask)
+        shielded, root = await _half(remote, change, ask)
         bare, _ = await _half(remote, {"antivirus": "off"}, ask)
     finally:  # also when whoever compares has had enough
         await remote.ask("switch", antivirus=named, switches=before["switches"])
@@ -41,8 +44,8 @@ async def held(remote: Remote, antivirus: str | None, ask: Ask) -> Comparison:
     return compare(shielded, bare, roots)
 
 
-async def _half(remote: Remote, change: Mapping[str, object], ask: Ask) -> tuple[Any, str | None]:
-    state = await remote.ask("switch", **change)
+async def _half(remote: Remote, change: Change | None, ask: Ask) -> tuple[Any, str | None]:
+    state = await (remote.ask("served") if change is None else remote.ask("switch", **change))
     # What runs keeps the half before: only what begins now counts.
     began = state["last_session"]
     word = await ask(state)

@@ -12,12 +12,20 @@ type Certificate = Literal["same", "changed"]
 # What is refused for these is no certificate.
 OTHERWISE: Final = frozenset({"tls-version", "starttls", "transport", "policy"})
 KEPT: Final = 1000  # clients
-_ABOUT: Final[dict[Certificate, str]] = {
-    "same": "It accepted this same certificate in session {session}: the client forgot its "
-    "exception, or the root",
-    "changed": "It accepted another one in session {session}: the certificate changed, and an "
-    "exception for the old one is of no use",
+_ABOUT: Final[dict[Certificate, tuple[str, str]]] = {
+    "same": (
+        "It accepted this same certificate in session {session}",
+        "the client forgot its exception, or the root",
+    ),
+    "changed": (
+        "It accepted another one in session {session}",
+        "the certificate changed, and an exception for the old one is of no use",
+    ),
 }
+# Mail programs open connections to spare, and close them without a word.
+_UNSURE: Final = (
+    "{what}. If it refused this one, {why}; or it had one connection more than it needed"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +39,8 @@ class Earlier:
     session: int
     leaf_sha256: str
     certificate: Certificate
+    sure: bool
+    """Whether this certificate was surely refused."""
 
     def record(self) -> dict[str, object]:
         """As it stands in the record of a verdict."""
@@ -44,7 +54,8 @@ class Earlier:
     @property
     def words(self) -> str:
         """Which of the two it is, for a person."""
-        said = _ABOUT[self.certificate].format(session=self.session)
+        what, why = (x.format(session=self.session) for x in _ABOUT[self.certificate])
+        said = f"{what}: {why}" if self.sure else _UNSURE.format(what=what, why=why)
         return f"{said}. The same client? Suspected: it has the same TLS fingerprint."
 
 
@@ -72,7 +83,8 @@ class Memory:
         if client not in self._accepted:
             return None
         before, accepted = self._accepted[client]
-        return Earlier(before, accepted, "same" if accepted == leaf else "changed")
+        kind: Certificate = "same" if accepted == leaf else "changed"
+        return Earlier(before, accepted, kind, found.certainty == "sure")
 
 
 def _client(served: Served, session: Session) -> _Client | None:
