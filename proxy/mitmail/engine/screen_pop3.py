@@ -10,7 +10,7 @@ from typing import Any
 
 from mitmail.engine.cache import Cache
 from mitmail.engine.examination import Examined
-from mitmail.engine.screen import Steps
+from mitmail.engine.screen import ROOM, Steps
 from mitmail.engine.screen_queue import QueueScreen, Reply
 from mitmail.message.header import header_end
 from mitmail.screening import Screening
@@ -100,7 +100,7 @@ class Pop3Screen(QueueScreen):
                 self._examination.passes("inbound", sizes[number], TOO_LARGE)
             return None
         asked = self._ask(b"RETR %d\r\n" % number)
-        while dripping and self._spec.drip is not None and not asked.pieces:
+        while dripping and self._spec.drip is not None and asked.first is None:
             yield from self._answering()
         if dripping and self._spec.drip is not None and _begins_well(asked):
             self._tell(b"+OK\r\n")
@@ -108,12 +108,12 @@ class Pop3Screen(QueueScreen):
         yield from self._complete(asked)
         if not asked.ok:
             return asked
-        if asked.octets > self._spec.limit + len(asked.pieces[0].raw) + len(END):
+        if asked.octets > self._spec.limit + ROOM:
             self._examination.passes("inbound", asked.octets, TOO_LARGE)
             self._sizes = sizes | {number: asked.octets}
             return None
-        octets = unstuffed(b"".join(piece.raw for piece in asked.pieces[1:-1]))
-        asked.pieces.clear()
+        octets = unstuffed(asked.content)
+        asked.forget()
         examined = yield from self._examined("inbound", octets)
         self._cache.keep(number, examined)
         if examined.delete:
@@ -168,7 +168,7 @@ class Pop3Screen(QueueScreen):
 
 
 def _begins_well(asked: Reply) -> bool:
-    return asked.pieces[0].status == "+OK"
+    return asked.first is not None and asked.first.status == "+OK"
 
 
 def _sizes(listed: Reply) -> dict[int, int]:
