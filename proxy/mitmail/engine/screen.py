@@ -24,6 +24,7 @@ from mitmail.wire import Dialogue, Piece, dialogue
 type Steps[T] = Generator[None, None, T]
 """Runs until it has to wait for something that somebody says; its result at the end."""
 
+PIECE = 256  # octets of memory of a piece, however short
 ROOM = 1_048_576  # octets that a client may be ahead, besides a message
 
 
@@ -75,7 +76,7 @@ class Screen(ABC):
         pieces = self._front.client(octets)
         self._torn["client"] = _torn(self._torn["client"], octets, pieces)
         self._said += pieces
-        self._waiting += sum(len(piece.raw) for piece in pieces)
+        self._waiting += sum(len(piece.raw) + PIECE for piece in pieces)
         self._go_on()
         if self._waiting > self._spec.limit + ROOM:
             raise Flooded
@@ -174,7 +175,7 @@ class Screen(ABC):
 
     def _next_piece(self) -> Piece:
         piece = self._said.popleft()
-        self._waiting -= len(piece.raw)
+        self._waiting -= len(piece.raw) + PIECE
         return piece
 
     def _next_said(self) -> Steps[Piece]:

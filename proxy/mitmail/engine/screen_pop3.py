@@ -104,7 +104,7 @@ class Pop3Screen(QueueScreen):
                 self._examination.passes("inbound", sizes[number], TOO_LARGE)
             return None
         asked = self._ask(b"RETR %d\r\n" % number)
-        while dripping and self._spec.drip is not None and not asked.pieces:
+        while dripping and self._spec.drip is not None and asked.first is None:
             yield from self._answering()
         if dripping and self._spec.drip is not None and _begins_well(asked):
             self._tell(b"+OK\r\n")
@@ -116,8 +116,8 @@ class Pop3Screen(QueueScreen):
             self._examination.passes("inbound", asked.octets, TOO_LARGE)
             self._sizes = sizes | {number: asked.octets}
             return None
-        octets = unstuffed(b"".join(piece.raw for piece in asked.pieces[1:-1]))
-        asked.pieces.clear()
+        octets = unstuffed(asked.content)
+        asked.forget()
         examined = yield from self._examined("inbound", octets)
         self._cache.keep(number, examined)
         if examined.delete:
@@ -172,7 +172,7 @@ class Pop3Screen(QueueScreen):
 
 
 def _begins_well(asked: Reply) -> bool:
-    return asked.pieces[0].status == "+OK"
+    return asked.first is not None and asked.first.status == "+OK"
 
 
 def _sizes(listed: Reply) -> dict[int, int]:

@@ -9,22 +9,53 @@ _UNASKED = (Kind.GREETING, Kind.AFTER_STARTTLS, Kind.OPAQUE)
 
 
 class Reply:
-    """The reply to a command of ours, piece by piece."""
+    """The reply to a command of ours: its first and its last piece so far, and all its octets.
+
+    Of more than a screen keeps, the rest is only counted.
+    """
 
     def __init__(self) -> None:
-        self.pieces: list[Piece] = []
-        self.done = False
+        self.first: Piece | None = None
+        self.last: Piece | None = None
         self.octets = 0
+        self.done = False
+        self._text = bytearray()
+
+    def add(self, piece: Piece, room: int) -> None:
+        """Take the next piece."""
+        self.first = self.first or piece
+        self.last = piece
+        self.octets += len(piece.raw)
+        if self.octets <= room or piece.kind is not Kind.PART:
+            self._text += piece.raw
+
+    def forget(self) -> None:
+        """Forget what was said: the reply proper is yet to come."""
+        self.first = self.last = None
+        self.octets = 0
+        self._text.clear()
 
     @property
     def ok(self) -> bool:
         """Whether the server said yes."""
-        return self.done and self.pieces[-1].ok
+        return self.done and self.last is not None and self.last.ok
+
+    @property
+    def goes_ahead(self) -> bool:
+        """Whether the server waits for more."""
+        return self.last is not None and self.last.kind is Kind.CONTINUE
 
     @property
     def raw(self) -> bytes:
         """The whole reply."""
-        return b"".join(piece.raw for piece in self.pieces)
+        return bytes(self._text)
+
+    @property
+    def content(self) -> bytes:
+        """What is between the first line and the last."""
+        assert self.first is not None
+        assert self.last is not None
+        return bytes(memoryview(self._text)[len(self.first.raw) : -len(self.last.raw)])
 
 
 class QueueScreen(Screen):
@@ -51,8 +82,7 @@ class QueueScreen(Screen):
         return reply
 
     def _complete(self, reply: Reply) -> Steps[None]:
-        before = len(reply.pieces)
-        while not reply.done and not _goes_ahead(reply.pieces[before:]):
+        while not reply.done and not reply.goes_ahead:
             yield from self._answering()
 
     def _quiet(self) -> Steps[None]:
@@ -67,9 +97,7 @@ class QueueScreen(Screen):
         if reply is None:
             self._tell(piece.raw)
         else:
-            reply.octets += len(piece.raw)
-            if reply.octets <= self._spec.limit + ROOM or piece.kind is not Kind.PART:
-                reply.pieces.append(piece)
+            reply.add(piece, self._spec.limit + ROOM)
         if piece.kind is Kind.REPLY and self._due:
             self._due.popleft()
             if reply is not None:
@@ -78,7 +106,3 @@ class QueueScreen(Screen):
 
     def _replied(self, piece: Piece) -> None:
         """A command of anybody's has had its reply."""
-
-
-def _goes_ahead(pieces: list[Piece]) -> bool:
-    return bool(pieces) and pieces[-1].kind is Kind.CONTINUE

@@ -98,7 +98,7 @@ class SmtpScreen(QueueScreen):
         """Send a message on; the server's word about it."""
         asked = yield from self._asked(b"DATA\r\n")
         if not asked.done:
-            asked.pieces.clear()
+            asked.forget()
             self._pass_on(text + END)
             yield from self._complete(asked)
         return asked.raw
