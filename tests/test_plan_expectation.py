@@ -111,6 +111,16 @@ def test_what_a_product_does_to_tls_is_no_fault_of_a_client(switch: str) -> None
     assert plan("healthy", "generic", switch).expect("imaps", BOTH).level == "may"
 
 
+@pytest.mark.parametrize(
+    "scenario",
+    ["wildcard-bare", "wildcard-double", "wildcard-not-leftmost", "wildcard-ip", "ip-as-dnsname"],
+)
+def test_a_right_name_beside_a_badly_written_one_leaves_it_open(scenario: str) -> None:
+    """openssl and certtool accept such a copy, service-identity does not."""
+    assert plan(scenario, "generic", "mask-faults").expect("imaps", BOTH).level == "may"
+    assert plan("wrong-host", "generic", "mask-faults").expect("imaps", BOTH).level == "must"
+
+
 def test_the_switch_changes_implicit_tls_only() -> None:
     """SIG-4: "port 587 works, 465 does not"."""
     switched = plan("healthy", "norton", "untrusted-on-implicit-tls")
