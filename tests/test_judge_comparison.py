@@ -20,9 +20,17 @@ def session(
     """A session as a running serve tells of it."""
     found = None
     if verdict is not None:
-        found = {"verdict": verdict, "reason": reason, "evidence": "as seen"}
+        facts = [{"ms": 0.0, "fact": "connected"}]
+        found = {"verdict": verdict, "reason": reason, "evidence": "as seen", "facts": facts}
     said = {"session": 1, "scenario": "healthy", "antivirus": "norton", "endpoint": at}
     return said | {"over": True, "verdict": found, "end": {"error": None}} | other
+
+
+def blocked() -> dict[str, Any]:
+    """A session that the antivirus let have no handshake."""
+    said = session("none")
+    said["verdict"]["facts"].append({"ms": 3.0, "fact": "blocked", "how": "reset"})
+    return said
 
 
 def half(word: Word, *sessions: dict[str, Any], antivirus: str = "norton",
@@ -51,6 +59,11 @@ def bare(word: Word, *sessions: dict[str, Any], expect: dict[str, Any] = GOOD) -
         (FAILED, [session(None)], "undecided", "no verdict yet"),
         (FAILED, [session("hang")], "undecided", "imaps: as seen"),
         (WORKED, [session("none")], "undecided", "imaps: as seen"),
+        (FAILED, [session("none")], "undecided", "imaps: as seen"),
+        # The antivirus has cut it off: that is no guess.
+        (FAILED, [blocked()], "fails", "imaps: as seen"),
+        (WORKED, [blocked()], "undecided", "all is well; imaps"),
+        (FAILED, [blocked(), session("none", at="smtp")], "undecided", "smtp"),
         (FAILED, [session("reject"), session("none", at="smtp")], "undecided", "smtp"),
         (FAILED, [session("reject", end={"error": "no mail server"})], "undecided", "our side"),
         (FAILED, [session("reject", by="none")], "undecided", "somebody else has switched"),
@@ -79,6 +92,7 @@ FINE = half(WORKED, session("accept"))
     ("shielded", "without", "blame", "code"),
     [
         (REFUSED, bare(WORKED, session("accept")), "antivirus", 1),
+        (half(FAILED, blocked()), bare(WORKED, session("accept")), "antivirus", 1),
         (FINE, bare(WORKED, session("accept")), "nobody", 0),
         (FINE, bare(FAILED, session("reject")), "only-without", 1),
         (REFUSED, bare(FAILED, session("accept")), "account", 1),
@@ -106,6 +120,11 @@ def test_the_two_halves_prove_this_and_no_more(
 def advice(shielded: Leg, without: Leg) -> str:
     found: Comparison = compare(shielded, without, ROOTS)
     return found.advice
+
+
+def test_where_the_antivirus_blocked_no_import_helps() -> None:
+    shielded = half(FAILED, blocked())
+    assert "leave mail alone: it is no root" in advice(shielded, bare(WORKED, session("accept")))
 
 
 def test_an_import_is_advised_only_where_it_may_help() -> None:

@@ -25,12 +25,16 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What we saw of the client at one endpoint: the record of its strongest verdict."""
+    """What we saw of the client at one endpoint: the record of its strongest verdict.
+
+    ``blocked``: the antivirus let it have no handshake, so that it could not judge anything.
+    """
 
     endpoint: str
     verdict: str
     reason: str | None
     evidence: str
+    blocked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,11 @@ class Leg:
     def refused(self) -> list[Seen]:
         """Where the client refused what it was shown."""
         return [x for x in self.seen if x.verdict == "reject"]
+
+    @property
+    def stopped(self) -> list[Seen]:
+        """Where it got no further for what the antivirus did: refused it, or was blocked."""
+        return [x for x in self.seen if x.verdict == "reject" or x.blocked]
 
     def record(self) -> dict[str, object]:
         """The half as JSON."""
@@ -116,7 +125,8 @@ def _seen(endpoint: str, sessions: Sequence[Mapping[str, Any]]) -> Seen:
     best = min(found, key=lambda x: STRENGTH.index(x["verdict"]), default=None)
     if best is None:
         return Seen(endpoint, "none", None, "there is no verdict yet")
-    return Seen(endpoint, best["verdict"], best["reason"], best["evidence"])
+    blocked = best["verdict"] == "none" and any(x["fact"] == "blocked" for x in best["facts"])
+    return Seen(endpoint, best["verdict"], best["reason"], best["evidence"], blocked)
 
 
 def _fate(
@@ -131,8 +141,15 @@ def _fate(
         return "undecided", f"our side failed: {failed}"
     if any(x["verdict"] is None for x in sessions):
         return "undecided", "a session has no verdict yet"
-    if open_ended := next((x for x in seen if x.verdict in {"hang", "none"}), None):
-        return "undecided", f"{open_ended.endpoint}: {open_ended.evidence}"
+    if unknown := next((x for x in seen if x.verdict in {"hang", "none"} and not x.blocked), None):
+        return "undecided", f"{unknown.endpoint}: {unknown.evidence}"
+    if blocked := next((x for x in seen if x.blocked), None):
+        said = f"{blocked.endpoint}: {blocked.evidence}"
+        return (
+            ("undecided", f"the client says that all is well; {said}")
+            if word.worked
+            else ("fails", said)
+        )
     refused = [x for x in seen if x.verdict == "reject"]
     if word.worked and not refused:
         return "works", "it went on through TLS"
@@ -169,7 +186,7 @@ def _blame(shielded: Leg, bare: Leg) -> Blame:
         return "only-without"
     if fates == ("fails", "works"):
         # One that accepted the antivirus' certificate has failed for a reason that nobody saw.
-        return "antivirus" if shielded.refused else "undecided"
+        return "antivirus" if shielded.stopped else "undecided"
     return "provider" if _is_proven(bare) else "account"
 
 
@@ -184,7 +201,8 @@ def _is_proven(bare: Leg) -> bool:
 
 def _helps(shielded: Leg) -> bool:
     """Whether an import of the antivirus' root may be all that is needed."""
-    return all(x.reason in {None, "unknown-issuer", "self-signed"} for x in shielded.refused)
+    helped = {None, "unknown-issuer", "self-signed"}
+    return all(not x.blocked and x.reason in helped for x in shielded.stopped)
 
 
 def _reason(bare: Leg) -> str:
