@@ -35,7 +35,8 @@ def blocked() -> dict[str, Any]:
 
 def half(word: Word, *sessions: dict[str, Any], antivirus: str = "norton",
          expect: dict[str, Any] = GOOD) -> Leg:  # fmt: skip
-    state = {"antivirus": antivirus, "scenario": "healthy", "expect": expect}
+    served = {"antivirus": antivirus, "scenario": "healthy", "last_session": 0}
+    state = served | {"expect": expect}
     return leg(state, word, [{**x, "antivirus": x.get("by", antivirus)} for x in sessions])
 
 
@@ -68,6 +69,7 @@ def bare(word: Word, *sessions: dict[str, Any], expect: dict[str, Any] = GOOD) -
         (FAILED, [session("reject", end={"error": "no mail server"})], "undecided", "our side"),
         (FAILED, [session("reject", by="none")], "undecided", "somebody else has switched"),
         (FAILED, [session("reject", scenario="expired")], "undecided", "somebody else"),
+        (FAILED, [session("reject", session=2)], "undecided", "more sessions than serve"),
         # Of several sessions at one endpoint any accept counts.
         (WORKED, [session("reject"), session("accept")], "works", "through TLS"),
         (WORKED, [session("accept"), session("none")], "works", "through TLS"),

@@ -107,17 +107,24 @@ class Comparison:
 def leg(state: Mapping[str, Any], word: Word, sessions: Sequence[Mapping[str, Any]]) -> Leg:
     """Hold the client's own word against what we saw: only where both agree it is decided.
 
-    ``state`` is what was served, ``sessions`` those that began meanwhile.
+    ``state`` is what was served, ``sessions`` those that began meanwhile, as far as serve
+    remembers them.
     """
     seen = tuple(_seen(name, sessions) for name in dict.fromkeys(x["endpoint"] for x in sessions))
     if any(x[key] != state[key] for x in sessions for key in ("antivirus", "scenario")):
         fate, why = _SWITCHED
+    elif min((x["session"] for x in sessions), default=0) > state["last_session"] + 1:
+        fate, why = _FORGOTTEN
     else:
         fate, why = _fate(word, seen, sessions)
     return Leg(state["antivirus"], word, seen, fate, why, state["expect"])
 
 
 _SWITCHED: Final[tuple[Fate, str]] = "undecided", "somebody else has switched meanwhile"
+_FORGOTTEN: Final[tuple[Fate, str]] = (
+    "undecided",
+    "there were more sessions than serve remembers",
+)
 
 
 def _seen(endpoint: str, sessions: Sequence[Mapping[str, Any]]) -> Seen:
