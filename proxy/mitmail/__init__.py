@@ -2,7 +2,7 @@
 
 Imports point one way; each layer may use those above it::
 
-    shipped, errors, endpoint, manner, conduct, interception
+    shipped, errors, endpoint, manner, conduct, fixup, hello, interception, screening
     pki          keys, DER, certificates, the CA store
     message      one message: header, MIME tree, sections, IMAP's descriptions; no I/O
     wire         ClientHello parser, SMTP/IMAP/POP3 dialogue trackers; no I/O
