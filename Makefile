@@ -55,8 +55,9 @@ hostile: $(VENV)/ready ## Garble 100,000 dialogues for each tracker, 10,000 for 
 	HOSTILE_ROUNDS=10000 $(BIN)/python -m pytest -q tests/test_engine_hostile.py tests/test_mailstore_hostile.py
 
 .PHONY: docs
-docs: $(VENV)/ready ## Write the catalogue's page, docs/catalogue.md.
+docs: $(VENV)/ready ## Write the pages of scenarios and of products, docs/catalogue.md and docs/antivirus.md.
 	$(BIN)/mitmail list --markdown > docs/catalogue.md.new && mv docs/catalogue.md.new docs/catalogue.md
+	$(BIN)/mitmail list --switches --markdown > docs/antivirus.md.new && mv docs/antivirus.md.new docs/antivirus.md
 
 .PHONY: check
 check: $(VENV)/ready ## Lint, check formatting, check types (also as Windows and macOS see them).

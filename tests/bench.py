@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 
 import pytest
 
@@ -23,6 +24,11 @@ def need(program: str) -> str:
     if path is None:
         pytest.skip(f"{program} is not installed")
     return path
+
+
+def is_root() -> bool:
+    """Whether the tests run as root, where there is one."""
+    return sys.platform != "win32" and os.geteuid() == 0
 
 
 def clean_environment(**extra: str) -> dict[str, str]:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from bench import is_root
+
 
 @pytest.fixture(autouse=True)
 def _own_data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
@@ -22,10 +24,13 @@ def checkout() -> Path:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """In CI nothing skips: whatever a test needs is for .ci/run to install."""
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """In CI nothing skips: whatever a test needs is for .ci/run to install, or to be."""
     report = yield
-    if os.environ.get("CI") and report.skipped and not hasattr(report, "wasxfail"):
+    may_skip = item.get_closest_marker("root") is not None and not is_root()
+    if os.environ.get("CI") and report.skipped and not (may_skip or hasattr(report, "wasxfail")):
         report.outcome = "failed"
         report.longrepr = f"skipped in CI: {report.longrepr}"
     return report

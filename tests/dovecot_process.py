@@ -7,7 +7,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ base_dir = {home}/run
 state_dir = {home}/state
 instance_name = mitmail
 log_path = {home}/log
-listen = 127.0.0.1
+listen = {listen}
 default_internal_user = {user}
 default_internal_group = {group}
 default_login_user = {user}
@@ -66,34 +67,50 @@ def home(user: str, password: str) -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
+@dataclass(frozen=True)
+class Network:
+    """Where a Dovecot is: ``through`` starts it there, ``connect`` reaches a port of it."""
+
+    listen: str = HOST
+    through: Sequence[str] = ()
+    connect: Callable[[int], socket.socket] = lambda port: socket.create_connection(
+        (HOST, port), timeout=SECONDS
+    )
+
+
 @contextlib.contextmanager
-def started(folder: Path, settings: str, greeting: Iterable[int]) -> Iterator[None]:
+def started(
+    folder: Path, settings: str, greeting: Iterable[int], network: Network | None = None
+) -> Iterator[None]:
     """Dovecot with ``settings`` besides the common ones, once the ``greeting`` ports greet."""
+    network = network or Network()
     if sys.platform == "win32":
         pytest.skip("Dovecot is a Unix program")
     mine = folder.owner(), folder.group()
     user, group = ("nobody", "nogroup") if mine[0] == "root" else mine
-    common = COMMON.format(home=folder, user=user, group=group)
+    common = COMMON.format(home=folder, user=user, group=group, listen=network.listen)
     (folder / "conf").write_text(common + settings)
     if (user, group) != mine:
         for path in (folder, *folder.glob("**/*")):
             shutil.chown(path, user, group)
-    command = [need("dovecot"), "-F", "-c", str(folder / "conf")]
+    command = [*network.through, need("dovecot"), "-F", "-c", str(folder / "conf")]
     process = subprocess.Popen(command, env=clean_environment(), stderr=subprocess.PIPE)
     try:
         for port in greeting:
-            _await_greeting(port, process, folder / "log")
+            _await_greeting(network, port, process, folder / "log")
         yield
     finally:
         process.terminate()
         process.communicate(timeout=SECONDS)
 
 
-def _await_greeting(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+def _await_greeting(
+    network: Network, port: int, process: subprocess.Popen[bytes], log: Path
+) -> None:
     deadline = time.monotonic() + SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            with socket.create_connection((HOST, port), timeout=SECONDS) as connection:
+            with network.connect(port) as connection:
                 if connection.recv(100).startswith((b"* OK", b"+OK", b"220")):
                     return
         except OSError:

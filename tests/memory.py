@@ -1,7 +1,30 @@
-"""What a thing holds on to."""
+"""What a thing holds on to, and what a process does."""
 
 import gc
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
 from types import FunctionType, ModuleType
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Resident:
+    """The memory of a process that is in use, now and at its most so far; in octets."""
+
+    now: int
+    peak: int
+
+
+def resident(pid: int) -> Resident:
+    """Ask Linux (proc(5): VmRSS, VmHWM) what a process has in memory."""
+    if sys.platform != "linux":
+        pytest.skip("only Linux says what a process had in memory at its most")
+    status = Path(f"/proc/{pid}/status").read_text()
+    found = dict(re.findall(r"^(VmRSS|VmHWM):\s+(\d+) kB$", status, re.MULTILINE))
+    return Resident(int(found["VmRSS"]) * 1024, int(found["VmHWM"]) * 1024)
 
 
 def reachable(thing: object) -> int:

@@ -424,6 +424,17 @@ def served_by(presented: Identity) -> ssl.SSLContext:
     return context
 
 
+def between(shield: Talk, door: Talk) -> None:
+    """Let a shield talk to a door, a session of ours itself, until nothing moves any more."""
+    while said := (shield.server.hears(), door.client.hears()):
+        if not any(said):
+            return
+        for octets, side in zip(said, (door.client, shield.server), strict=True):
+            if octets:
+                side.says(octets)
+        shield.settle()
+
+
 def both(
     protocol: MailProtocol, client: Mode, server: Mode, version: str | None = None
 ) -> tuple[Talk, TlsSide, TlsSide | None]:

@@ -144,6 +144,33 @@ def test_what_is_wrong_with_a_server_is_recorded_and_refused_by_none(
     assert bool(judged) == bool(errors)
 
 
+@pytest.mark.parametrize(
+    ("asked", "presented", "errors"),
+    [
+        (NAME, NAME, ()),
+        ("other.test", NAME, ("name-mismatch",)),
+        ("other.test", "other.test", ()),
+        ("no_name_at-all-", NAME, ("name-mismatch",)),
+        (None, NAME, ("name-mismatch",)),
+        (None, "192.0.2.7", ()),
+    ],
+)
+def test_a_server_can_be_held_to_the_name_that_its_client_asks_for(
+    asked: str | None, presented: str, errors: tuple[str, ...]
+) -> None:
+    """Where no server was named to us: the client's SNI, or else the server's address."""
+    trust = Trust(name="192.0.2.7", roots=(root().certificate,), by_sni=True)
+    talk = Talk("imap", "implicit", "implicit", trust=trust)
+    TlsSide(talk.server, served_by(identity(presented)))
+    client = TlsSide(talk.client, blind(), name=asked)
+    talk.settle()
+    assert client.up
+    assert talk.session.upstream is not None
+    assert talk.session.upstream.errors == errors
+    said = [fact.details["words"] for fact in talk.session.facts if fact.fact == "no-sni"]
+    assert said == ([] if asked else ["the server is verified as 192.0.2.7"])
+
+
 def openssl_verify(presented: Identity, folder: Path) -> set[int]:
     """The error numbers that ``openssl verify`` names."""
     for name, ders in {

@@ -62,6 +62,8 @@ class Server:
                 return b"+OK\r\n" + left[number][: header_end(left[number])] + b".\r\n"
             case b"DELE":
                 self.deleted.add(number)
+            case b"RSET":
+                self.deleted.clear()
         return b"+OK\r\n"
 
 
@@ -121,6 +123,28 @@ def test_a_deleted_message_is_in_no_list() -> None:
     says(client, server, b"DELE 1\r\n")
     assert says(client, server, b"STAT\r\n") == b"+OK 1 %d\r\n" % len(MARKED)
     assert says(client, server, b"LIST 1\r\n") == b"-ERR no such message\r\n"
+
+
+def test_a_deleted_message_is_given_no_more() -> None:
+    _, client, server = opened(marking(), CLEAN)
+    says(client, server, b"RETR 1\r\nDELE 1\r\n")
+    for command in (b"RETR 1\r\n", b"TOP 1 0\r\n"):
+        assert says(client, server, command) == b"-ERR no such message\r\n"
+    says(client, server, b"RSET\r\n")
+    assert content(says(client, server, b"RETR 1\r\n")) == MARKED
+
+
+def test_a_message_that_is_deleted_no_more_is_screened() -> None:
+    _, client, server = opened(marking(), INFECTED["plain"](), CLEAN)
+    says(client, server, b"DELE 1\r\nRETR 2\r\nRSET\r\n")
+    assert EICAR not in content(says(client, server, b"RETR 1\r\n"))
+
+
+def test_dots_do_not_make_a_message_too_large() -> None:
+    mail = letter(b".\r\n" * 300)
+    screening = marking(limit=len(mail), drip=Drip(header="X-Filler: 0", seconds=1.0))
+    _, client, server = opened(screening, mail)
+    assert b"X-Antivirus-Status: Clean\r\n" in content(says(client, server, b"RETR 1\r\n"))
 
 
 @pytest.mark.parametrize("lines", [0, 1, 2, 100])

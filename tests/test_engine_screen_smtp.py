@@ -223,6 +223,24 @@ def test_a_mail_over_the_limit_passes_unedited_and_unscanned(how: str) -> None:
     assert len(server.mails) == 2
 
 
+@pytest.mark.parametrize("how", SENDINGS)
+@pytest.mark.parametrize("refuses", [{}, {"message": b"552 too big\r\n"}])
+def test_a_mail_after_one_over_the_limit_is_screened(how: str, refuses: dict[str, bytes]) -> None:
+    _, client, server = opened(marking(limit=1000), refuses=refuses)
+    says(client, server, ENVELOPE + SENDINGS["bdat"](letter(b"x" * 70 + b"\r\n") * 50), 200)
+    server.mails.clear()
+    says(client, server, ENVELOPE[9:])
+    assert b"554 5.7.1" in says(client, server, SENDINGS[how](INFECTED["plain"]()))
+    assert server.mails == []
+
+
+@pytest.mark.parametrize("line", [b"bdat %d\tLAST \r\n", b" BDAT  %d last\n"])
+def test_a_chunk_is_known_however_it_is_written(line: bytes) -> None:
+    _, client, server = opened(marking())
+    mail = INFECTED["plain"]()
+    assert b"554 5.7.1" in says(client, server, ENVELOPE + line % len(mail) + mail)
+
+
 def test_a_refusal_of_a_mail_over_the_limit_reaches_the_client() -> None:
     _, client, server = opened(marking(limit=100), refuses={"DATA": b"552 too big\r\n"})
     says(client, server, ENVELOPE)
@@ -336,3 +354,42 @@ def test_a_server_that_never_answers_does_not_fill_the_memory() -> None:
         if not talk.session.over:
             client.says(b"x\r\n" * (MIB // 48))
     assert talk.session.error == "the mail server did not take the client's message in time"
+
+
+def left_at(server: Server, verb: bytes, words: bytes) -> None:
+    """The server leaves at the first octets of this command, with these words."""
+    assert server.side.hears().startswith(verb)
+    if words:
+        server.side.says(words)
+    server.side.leaves()
+
+
+@pytest.mark.parametrize(
+    ("how", "verb", "limit"),
+    [("data", b"DATA", MIB), ("data", b"DATA", 100), ("bdat", b"BDAT", MIB)],
+)
+def test_the_last_words_of_a_server_that_leaves_reach_the_client(
+    how: str, verb: bytes, limit: int
+) -> None:
+    _, client, server = opened(marking(limit=limit))
+    says(client, server, ENVELOPE)
+    client.says(SENDINGS[how](CLEAN))
+    left_at(server, verb, b"421 4.7.0 too busy\r\n")
+    assert client.hears().endswith(b"421 4.7.0 too busy\r\n")
+
+
+def test_a_server_that_leaves_before_a_refusal_does_not_keep_it() -> None:
+    talk, client, server = opened(outside())
+    says(client, server, ENVELOPE + data(CLEAN))
+    server.side.leaves()
+    talk.perform(talk.session.scanned(1, Scanned(threat="Something.Bad")))
+    assert client.hears().startswith(b"554 5.7.1")
+
+
+def test_a_mail_accepted_at_once_for_a_server_that_leaves_is_said_to_be_lost() -> None:
+    talk, client, server = opened(Screening(outbound=Way(at_once=True)))
+    says(client, server, ENVELOPE)
+    client.says(data(CLEAN))
+    assert client.hears().endswith(b"250 2.0.0 Message accepted for delivery\r\n")
+    left_at(server, b"DATA", b"")
+    assert "the mail server has left" in str(talk.fact("popup")["words"])

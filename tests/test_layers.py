@@ -16,6 +16,8 @@ MAY_USE = {
     "endpoint": {"errors"},
     "manner": set(),
     "conduct": set(),
+    "fixup": set(),
+    "hello": {"manner"},
     "interception": set(),
     "screening": set(),
     "pki": {"errors", "manner"},
@@ -23,9 +25,12 @@ MAY_USE = {
     "wire": {"message"},
     "scenario": {"errors", "shipped"},
     "plan": {
-        "errors", "conduct", "interception", "manner", "pki", "scenario", "screening",
+        "errors", "conduct", "fixup", "hello", "interception", "manner", "pki", "scenario",
+        "screening",
     },
-    "engine": {"conduct", "interception", "manner", "message", "screening", "wire"},
+    "engine": {
+        "conduct", "fixup", "hello", "interception", "manner", "message", "screening", "wire",
+    },
     "addon": {"errors", "engine", "interception", "screening"},
     "mailstore": {"errors", "message"},
     "service": {

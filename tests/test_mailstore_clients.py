@@ -22,6 +22,7 @@ if sys.platform == "win32":
 import pty
 
 SEED = seed(USER)
+KINDS = ("cur", "new", "tmp")  # the folders of a Maildir
 MAIL = (
     b"From: bob@example.test\r\nTo: qa@customer.test\r\nSubject: sent\r\n\r\n.dot\r\n..\r\nend\r\n"
 )
@@ -43,7 +44,7 @@ def run(home: Path, *command: str, given: bytes = b"") -> bytes:
         env=clean_environment(HOME=str(home)),
         cwd=home,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
@@ -183,12 +184,78 @@ def test_mbsync_pulls_and_pushes(served: Served, tmp_path: Path, mechanism: str)
     assert list(left) == [1, 3, 4, 5]
 
 
+def test_mbsync_makes_a_folder_on_the_server(served: Served, tmp_path: Path) -> None:
+    settings = {"port": served.ports["imap"], "user": USER, "password": PASSWORD}
+    (tmp_path / "rc").write_text(MBSYNC.format(**settings, home=tmp_path, mechanism="PLAIN"))
+    for kind in KINDS:
+        (tmp_path / "m/Work" / kind).mkdir(parents=True)
+    (tmp_path / "m/Work/cur/mine:2,FS").write_bytes(MAIL.replace(b"\r\n", b"\n"))
+    run(tmp_path, need("mbsync"), "-c", "rc", "c")
+    made = served.call(lambda: list(served.store.mailbox("Work").messages.values()))
+    assert [(without_tuid(m.octets), set(m.flags)) for m in made] == [
+        (MAIL, {r"\Flagged", r"\Seen"})
+    ]
+
+
+OFFLINEIMAP = """\
+[general]
+accounts = a
+metadata = {home}/meta
+[Account a]
+localrepository = near
+remoterepository = far
+[Repository near]
+type = Maildir
+localfolders = {home}/m
+sep = /
+[Repository far]
+type = IMAP
+remotehost = 127.0.0.1
+remoteport = {port}
+remoteuser = {user}
+remotepass = {password}
+ssl = no
+starttls = no
+maxconnections = 1
+retrycount = 1
+"""
+
+
+def test_offlineimap_pulls_and_pushes(served: Served, tmp_path: Path) -> None:
+    def sync() -> None:
+        run(tmp_path, need("offlineimap"), "-c", "rc", "-o", "-u", "basic")
+
+    settings = {"port": served.ports["imap"], "user": USER, "password": PASSWORD}
+    (tmp_path / "rc").write_text(OFFLINEIMAP.format(**settings, home=tmp_path))
+    sync()
+    pulled = sorted((tmp_path / "m/INBOX").glob("*/*,U=*"), key=lambda p: int(_uid(p)))
+    assert [path.read_bytes() for path in pulled] == [m.replace(b"\r\n", b"\n") for m in SEED]
+
+    (tmp_path / "m/Sent/new/1_0.1.here,U=0,FMD5=0:2,").write_bytes(MAIL.replace(b"\r\n", b"\n"))
+    for folder in (f"{name}/{kind}" for name in ("Work", "Work/Deep") for kind in KINDS):
+        (tmp_path / "m" / folder).mkdir(parents=True)
+    flagged = f"{pulled[0].name.partition(':')[0]}:2,FS"
+    pulled[0].rename(tmp_path / "m/INBOX/cur" / flagged)
+    pulled[1].unlink()
+    sync()
+    pushed = served.call(lambda: list(served.store.mailbox("Sent").messages.values()))
+    assert [without(b"X-OfflineIMAP:", m.octets) for m in pushed] == [MAIL]
+    left = served.call(lambda: dict(served.store.inbox.messages))
+    assert left[1].flags == {r"\Flagged", r"\Seen"}
+    assert list(left) == [1, 3, 4, 5]
+    assert "Work/Deep" in served.call(lambda: set(served.store.mailboxes))
+
+
 def _uid(path: Path) -> str:
-    return path.name.partition(",U=")[2].partition(":")[0]
+    return path.name.partition(",U=")[2].partition(":")[0].partition(",")[0]
 
 
 def without_tuid(octets: bytes) -> bytes:
-    return b"".join(x for x in octets.splitlines(True) if not x.startswith(b"X-TUID:"))
+    return without(b"X-TUID:", octets)
+
+
+def without(field: bytes, octets: bytes) -> bytes:
+    return b"".join(line for line in octets.splitlines(True) if not line.startswith(field))
 
 
 @pytest.mark.parametrize("protocol", ["imap", "pop3"])
@@ -249,6 +316,35 @@ def test_neomutt_shows_the_index(served: Served, tmp_path: Path) -> None:
         assert subject in shown
 
 
+def test_neomutt_shows_decoded_text(served: Served, tmp_path: Path) -> None:
+    rc = neomutt_rc(served, tmp_path)
+    url = f"imap://127.0.0.1:{served.ports['imap']}/INBOX"
+    with screen(
+        *(need("neomutt"), "-n", "-F", rc, "-e", 'push "<jump>2<enter><display-message>"'),
+        *("-f", url),
+        home=tmp_path,
+    ) as terminal:
+        shown = read_until(terminal, "Schöne Grüße aus München!".encode())
+    assert "Subject: Grüße aus München".encode() in shown
+
+
+def test_neomutt_flags_copies_and_deletes(served: Served, tmp_path: Path) -> None:
+    rc = neomutt_rc(served, tmp_path)
+    url = f"imap://127.0.0.1:{served.ports['imap']}/"
+    keys = (
+        f"<jump>1<enter><flag-message><copy-message><kill-line>{url}Trash<enter>"
+        "<jump>3<enter><delete-message><sync-mailbox><quit>"
+    )
+    command = (need("neomutt"), "-n", "-F", rc, "-e", "set delete=yes confirmappend=no resolve=no")
+    with screen(*command, "-e", f'push "{keys}"', "-f", f"{url}INBOX", home=tmp_path) as terminal:
+        read_to_end(terminal)
+    left = served.call(lambda: dict(served.store.inbox.messages))
+    assert list(left) == [1, 2, 4, 5]
+    assert r"\Flagged" in left[1].flags
+    copied = served.call(lambda: list(served.store.mailbox("Trash").messages.values()))
+    assert [message.octets for message in copied] == [SEED[0]]
+
+
 @contextlib.contextmanager
 def screen(*command: str, home: Path) -> Iterator[int]:
     """A program on a terminal of its own, for those that run on nothing else."""
@@ -258,13 +354,23 @@ def screen(*command: str, home: Path) -> Iterator[int]:
     program = subprocess.Popen(
         command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, cwd=home
     )
+    os.close(theirs)
     try:
         yield terminal
     finally:
         program.kill()
         program.wait(DEADLINE)
         os.close(terminal)
-        os.close(theirs)
+
+
+def read_to_end(terminal: int) -> None:
+    """Read until the program has ended; Linux then says EIO."""
+    deadline = time.monotonic() + DEADLINE
+    with contextlib.suppress(OSError):
+        while time.monotonic() < deadline:
+            if select.select([terminal], [], [], 0.1)[0] and not os.read(terminal, 65536):
+                return
+        pytest.fail("the program does not end")
 
 
 def read_until(terminal: int, text: bytes) -> bytes:

@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import random
+import re
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -39,6 +40,15 @@ COMMANDS = {
         *(b"FETCH 1:* (FLAGS ENVELOPE BODY.PEEK[HEADER.FIELDS (TO FROM)]<1.9>)", b"FETCH 1 ALL"),
         *(b"UID FETCH 4294967295:* BODY[TEXT]", b"STORE 1:2,4 +FLAGS.SILENT (\\Deleted x)"),
         *(b"SEARCH NOT (OR SEEN 1:3) HEADER Subject x", b"UID SEARCH CHARSET UTF-8 TO {2}\r\nqa"),
+        *(b"FETCH 1:* (BODYSTRUCTURE BODY.PEEK[1.2.MIME]<1.9> BINARY.SIZE[1])", b"FETCH 1 FULL"),
+        *(
+            b"FETCH 4 (BODY[2] BINARY[2] BODY[1.HEADER.FIELDS.NOT (A)])",
+            b"ENABLE X",
+            b"FETCH 1 BODY",
+        ),
+        *(b"SEARCH CHARSET UTF-8 OR BODY {3}\r\n\xc3\xbcx TEXT y", b"SEARCH SENTSINCE 1-Jan-2020"),
+        *(b'LIST (SUBSCRIBED RECURSIVEMATCH) "" % RETURN (STATUS (SIZE UNSEEN))',),
+        *(b'APPEND INBOX {3+}\r\na\0b " 1-Jan-2020 00:00:00 +0000" ~{2+}\r\n\0\0',),
         *(b"COPY 1:2 Sent", b"UID MOVE 1 Trash", b"UID EXPUNGE 1:*", b"UID STORE 1 FLAGS ()"),
     ),
     "pop3": (
@@ -183,6 +193,14 @@ def test_after_the_attack_a_session_works_as_before() -> None:
         b"CREATE " + b"a/" * 30_000,
         b"CREATE " + b"x" * 60_000,
         b"LIST " + b"{0+}\r\n " * 8_000,
+        b"FETCH 1 BODY[" + b"1." * 30_000 + b"1]",
+        b"FETCH 1 BODY[" + b"9" * 60_000 + b"]",
+        b"FETCH 1 BODY[1.HEADER.FIELDS (" + b"a " * 30_000 + b"b)]",
+        b"FETCH 1 (" + b"BODYSTRUCTURE " * 4_000 + b"UID)",
+        b"FETCH 1:* (" + b"BINARY.PEEK[1] " * 99 + b"UID)",
+        b"SEARCH " + b"TEXT absent " * 99 + b"SEEN",
+        b"SEARCH BODY " + b"x" * 60_000,
+        b'LIST (SUBSCRIBED RECURSIVEMATCH) "" (' + b"%* " * 99 + b"x)",
     ],
     ids=lambda command: command[:24].decode(),
 )
@@ -225,6 +243,49 @@ def test_costly_headers_are_read_soon(value: bytes) -> None:
             answer = await talk(ports["imap"], LOGINS["imap"] + commands, eof=False)
             assert b"\r\nc OK" in answer
             assert b"* SEARCH\r\nd OK" in answer
+
+    asyncio.run(check())
+
+
+NESTED = b"".join(
+    b"Content-Type: multipart/x; boundary=b%dq\r\n\r\n--b%dq\r\n" % (n, n) for n in range(2_000)
+)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        NESTED,
+        b"Content-Type: message/rfc822\r\n\r\n" * 2_000,
+        b"Content-Type: multipart/x; boundary=b\r\n\r\n" + b"--b\r\n\r\nx\r\n" * 20_000,
+        b'Content-Type: multipart/x; boundary=""\r\n\r\n' + b"--\r\n" * 20_000,
+        b"Content-Type: x/y" + b"; a*0*=b" * 20_000 + b"\r\n\r\n",
+        b"Content-Type: text/plain; charset=punycode\r\n\r\n"
+        + b"x" * 300_000
+        + b"-"
+        + b"a" * 300_000,
+        b"Content-Type: text/plain; charset=\0\r\n\r\nx",
+        b"Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n" + b"=a" * 100_000,
+        b"MIME-Version: 1.0\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+        + b"=" * 200_000,
+        b"To: a@b.test\r\n" * 30_000 + b"\r\n",
+        b"Date: " + b"1" * 60_000 + b" Jan 9999999999 99:99:99 +9999\r\n\r\n",
+        b"\r\n" + "ß".encode() * 500_000,
+    ],
+    ids=range(12),
+)
+def test_hostile_mime_is_described_and_searched_soon(message: bytes) -> None:
+    async def check() -> None:
+        store = Store(USER, PASSWORD, messages=[message])
+        async with serving(store) as ports, asyncio.timeout(2 * PATIENCE):
+            script = (
+                b"c FETCH 1 (BODYSTRUCTURE ENVELOPE BODY.PEEK[1.1.1.MIME] BINARY.SIZE[1])\r\n"
+                b"d SEARCH TEXT absent SENTBEFORE 1-Jan-2020\r\ne LOGOUT\r\n"
+            )
+            answer = await talk(ports["imap"], LOGINS["imap"] + script, eof=False)
+            assert re.search(rb"\r\nc (OK|NO)", answer)
+            assert b"* SEARCH\r\nd OK" in answer
+            assert b"e OK" in answer
 
     asyncio.run(check())
 

@@ -84,7 +84,8 @@ USER64, PASSWORD64 = (base64.b64encode(text.encode()) for text in (USER, PASSWOR
 def test_it_names_what_it_can_and_no_more(served: Served) -> None:
     expected = set(
         b"IMAP4rev1 SASL-IR AUTH=PLAIN AUTH=LOGIN LITERAL+ ID IDLE NAMESPACE CHILDREN "
-        b"SPECIAL-USE UIDPLUS UNSELECT MOVE".split()
+        b"SPECIAL-USE UIDPLUS UNSELECT MOVE ENABLE LIST-EXTENDED LIST-STATUS STATUS=SIZE "
+        b"MULTIAPPEND BINARY".split()
     )
     with Dialogue(served, login=False) as client:
         in_greeting = re.match(rb"\* OK \[CAPABILITY ([^]]*)\]", client.greeting)

@@ -104,16 +104,105 @@ def test_peeking_does_not(served: Served, item: bytes) -> None:
         assert client.untagged(b"SEARCH SEEN") == [b"* SEARCH"]
 
 
-@pytest.mark.parametrize("item", [b"BODYSTRUCTURE", b"BODY", b"FULL", b"(FLAGS BODYSTRUCTURE)"])
-def test_structure_is_refused_in_clear_words(client: Dialogue, item: bytes) -> None:
-    assert b"BAD" in client.tagged(b"FETCH 1 " + item)
-    assert b"does not describe MIME structure" in client.tagged(b"FETCH 1 " + item)
+STRUCTURE = b'("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" %d 3'
+
+
+def test_structure_is_described(client: Dialogue) -> None:
+    described = STRUCTURE % len(TEXT)
+    assert client.untagged(b"FETCH 1 BODY") == [b"* 1 FETCH (BODY " + described + b"))"]
+    assert client.untagged(b"FETCH 1 (BODYSTRUCTURE)") == [
+        b"* 1 FETCH (BODYSTRUCTURE " + described + b" NIL NIL NIL NIL))"
+    ]
+    assert client.untagged(b"FETCH 1 FULL")[0].endswith(b" BODY " + described + b"))")
+
+
+PARTS = (
+    b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+    b"--b\r\nContent-Transfer-Encoding: base64\r\n\r\naGVsbG8g\r\nd29ybGQ=\r\n"
+    b"--b\r\nContent-Transfer-Encoding: base64\r\n\r\nYQBi\r\n"
+    b"--b\r\nContent-Transfer-Encoding: x-unknown\r\n\r\nfoo\r\n"
+    b"--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\n\r\ntext\r\n--b--\r\n"
+)
+
+
+@pytest.fixture
+def parted() -> Iterator[Dialogue]:
+    with running(PARTS, MESSAGE) as served, Dialogue(served, b"SELECT INBOX") as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("item", "label", "octets"),
+    [
+        (b"BODY.PEEK[1]", b"BODY[1]", b"aGVsbG8g\r\nd29ybGQ="),
+        (b"BODY.PEEK[1]<3.4>", b"BODY[1]<3>", b"sbG8"),
+        (b"body.peek[1.mime]", b"BODY[1.MIME]", b"Content-Transfer-Encoding: base64\r\n\r\n"),
+        (b"BODY.PEEK[4.HEADER]", b"BODY[4.HEADER]", b"Subject: inner\r\n\r\n"),
+        (b"BODY.PEEK[4.1]", b"BODY[4.1]", b"text"),
+        (
+            b"BODY.PEEK[4.HEADER.FIELDS (subject)]<0.3>",
+            b"BODY[4.HEADER.FIELDS (subject)]<0>",
+            b"Sub",
+        ),
+        (b"BODY.PEEK[5]", b"BODY[5]", b""),
+        (b"BODY.PEEK[1.TEXT]", b"BODY[1.TEXT]", b""),
+        (b"BINARY.PEEK[1]", b"BINARY[1]", b"hello world"),
+        (b"BINARY.PEEK[1]<6.99>", b"BINARY[1]<6>", b"world"),
+        (b"BINARY.PEEK[9]", b"BINARY[9]", b""),
+    ],
+)
+def test_parts_are_answered_octet_for_octet(
+    parted: Dialogue, item: bytes, label: bytes, octets: bytes
+) -> None:
+    assert parted.untagged(b"FETCH 1 " + item) == answer(label, octets)
+
+
+def test_decoded_parts_are_counted_and_may_hold_nul(parted: Dialogue) -> None:
+    assert parted.untagged(b"FETCH 1 BINARY.SIZE[1]") == [b"* 1 FETCH (BINARY.SIZE[1] 11)"]
+    parted.write(b"t FETCH 1 BINARY[2]\r\n")
+    found = parted.to_tagged()
+    assert found[0] == rb"* 1 FETCH (BINARY[2] ~{3}" + b"\r\na\0b FLAGS (\\Recent \\Seen))"
+
+
+@pytest.mark.parametrize(
+    ("item", "reason"),
+    [
+        (b"BINARY.PEEK[3]", b"NO [UNKNOWN-CTE]"),
+        (b"BINARY.SIZE[3]", b"NO [UNKNOWN-CTE]"),
+        (b"BINARY.PEEK[4]", b"NO BINARY"),
+        (b"BINARY.PEEK[]", b"NO BINARY"),
+        (b"BINARY[1.MIME]", b"BAD"),
+        (b"BINARY[TEXT]", b"BAD"),
+        (b"BINARY.SIZE[1]<0.1>", b"BAD"),
+    ],
+)
+def test_what_cannot_be_decoded_is_refused(parted: Dialogue, item: bytes, reason: bytes) -> None:
+    *answered, tagged = parted.say(b"FETCH 1 " + item)
+    assert answered == []
+    assert tagged.startswith(b"t " + reason)
+
+
+def test_one_message_that_is_refused_does_not_hide_the_others(parted: Dialogue) -> None:
+    *answered, tagged = parted.say(b"UID FETCH 1:2 (BINARY.PEEK[3] BINARY.PEEK[1])")
+    assert answered[0].startswith(b"* 1 FETCH (UID 1 BINARY[1] {11}")
+    assert TEXT in answered[1]
+    assert tagged.startswith(b"t NO [UNKNOWN-CTE]")
 
 
 @pytest.mark.parametrize(
     "item",
     [
-        *(b"BODY[1]", b"BODY[1.MIME]", b"BODY[NONSENSE]", b"BODY[", b"BODY[]<1>", b"BODY[]<0.0>"),
+        *(b"BODY[0]", b"BODY[01]", b"BODY[1.]", b"BODY[MIME]", b"BODY[1.NONSENSE]", b"BODY.PEEK"),
+        *(
+            b"BODYSTRUCTURE[1]",
+            b"BODY[TEXT.1]",
+            b"BINARY",
+            b"BODY[1",
+            b"BODY[NONSENSE]",
+            b"BODY[",
+            b"BODY[]<1>",
+            b"BODY[]<0.0>",
+        ),
         *(b"BODY[]<1.99999999999>", b"BODY[HEADER.FIELDS]", b"BODY[HEADER.FIELDS ()]", b"()x"),
         *(b"BODY[HEADER.FIELDS (a:b)]", b"(FAST)", b"NONSENSE", b"(UID", b"", b"UID FLAGS"),
     ],

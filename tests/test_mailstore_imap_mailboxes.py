@@ -51,11 +51,73 @@ def test_list_knows_subscriptions(client: Dialogue) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [b"(REMOTE)", b"(RECURSIVEMATCH)", b"(", b"()x"], ids=bytes.decode
+    "options", [b"(NONSENSE)", b"(RECURSIVEMATCH)", b"(", b"()x"], ids=bytes.decode
 )
 def test_other_list_options_are_bad(client: Dialogue, options: bytes) -> None:
     assert client.status(b"LIST " + options + b' "" *') == "BAD"
     assert client.status(b'LIST "" * RETURN ' + options) == "BAD"
+
+
+def test_list_finds_what_the_pattern_leaves_out_below(client: Dialogue) -> None:
+    client.status(b"CREATE a/b/c")
+    client.status(b"SUBSCRIBE a/b/c")
+    assert client.untagged(b'LIST (SUBSCRIBED RECURSIVEMATCH) "" a%') == [
+        rb'* LIST (\HasChildren) "/" "a" ("CHILDINFO" ("SUBSCRIBED"))'
+    ]
+    assert client.untagged(b'LSUB "" a%') == [rb'* LSUB (\Noselect) "/" "a"']
+    assert client.untagged(b'LSUB "" a*') == [b'* LSUB () "/" "a/b/c"']
+
+
+def test_list_tells_the_subscriptions_of_deleted_mailboxes(client: Dialogue) -> None:
+    for command in (b"CREATE gone", b"SUBSCRIBE gone", b"DELETE gone"):
+        client.status(command)
+    assert client.untagged(b'LIST (SUBSCRIBED REMOTE) "" g*') == [
+        rb'* LIST (\HasNoChildren \NonExistent \Subscribed) "/" "gone"'
+    ]
+    assert client.untagged(b'LIST "" g* RETURN (SUBSCRIBED)') == []
+
+
+def test_list_returns_the_status_of_each_mailbox(client: Dialogue) -> None:
+    octets = sum(map(len, MESSAGES))
+    found = client.untagged(b'LIST "" (INBOX Sent) RETURN (CHILDREN STATUS (MESSAGES SIZE))')
+    assert found[1::2] == [
+        b'* STATUS "INBOX" (MESSAGES 4 SIZE %d)' % octets,
+        b'* STATUS "Sent" (MESSAGES 0 SIZE 0)',
+    ]
+    for items in (b"STATUS", b"STATUS ()", b"STATUS (NONSENSE)", b"STATUS (MESSAGES"):
+        assert client.status(b'LIST "" * RETURN (' + items + b")") == "BAD"
+
+
+def test_nothing_needs_to_be_enabled(client: Dialogue) -> None:
+    assert client.untagged(b"ENABLE CONDSTORE QRESYNC") == [b"* ENABLED"]
+    assert client.status(b"ENABLE") == "BAD"
+
+
+def test_several_messages_are_appended_or_none(served: Served, client: Dialogue) -> None:
+    client.write(
+        b't APPEND Sent (\\Seen) {3+}\r\none " 1-Jan-2020 00:00:00 +0000" {3+}\r\ntwo (k) {0+}\r\n'
+        b"\r\n"
+    )
+    assert b"[APPENDUID " in (tagged := client.to_tagged()[-1])
+    assert tagged.endswith(b" 1:3] Appended")
+    client.write(b"t APPEND Sent {3+}\r\nbad (\\Nonsense) {3+}\r\nbad\r\n")
+    assert client.to_tagged()[-1].startswith(b"t BAD")
+    stored = served.call(lambda: list(served.store.mailbox("Sent").messages.values()))
+    assert [(m.octets, set(m.flags)) for m in stored] == [
+        (b"one", {r"\Seen"}),
+        (b"two", set()),
+        (b"", {"k"}),
+    ]
+
+
+def test_any_octets_are_appended(served: Served, client: Dialogue) -> None:
+    octets = bytes(range(256))
+    client.write(b"t APPEND Sent ~{256+}\r\n" + octets + b"\r\n")
+    assert client.to_tagged()[-1].startswith(b"t OK")
+    stored = served.call(
+        lambda: [m.octets for m in served.store.mailbox("Sent").messages.values()]
+    )
+    assert stored == [octets]
 
 
 def test_create_makes_superiors_and_delete_spares_them(client: Dialogue) -> None:
@@ -158,7 +220,7 @@ def test_status_counts(client: Dialogue) -> None:
     assert client.untagged(b"STATUS INBOX " + items)[0].endswith(
         b"(MESSAGES 4 RECENT 0 UIDNEXT 5 UNSEEN 1)"
     )
-    assert client.status(b"STATUS INBOX (SIZE)") == "BAD"
+    assert client.status(b"STATUS INBOX (HIGHESTMODSEQ)") == "BAD"
 
 
 def test_append_keeps_flags_and_date(client: Dialogue) -> None:

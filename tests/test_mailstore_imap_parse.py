@@ -6,7 +6,7 @@ import pytest
 
 from mitmail.mailstore import imap_sequence
 from mitmail.mailstore.imap_date import format_date_time, parse_date, parse_date_time
-from mitmail.mailstore.imap_list import matches, quoted
+from mitmail.mailstore.imap_name import matches, quoted
 from mitmail.mailstore.imap_parse import Arguments, BadError
 
 

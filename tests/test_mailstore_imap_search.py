@@ -67,6 +67,11 @@ def client(served: Served) -> Iterator[Dialogue]:
         ("TO b.test", "1"),
         ("CC c@d", "3"),
         ('HEADER X-A ""', "3"),
+        ("BODY xxx", "3"),
+        ("BODY eins", ""),
+        ("TEXT eins", "1"),
+        ('TEXT "x-a: 1"', "3"),
+        ("SENTSINCE 1-Jan-1990", ""),
         ("HEADER x-a 2", ""),
     ],
 )
@@ -77,10 +82,51 @@ def test_keys_find(client: Dialogue, keys: str, found: str) -> None:
 
 
 def test_encoded_words_and_raw_utf8_are_searched_alike(client: Dialogue) -> None:
-    for text in ("grüße", "GRÜSSE"):
+    for text in ("grüße", "GRÜßE", "gru\N{COMBINING DIAERESIS}ße"):
         octets = text.encode()
         client.write(b"t SEARCH CHARSET UTF-8 SUBJECT {%d+}\r\n%b\r\n" % (len(octets), octets))
         assert client.to_tagged()[0] == b"* SEARCH 2 4"
+
+
+MIME = (
+    b"Date: Sat, 3 Feb 2018 23:30:00 -0800\r\nSubject: outer\r\nMIME-Version: 1.0\r\n"
+    b"Content-Type: multipart/mixed; boundary=b\r\n\r\nunseen preamble\r\n"
+    b"--b\r\nContent-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding:"
+    b" quoted-printable\r\n\r\nGr=FC=DF=\r\ne aus der Ferne\r\n"
+    b"--b\r\nContent-Type: text/html\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    b"PGI+aGVsbG88L2I+\r\n"
+    b"--b\r\nContent-Type: application/octet-stream; name=secret\r\n\r\nhidden\r\n"
+    b"--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: =?utf-8?q?n=C3=A4her?=\r\n\r\ndeep\r\n"
+    b"--b--\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("keys", "found"),
+    [
+        ("BODY grüße", True),
+        ('BODY "GRÜßE AUS"', True),
+        ('TEXT "<B>HELLO</B>"', True),
+        ("BODY PGI+", False),
+        ("BODY hidden", False),
+        ("BODY preamble", False),
+        ("BODY secret", False),
+        ("TEXT secret", True),
+        ("BODY deep", True),
+        ("BODY näher", False),
+        ("TEXT näher", True),
+        ("SUBJECT näher", False),
+        ("SENTON 3-Feb-2018", True),
+        ("SENTBEFORE 4-Feb-2018", True),
+        ("SENTSINCE 4-Feb-2018", False),
+    ],
+)
+def test_decoded_text_is_searched(keys: str, found: bool) -> None:
+    key, _, sought = keys.partition(" ")
+    octets = sought.strip('"').encode()
+    with running(MIME) as served, Dialogue(served, b"SELECT INBOX") as client:
+        client.write(b"t SEARCH %b {%d+}\r\n%b\r\n" % (key.encode(), len(octets), octets))
+        assert client.to_tagged()[0] == b"* SEARCH" + b" 1" * found
 
 
 def test_uid_search_answers_with_uids(served: Served) -> None:
@@ -105,7 +151,7 @@ def test_other_character_sets_are_named(client: Dialogue) -> None:
 @pytest.mark.parametrize(
     "keys",
     [
-        *(b"", b"NONSENSE", b"BODY x", b"TEXT x", b"SENTSINCE 1-Jan-2020", b"SINCE yesterday"),
+        *(b"", b"NONSENSE", b"BODY", b"TEXT ", b"SENTSINCE tomorrow", b"SINCE yesterday"),
         *(b"SINCE 31-Feb-2020", b"NOT", b"OR SEEN", b"(SEEN", b"SEEN)", b"UID", b"UID x", b"0"),
         *(b"LARGER x", b"KEYWORD", b"HEADER x", b"SEEN ", b"RETURN (COUNT) ALL", b"()"),
         b"SEEN " * 100 + b"SEEN",

@@ -26,6 +26,7 @@ def read(fields: bytes) -> Content:
         (b"text/plain; n*1=def; n*0=abc", b"text/plain", ((b"n", b"abcdef"),)),
         (b"text/plain; n*0*=utf-8''%C3%BC; n*1=d%; a=b", b"text/plain",
          ((b"a", b"b"), (b"n*", b"utf-8''%C3%BCd%25"))),
+        (b"text/plain; N*0=a; n*1=b", b"text/plain", ((b"N", b"ab"),)),
         (b"text/plain; n*1=x", b"text/plain", ((b"n*1", b"x"),)),
         (b"text/plain; name=\xc3\xbc", b"text/plain", ((b"name", b"\xc3\xbc"),)),
         (b"text/plain; charset=a b; x=y", b"text/plain", ((b"charset", b"a"), (b"x", b"y"))),
@@ -68,7 +69,8 @@ def test_other_fields(field: bytes, name: str, value: object) -> None:
     assert getattr(read(b"Content-" + field), name) == value
 
 
-def test_a_message_that_is_no_mime_has_no_content_fields() -> None:
+def test_a_message_that_is_no_mime_says_so() -> None:
     octets = b"Content-Transfer-Encoding: base64\r\n\r\n"
-    assert content(octets, 0, len(octets)) == Content()
-    assert content(octets, 0, len(octets), Content()).encoding == b"base64"
+    found = content(octets, 0, len(octets))
+    assert (found.mime, found.encoding) == (False, b"base64")
+    assert content(octets, 0, len(octets), Content()).mime

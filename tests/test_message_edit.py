@@ -120,6 +120,17 @@ def test_a_footer_in_html_comes_before_the_body_ends(encoding: str) -> None:
     assert after == page.replace("</BODY>", "<hr>\n<p>---<br>\nChecked by Test</p>\n</BODY>")
 
 
+@pytest.mark.parametrize("octets", [b"", b"From: a@b.test\r\n", b"From: a@b.test"])
+def test_a_header_alone_gets_no_footer(octets: bytes) -> None:
+    assert edit(octets, FOOTED) == octets
+
+
+@pytest.mark.parametrize("end", [b"=", b"=\r\n", b"=\n"])
+def test_a_footer_does_not_continue_a_soft_line(end: bytes) -> None:
+    mail = letter(b"text" + end, b"Content-Transfer-Encoding: quoted-printable")
+    assert text(edit(mail, FOOTED)) == f"text\n{FOOTER}\n"
+
+
 def test_a_footer_speaks_the_character_set_of_the_text() -> None:
     before = message("plain", "8bit", "iso-8859-1", "gr\xfc\xdfe\n")
     assert text(edit(before, Edit(footer="gepr\xfcft"))) == "gr\xfc\xdfe\ngepr\xfcft\n"
@@ -177,8 +188,8 @@ def replaced(octets: bytes, *, whole: bool = False) -> bytes:
     tree = parse(octets)
     threat = find(octets, tree)
     assert threat is not None
-    part = tree if whole else threat.part
-    return edited(octets, tree, Edit(instead_of=part, notice="Removed: infected.\nSorry."))
+    parts = (tree,) if whole else threat.parts
+    return edited(octets, tree, Edit(instead_of=parts, notice="Removed: infected.\nSorry."))
 
 
 @pytest.mark.parametrize("whole", [True, False])
@@ -193,6 +204,22 @@ def test_what_is_infected_makes_way_for_a_notice(kind: str, whole: bool) -> None
     assert read(after)["From"] == "a@customer.test"
     if not whole and len(parts) > 1:
         assert said[0].strip() == "This is the text."
+
+
+def test_each_infected_part_is_replaced() -> None:
+    mail = EmailMessage()
+    mail["From"] = "a@customer.test"
+    mail.set_content("This is the text.\n")
+    for name in ("first", "clean", "last"):
+        content = b"nothing" if name == "clean" else EICAR
+        mail.add_attachment(content, "application", "octet-stream", filename=name)
+    after = replaced(bytes(mail).replace(b"\n", b"\r\n"))
+    assert find(after, parse(after)) is None
+    text, first, clean, last = read(after).iter_parts()
+    assert text.get_content().strip() == "This is the text."
+    assert clean.get_content() == b"nothing"
+    for each in (first, last):
+        assert "Removed: infected." in each.get_content()
 
 
 def test_only_the_infected_part_is_replaced() -> None:

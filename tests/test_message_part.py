@@ -211,6 +211,6 @@ def test_after_so_many_parts_the_rest_is_the_last_one() -> None:
     ids=range(12),
 )
 def test_hostile_octets_are_read_soon(octets: bytes) -> None:
-    begin = time.monotonic()
+    begin = time.process_time()
     parse(octets)
-    assert time.monotonic() - begin < 3
+    assert time.process_time() - begin < 3

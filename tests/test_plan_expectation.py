@@ -89,6 +89,28 @@ def test_under_the_controls_name_a_correct_client_accepts(scenario: str) -> None
     assert named.expect("imaps") == expectation("accept")
 
 
+@pytest.mark.parametrize("endpoint", ["imap", "imaps"])
+@pytest.mark.parametrize(
+    "switch",
+    [
+        "masks-starttls", "starttls-refused", "starttls-refused-for-now", "strips-starttls",
+        "starttls-towards-server-only",
+    ],
+)  # fmt: skip
+def test_where_a_product_refuses_starttls_a_correct_client_leaves(
+    endpoint: str, switch: str
+) -> None:
+    expected = plan("healthy", "generic", switch).expect(endpoint, BOTH)
+    starttls = endpoint == "imap"
+    assert expected == (expectation("reject", "starttls") if starttls else expectation("accept"))
+
+
+@pytest.mark.parametrize("switch", ["old-tls-towards-client", "text-in-handshake"])
+def test_what_a_product_does_to_tls_is_no_fault_of_a_client(switch: str) -> None:
+    """A client may insist on TLS 1.3."""
+    assert plan("healthy", "generic", switch).expect("imaps", BOTH).level == "may"
+
+
 def test_the_switch_changes_implicit_tls_only() -> None:
     """SIG-4: "port 587 works, 465 does not"."""
     switched = plan("healthy", "norton", "untrusted-on-implicit-tls")
@@ -250,6 +272,7 @@ def is_ip(name: str) -> bool:
 class Found:
     chain: tuple[bytes, ...]
     errors: tuple[str, ...]
+    alpn: bytes | None = None
 
 
 @pytest.mark.parametrize("vendor", ["norton", "generic"])
@@ -354,3 +377,51 @@ def test_a_switch_brings_its_exception_with_it() -> None:
         one = plan("healthy", "generic", *switches)
         known = exception(one.scenario, one.shield, "imaps", BOTH, client)
         assert ({known.code} if known else set()) == codes
+
+
+# -- and how it treats connections and the dialogue ----
+
+
+def told(product: str, said: dict[str, Any], endpoint: str) -> Expectation:
+    """What is expected of a client of a good server, when the product says this otherwise."""
+    vendor = loader.find_vendor(product).also(said)
+    return make(loader.find("healthy"), vendor, STORE).expect(endpoint, BOTH)
+
+
+def test_a_client_that_gets_no_starttls_gives_up() -> None:
+    refused = {"conversation": {"answer": "500 No\r\n"}}
+
+    assert told("generic", refused, "smtp") == expectation("reject", "starttls")
+    assert told("generic", refused, "smtps") == expectation("accept")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"transport": {"intercepted": 50}},
+        {"transport": {"ipv6": False}},
+        {"transport": {"fails_first": "close"}},
+        {"legs": {"client": {"versions": ["TLSv1.0"]}}},
+        {"legs": {"client": {"close_notify": False}}},
+        {"legs": {"server": {"ciphers": ["ECDHE-RSA-AES128-SHA"]}}},
+        {"conversation": {"claim": {"imap": ["ID"]}, "refuse": ["ID"]}},
+    ],
+    ids=str,
+)
+def test_what_differs_by_connection_or_client_is_left_open(said: dict[str, Any]) -> None:
+    assert told("generic", said, "imaps").level == "may"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"transport": {"not_mail": "close"}},
+        {"legs": {"server": {"status_request": "ask", "alpn": "mirror", "ciphers": "mirror"}}},
+        {"legs": {"server": {"ciphers": ["AES128-SHA", "ECDHE-ECDSA-AES128-GCM-SHA256"]}}},
+        {"legs": {"client": {"versions": ["TLSv1.0", "TLSv1.2", "TLSv1.3"]}}},
+        {"conversation": {"drop": {"imap": ["IDLE"]}, "greeting": "Hello"}},
+    ],
+    ids=str,
+)
+def test_what_no_verdict_hangs_on_is_not(said: dict[str, Any]) -> None:
+    assert told("generic", said, "imaps") == expectation("accept")

@@ -21,6 +21,7 @@ STORE = Store(None)
 class Found:
     chain: tuple[bytes, ...]
     errors: tuple[str, ...] = ()
+    alpn: bytes | None = None
 
 
 def behind(vendor: str, *switches: str) -> Plan:

@@ -29,6 +29,7 @@ STORE = Store(None)
 class Found:
     chain: tuple[bytes, ...]
     errors: tuple[str, ...] = ()
+    alpn: bytes | None = None
 
 
 def behind(
@@ -247,11 +248,17 @@ def test_the_root_is_valid_for_as_long_as_is_said(
         assert (root.not_valid_before_utc.year, root.not_valid_after_utc.year) == (start, 2040)
 
 
-def test_an_expired_root_is_kept_as_a_good_one_is(tmp_path: Path) -> None:
-    first, again = (behind("root-expired", store=Store(tmp_path)) for _ in range(2))
-    good = behind(store=Store(tmp_path))
+def test_a_switched_root_is_kept_beside_the_products_own(tmp_path: Path) -> None:
+    """Who imported the one must not find it changed by a run with the other."""
+    switches: tuple[tuple[str, ...], ...] = ((), ("root-expired",), (), ("root-expired",))
+    own, ended, own_again, ended_again = (
+        root_of(behind(*each, store=Store(tmp_path))) for each in switches
+    )
 
-    assert root_of(first) == root_of(again) != root_of(good)
+    assert own == own_again
+    assert ended == ended_again
+    left = x509.load_der_x509_certificate(own).not_valid_after_utc
+    assert x509.load_der_x509_certificate(ended).not_valid_after_utc < left
 
 
 def test_who_knows_the_root_of_before_finds_no_path(judges: Judges) -> None:

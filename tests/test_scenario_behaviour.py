@@ -105,14 +105,14 @@ def test_a_profile_that_is_like_another_says_only_what_differs(tmp_path: Path) -
     assert mine.policy == loader.find_vendor("norton").policy
 
 
-def test_no_name_stands_for_two_things() -> None:
+def test_a_wrong_behaviour_is_refused_when_it_is_loaded(tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError, match="code"):
+        loader.load_behaviour(profile(tmp_path, "title: X\n"))
+
+
+def test_no_shipped_name_stands_for_two_things() -> None:
     """``mitmail show NAME`` takes them all."""
     files = (loader.files(), loader.vendor_files(), loader.behaviour_files())
     names = [name for each in files for name in each]
 
     assert len(names) == len(set(names))
-
-
-def test_a_wrong_behaviour_is_refused_when_it_is_loaded(tmp_path: Path) -> None:
-    with pytest.raises(ScenarioError, match="code"):
-        loader.load_behaviour(profile(tmp_path, "title: X\n"))

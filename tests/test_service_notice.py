@@ -65,7 +65,8 @@ def test_the_welcome_says(
 def seen(**told: Any) -> Any:
     """A session as a notice reads it."""
     nothing: dict[str, Any] = dict.fromkeys(("verdict", "error", "tongue", "finding"))
-    return SimpleNamespace(**nothing | {"facts": [], "hello": object()} | told)
+    unseen = {"facts": [], "hello": object(), "passed_through": False}
+    return SimpleNamespace(**nothing | unseen | told)
 
 
 @pytest.mark.parametrize(
@@ -90,6 +91,52 @@ def test_a_verdict_says_what_to_try_next(
     session = seen(verdict=found)
 
     assert hint in (notice.happening(bench, "verdict", served, 1, session) or "")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "reason", "hint"),
+    [
+        ("accept", None, "A correct client refuses"),
+        ("reject", "expired", "As a correct client does"),
+        ("reject", "unknown-issuer", "Has the client imported"),
+    ],
+)
+def test_who_is_passed_through_is_compared_as_without_an_antivirus(
+    verdict: Any, reason: str | None, hint: str, tmp_path: Path
+) -> None:
+    """Its root or none: the client has not met the antivirus' certificate."""
+    bench = prepare(Orders(scenario="expired", antivirus="norton"), tmp_path)
+    served = Served(bench.plan, ENDPOINTS["imaps"], "127.0.0.1", 3993, "expired")
+    found = Verdict(verdict, "sure", "as seen", reason)
+    told = notice.happening(bench, "verdict", served, 1, seen(verdict=found, passed_through=True))
+
+    assert told is not None
+    assert "Passed through by the antivirus." in told
+    assert hint in told
+
+
+@pytest.mark.parametrize("verdict", ["hang", "none"])
+def test_who_is_passed_through_and_shows_nothing_is_not_compared(
+    verdict: Any, tmp_path: Path
+) -> None:
+    bench = prepare(Orders(scenario="expired", antivirus="norton"), tmp_path)
+    served = Served(bench.plan, ENDPOINTS["imaps"], "127.0.0.1", 3993, "expired")
+    session = seen(verdict=Verdict(verdict, "sure", "as seen"), passed_through=True)
+
+    told = notice.happening(bench, "verdict", served, 1, session)
+    assert told == f"imaps session 1: {verdict}: as seen"
+
+
+def test_a_pop_up_is_told_in_its_own_words(tmp_path: Path) -> None:
+    bench = prepare(Orders(antivirus="norton"), tmp_path)
+    served = Served(bench.plan, ENDPOINTS["imaps"], "127.0.0.1", 3993, "healthy")
+    facts = [Fact(1, "popup", {"words": "Revoked", "seconds": 0.0})]
+    told = notice.happening(bench, "popup", served, 7, seen(facts=facts, answers=()))
+    asking = seen(facts=facts, answers=("block", "sign"))
+
+    assert told == "imaps session 7: the antivirus shows a pop-up: Revoked"
+    how = (notice.happening(bench, "popup", served, 7, asking) or "").splitlines()
+    assert how == [told, "      Answer it: mitmail answer 7 block|sign"]
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,7 @@ def test_who_leaves_in_clear_without_asking_for_starttls_is_suspected() -> None:
     "seen",
     [
         session("client-closed"),
+        session("passed-through", "tunnel", "client-closed", tongue="imap"),
         session("client-closed", tongue="text"),
         session("starttls-command", "client-closed", tongue="imap"),
         # It was refused STARTTLS, and tried TLS anyway: that was not at once.

@@ -36,7 +36,8 @@ class Manner:
     a new key of the same kind instead of the leaf's. ``record_size`` and ``segment_size`` limit,
     in octets, a handshake record's payload (TLS 1.2) and a TCP segment. ``cut`` ends the
     handshake in the middle of the Certificate message. ``weak`` lets the library use what it
-    calls too weak: keys, digests, versions. ``lenient`` demands the implementation that presents
+    calls too weak: keys, digests, versions. ``alpn`` are the protocols that it chooses from.
+    ``lenient`` demands the implementation that presents
     octets as they are, whatever it thinks of them.
     """
 
@@ -57,6 +58,7 @@ class Manner:
     cut: Literal["close", "stall"] | None = None
     instead: Instead | None = None
     weak: bool = False
+    alpn: tuple[bytes, ...] = ()
     lenient: bool = False
 
 

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 import dovecot_process
+from dovecot_process import Network
 
 HOST, NAME = dovecot_process.HOST, "mail.customer.test"
 USER, PASSWORD = "alice@customer.test", "Dovecot-4712"
@@ -61,17 +62,32 @@ class Dovecot:
     root: bytes
     log: Path
 
+    @property
+    def inbox(self) -> Path:
+        """Where mail of its user is dropped (Maildir)."""
+        return self.log.parent / "mail" / USER / "new"
+
 
 @contextlib.contextmanager
-def running(relay: int, mails: Sequence[bytes] = (MAIL,)) -> Iterator[Dovecot]:
-    """Start Dovecot with these mails in its INBOX; it hands on to the port ``relay``."""
+def running(
+    relay: int,
+    mails: Sequence[bytes] = (MAIL,),
+    *,
+    network: Network | None = None,
+    ports: dict[str, int] | None = None,
+    address: str = HOST,
+) -> Iterator[Dovecot]:
+    """Start Dovecot with these mails in its INBOX; what is submitted goes to the port ``relay``.
+
+    Its certificate is for ``address``, too.
+    """
     with dovecot_process.home(USER, PASSWORD) as home:
-        leaf, root = _certificates(home)
+        leaf, root = _certificates(home, address)
         _deliver(home / "mail" / USER, mails)
-        ports = _free_ports()
+        ports = ports or _free_ports()
         greeting = [ports[name] for name in ("imap", "pop3", "smtp")]
         settings = SETTINGS.format(home=home, relay=relay) + _listeners(ports)
-        with dovecot_process.started(home, settings, greeting):
+        with dovecot_process.started(home, settings, greeting, network):
             yield Dovecot(ports, leaf, root, home / "log")
 
 
@@ -97,7 +113,7 @@ def _deliver(maildir: Path, mails: Sequence[bytes]) -> None:
         (maildir / "new" / f"{number:05}.mail").write_bytes(mail)
 
 
-def _certificates(home: Path) -> tuple[bytes, bytes]:
+def _certificates(home: Path, address: str) -> tuple[bytes, bytes]:
     """Write a leaf for this host and its key; the leaf and the root that signed it."""
     root_key, key = (
         ec.generate_private_key(ec.SECP256R1()),
@@ -108,7 +124,7 @@ def _certificates(home: Path) -> tuple[bytes, bytes]:
     root = _certificate(root_name, root_name, root_key.public_key(), anybody).sign(
         root_key, hashes.SHA256()
     )
-    names = x509.SubjectAlternativeName([x509.DNSName(NAME), x509.IPAddress(IPv4Address(HOST))])
+    names = x509.SubjectAlternativeName([x509.DNSName(NAME), x509.IPAddress(ip_address(address))])
     leaf = _certificate(name, root_name, key.public_key(), names).sign(root_key, hashes.SHA256())
     (home / "cert").write_bytes(leaf.public_bytes(Encoding.PEM))
     (home / "key").write_bytes(

@@ -106,9 +106,11 @@ class House:
 
         return self.run(everything())
 
-    def plan(self, scenario: str, antivirus: str = "none") -> Plan:
+    def plan(
+        self, scenario: str, antivirus: str = "none", *, switches: frozenset[str] = frozenset()
+    ) -> Plan:
         vendor = None if antivirus == "none" else loader.find_vendor(antivirus)
-        return make(loader.find(scenario), vendor, self.store)
+        return make(loader.find(scenario), vendor, self.store, switches=switches)
 
     def open(
         self, plan: Plan, *, upstream: Upstream | None = None, patience: Patience = JUDGE

@@ -53,7 +53,12 @@ async def openssl(target: Target, mark: str) -> Report:
     ended = await run(
         [
             *(need("openssl"), "s_client", "-showcerts", "-ign_eof", "-verify_return_error"),
-            *("-connect", f"{target.host}:{target.port}", "-CAfile", str(target.roots)),
+            *(
+                "-connect",
+                f"{_bracketed(target.host)}:{target.port}",
+                "-CAfile",
+                str(target.roots),
+            ),
             *("-servername", target.name, "-verify_hostname", target.name),
             *("-no-CApath", "-no-CAstore", *(starttls if _upgrades(target) else ())),
         ],
@@ -191,3 +196,7 @@ PROBES: dict[str, Callable[[Target, str], Coroutine[Any, Any, Report]]] = {
 def present() -> dict[str, Callable[[Target, str], Coroutine[Any, Any, Report]]]:
     """The probes whose programs this machine has; Python's it always has."""
     return {name: probe for name, probe in PROBES.items() if name == "python" or find(name)}
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,6 +1,7 @@
 """The next mail server behind a Dovecot that submits."""
 
 import asyncio
+import socket
 
 from aiosmtpd.smtp import SMTP, Envelope
 
@@ -22,8 +23,9 @@ class Sink:
         self.mails.append(envelope.content)
         return "250 OK"
 
-    async def listen(self) -> asyncio.Server:
+    async def listen(self, sock: socket.socket | None = None) -> asyncio.Server:
         loop = asyncio.get_running_loop()
-        listener = await loop.create_server(lambda: SMTP(self, loop=loop), dovecot.HOST, 0)
+        sock = sock or socket.create_server((dovecot.HOST, 0))
+        listener = await loop.create_server(lambda: SMTP(self, loop=loop), sock=sock)
         self.port = listener.sockets[0].getsockname()[1]
         return listener

@@ -1,6 +1,6 @@
 """``--upstream``: the simulated antivirus before a Dovecot that mitmail knows nothing of."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import pytest
@@ -40,10 +40,11 @@ def before(
     *,
     roots: tuple[bytes, ...],
     host: str = dovecot.HOST,
+    switches: frozenset[str] = frozenset(),
 ) -> Site:
     """A shield before Dovecot, which it reaches as ``host`` and verifies with ``roots``."""
     servers = {endpoint: Server(host, port) for endpoint, port in server.ports.items()}
-    plan = house.plan("healthy", antivirus)
+    plan = house.plan("healthy", antivirus, switches=switches)
     return house.open(plan, upstream=Upstream(servers=servers, roots=roots))
 
 
@@ -111,6 +112,32 @@ def test_the_record_says_verified_and_accept(
     assert (said["verdict"], said["certainty"], said["scenario"]) == ("accept", "sure", None)
     assert session.upstream is not None
     assert session.upstream.chain == (server.leaf,)
+
+
+# Both lead the client past the shield: after it has looked at Dovecot, and before that.
+PASSING = {"pass-faulty": 2, "ipv4-only": 1}
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("switch", PASSING)
+def test_a_client_that_is_passed_through_has_dovecots_own_tls(
+    house: House, server: dovecot.Dovecot, sink: Sink, switch: str, endpoint: str
+) -> None:
+    """The server's CA is unknown to the shield; the client knows it, and nobody else."""
+    site = before(house, server, "generic", roots=(), switches=frozenset({switch}))
+    asked = replace(target(house, site, endpoint), roots=house.roots(server.root))
+    if switch == "ipv4-only":
+        asked = replace(asked, host="::1")
+    report = house.run(PROBES["openssl"](asked, switch))
+    (session,) = house.run(site.settled(endpoint))
+
+    assert report.code == 0, report.text
+    assert report.chain[0] == server.leaf
+    said = record.verdict(site.served[endpoint], 1, session)
+    assert (said["verdict"], said["presented"]) == ("none", None)
+    assert session.error is None
+    facts = [fact.fact for fact in session.facts]
+    assert facts.count("upstream-connected") == PASSING[switch]
 
 
 FAULTS = {

@@ -118,6 +118,11 @@ class Program:
         os.kill(self.pid, number)
         return self.ended()
 
+    def kill(self) -> int:
+        """End it without a chance to tidy up."""
+        self._process.kill()
+        return self.ended()
+
     def ended(self) -> int:
         """The exit code, once it has ended and all of its output is here."""
         code = self._process.wait(SECONDS)

@@ -6,6 +6,7 @@ import socket
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,10 @@ def before(upstream: str, roots: str | None = None, *, plain: bool = False) -> O
         antivirus="norton", upstreams=(upstream,), upstream_ca=Path(roots) if roots else None,
         plain=plain,
     )  # fmt: skip
+
+
+def captured(**orders: Any) -> Orders:
+    return Orders(antivirus="norton", transparent=True, **orders)
 
 
 # Orders that cannot be carried out, and what is said of them.
@@ -62,6 +67,13 @@ MISTAKES = {
         r"--listen 192\.0\.2\.1: with --plain passwords would cross the network",
     ),
     "all cases in clear": (Orders(everything=True, plain=True), r"leave out --plain"),
+    "nothing to capture for": (Orders(transparent=True), r"--transparent is for an antivirus"),
+    "captured, but by name": (captured(name="mx.test"), r"--transparent .*: leave out --name$"),
+    "captured, but for one server": (captured(upstreams=("mx.test",)), r"leave out --upstream$"),
+    "captured, but a case": (captured(scenario="expired"), r"leave out the scenario expired$"),
+    "captured, but all cases": (captured(everything=True), r"leave out --all$"),
+    "captured in clear": (captured(plain=True), r"leave out --plain$"),
+    "captured on loopback": (captured(listen="::1"), r"--listen ::1: .*leave it out"),
     "a name that is none": (Orders(name="foo bar"), r"--name 'foo bar': use a host name"),
     "every IPv6 address": (Orders(listen="::"), r"--listen ::: name the one IP address"),
     "every address in short": (Orders(listen="0"), r"--listen 0: name the one IP address"),
@@ -89,6 +101,17 @@ def test_a_mistake_is_one_line(
         prepare(orders, tmp_path)
     assert raised.value.exit_code == 2
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("platform", ["win32", "darwin"])
+def test_connections_are_captured_on_linux_only(
+    platform: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.platform", platform)
+
+    with pytest.raises(MitmailError, match=r"--transparent needs Linux, .*--upstream") as raised:
+        prepare(captured(), tmp_path)
+    assert raised.value.exit_code == 2
 
 
 @pytest.mark.parametrize(("code", "arguments", "words"), COMMANDS)

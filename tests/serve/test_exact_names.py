@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from serve.program import mitmail
-from serve.serving import ForPerson
+from serve.serving import ForPerson, ForProgram
+from serve.switching import switched
 from serve.tls_client import chain, openssl
 
 NORTON = ("--antivirus", "norton")
@@ -34,6 +35,20 @@ def test_without_asking_the_names_say_simulated_and_nobody_is_warned(tmp_path: P
     assert "Shield Root (simulated)" in openssl("x509", "-noout", "-issuer", give=leaf)
     assert "product's own" not in welcome
     assert "norton-trusted-root.key" in kept(tmp_path)
+
+
+def test_the_antivirus_goes_and_comes_back_with_the_root_that_was_imported(tmp_path: Path) -> None:
+    with ForProgram(tmp_path, "healthy", *NORTON, "--exact-names") as serving:
+        own = Path(serving.ready["antivirus_root_file"])
+        imported = own.read_bytes()
+        off = switched(serving, antivirus="off")
+        on = switched(serving, antivirus="norton")
+        back = own.read_bytes()
+        reinstalled = switched(serving, reinstall=True)
+
+    assert off["antivirus"] == "none"
+    assert back == imported
+    assert (on["new_antivirus_root"], reinstalled["new_antivirus_root"]) == (False, True)
 
 
 def test_an_exported_root_with_an_exact_name_leaves_no_key(tmp_path: Path) -> None:

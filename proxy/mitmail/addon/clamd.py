@@ -2,6 +2,7 @@
 
 import asyncio
 import struct
+import sys
 from dataclasses import dataclass
 
 from mitmail.errors import CannotJudgeError, MitmailError
@@ -71,7 +72,7 @@ class Clamd:
 
     async def _ask(self, command: bytes, octets: bytes | None) -> str:
         if isinstance(self.place, str):
-            if not hasattr(asyncio, "open_unix_connection"):
+            if sys.platform == "win32":
                 raise OSError("there are no Unix sockets here")
             reader, writer = await asyncio.open_unix_connection(self.place)
         else:

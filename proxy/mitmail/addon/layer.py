@@ -34,6 +34,8 @@ from mitmail.screening import Scanned
 
 logger = logging.getLogger(__name__)
 
+KILLED = "Connection killed: "  # what mitmproxy puts before an addon's words
+
 
 class Stop(events.Event):
     """The proxy is shutting down: end the session, with a verdict."""
@@ -104,7 +106,7 @@ class MailLayer(Layer):
             case events.ConnectionClosed():
                 return session.eof(self._who(event.connection))
             case events.OpenConnectionCompleted():
-                return session.connected(event.reply)
+                return session.connected(event.reply and event.reply.removeprefix(KILLED))
             case events.Wakeup():
                 return session.timer(self._timers.pop(event.command, ""))
             case ScanDone():

@@ -14,6 +14,7 @@ from mitmproxy_rs.udp import UdpServer
 from mitmproxy_rs.wireguard import WireGuardServer
 
 from mitmail.addon.layer import MailLayer
+from mitmail.addon.route import Route
 from mitmail.addon.scanning import start_scan
 
 LOOPBACK, LOOPBACK6 = "127.0.0.1", "::1"
@@ -50,20 +51,8 @@ class MailMode(ProxyMode):
         return f"regular@{self.custom_listen_host}:{self.custom_listen_port}"
 
 
-class MailInstance(AsyncioServerInstance[MailMode]):
-    """The listener of one route; 127.0.0.1 means ::1 too, on the same port."""
-
-    def make_top_layer(self, context: Context) -> MailLayer:
-        """Give a new connection its session."""
-        addon = ctx.master.addons.get("mitmail")
-        route, number = addon.admit(self.mode.data)
-        return MailLayer(
-            context,
-            route,
-            number,
-            lambda connection: _reset(context, connection),
-            lambda token, octets: start_scan(context, route, token, octets),
-        )
+class LoopbackInstance[M: MailMode](AsyncioServerInstance[M]):
+    """A listener of ours; 127.0.0.1 means ::1 too, on the same port."""
 
     async def listen(
         self, host: str, port: int
@@ -79,6 +68,26 @@ class MailInstance(AsyncioServerInstance[MailMode]):
             return asyncio.StreamReaderProtocol(reader, self.handle_stream, loop=loop)
 
         return await loop.create_server(protocol, sock=sock)
+
+
+class MailInstance(LoopbackInstance[MailMode]):
+    """The listener of one route."""
+
+    def make_top_layer(self, context: Context) -> MailLayer:
+        """Give a new connection its session."""
+        addon = ctx.master.addons.get("mitmail")
+        return session_layer(context, *addon.admit(self.mode.data))
+
+
+def session_layer(context: Context, route: Route, number: int) -> MailLayer:
+    """The layer of a new connection that has its route and its number."""
+    return MailLayer(
+        context,
+        route,
+        number,
+        lambda connection: _reset(context, connection),
+        lambda token, octets: start_scan(context, route, token, octets),
+    )
 
 
 def _reset(context: Context, connection: Connection) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mitmproxy.addons.proxyserver import Proxyserver
@@ -12,7 +12,9 @@ from mitmproxy.options import Options
 from mitmproxy.proxy.mode_specs import ProxyMode
 
 from mitmail.addon.addon import Mitmail, stop_sessions
-from mitmail.addon.route import Route
+from mitmail.addon.capture import CaptureMode
+from mitmail.addon.mode import MailMode
+from mitmail.addon.route import Capture, Route
 from mitmail.errors import CannotJudgeError
 
 # mitmproxy closes a connection that is idle for 600 s; a dialog may stay open over lunch.
@@ -22,9 +24,9 @@ GRACE = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Where a route listens."""
+    """Where a route listens, or a capture."""
 
-    route: Route
+    route: Route | Capture
     host: str
     port: int = 0
 
@@ -69,7 +71,7 @@ class Proxy:
         """
         self._addon.add(listener.route for listener in listeners)
         modes = {
-            x.route.key: ProxyMode.parse(f"mail:{x.route.key}@{x.host}:{x.port}")
+            x.route.key: ProxyMode.parse(f"{_kind(x.route)}:{x.route.key}@{x.host}:{x.port}")
             for x in listeners
         }
         self._ours |= modes
@@ -89,6 +91,16 @@ class Proxy:
             self._ours.pop(key, None)
         await self._update()
         self._addon.forget(keys)
+
+    def replace(self, routes: Iterable[Route]) -> None:
+        """Give listeners, by the keys of these routes, other routes: for new connections only."""
+        routes = list(routes)
+        assert {route.key for route in routes} <= self._ours.keys()
+        self._addon.add(routes)
+
+    def uses(self, route: Route) -> bool:
+        """Whether a session that came by this very route is not over yet."""
+        return self._addon.uses(route)
 
     async def stop(self) -> None:
         """End every session with a verdict, free every port, and stop what we started.
@@ -116,7 +128,7 @@ class Proxy:
     async def _update(self) -> None:
         # update() takes the whole set: what somebody else listens on stays as it is.
         servers = self._proxyserver.servers
-        foreign = [x.mode for x in servers if x.mode.type_name != "mail"]
+        foreign = [x.mode for x in servers if not isinstance(x.mode, MailMode)]
         await servers.update([*foreign, *self._ours.values()])
 
 
@@ -126,6 +138,10 @@ class _Started:
 
     def running(self) -> None:
         self.event.set()
+
+
+def _kind(route: Route | Capture) -> str:
+    return (CaptureMode if isinstance(route, Capture) else MailMode).type_name
 
 
 def _refusal(mode: ProxyMode, error: Exception) -> str:

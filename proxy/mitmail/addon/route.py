@@ -12,6 +12,9 @@ type Scan = Callable[[bytes], Awaitable[Scanned]]
 type Happening = Literal["begin", "verdict", "waiting", "popup", "end"]
 
 
+type Address = tuple[str, int]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """Where a session goes, by which orders, and who hears of it.
@@ -25,8 +28,23 @@ class Route:
 
     key: str
     spec: SessionSpec
-    server: tuple[str, int]
+    server: Address
     to_door: bool = False
     behind: tuple[str, int] | None = None
     scan: Scan | None = None
     observe: Callable[[Happening, int, Session], None] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capture:
+    """What one listener does with connections that the kernel led to it.
+
+    ``choose`` knows the route for where a client wanted to go; where it knows none, what is said
+    passes untouched, and ``passing`` hears of it. ``refusing`` is told why a connection was
+    turned away: nothing led it here, or it is our own that came back.
+    """
+
+    key: str
+    choose: Callable[[Address], Route | None]
+    passing: Callable[[Address], None]
+    refusing: Callable[[str], None]

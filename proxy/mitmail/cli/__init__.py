@@ -7,19 +7,24 @@ import sys
 import click
 
 from mitmail import __version__
+from mitmail.cli.answer import answer_command
 from mitmail.cli.author import lint_command, schema_command
 from mitmail.cli.browse import list_command
 from mitmail.cli.ca import ca_group
+from mitmail.cli.compare import compare_command
 from mitmail.cli.demo import demo_command
 from mitmail.cli.new import new_command
 from mitmail.cli.serve import addon_command, serve_command
 from mitmail.cli.show import show_command
+from mitmail.cli.switch import switch_command
 from mitmail.errors import MitmailError
 
 EXAMPLES = """\b
 mitmail demo                             what the mail clients on this machine do, in a table
 mitmail serve expired                    a mail server whose certificate has expired
 mitmail serve --antivirus norton         a good server, behind a simulated Norton
+mitmail switch healthy                   another scenario in a running serve, same ports
+mitmail compare --antivirus norton       is it the antivirus, or the account?
 mitmail list                             every scenario, one line each
 mitmail show hosting-wildcard            one scenario, explained
 """
@@ -52,7 +57,7 @@ def cli() -> None:
 
 for command in (
     list_command, show_command, serve_command, demo_command, new_command, lint_command,
-    schema_command,
+    schema_command, switch_command, compare_command, answer_command,
     ca_group, addon_command,
 ):  # fmt: skip
     cli.add_command(command)

@@ -36,7 +36,11 @@ def lint_command(paths: Sequence[Path], *, as_json: bool) -> None:
     click.echo("Nothing to mend.")
 
 
-NAMES = ["scenario", "vendor", "behaviour", "ready", "ready-all", "record", "list"]
+NAMES = [
+    *("scenario", "vendor", "behaviour"),
+    *("ready", "ready-all", "ready-transparent", "record", "list"),
+    *("control-request", "control-answer", "comparison"),
+]
 
 
 @click.command("schema")

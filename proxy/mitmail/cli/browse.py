@@ -28,27 +28,38 @@ scenarios_option = click.option(
 @click.option(
     "--set", "set_", metavar="NAME|FILE", help="Only this set: quick, demo, starttls, or a file."
 )
+@click.option(
+    "--antivirus", "what", flag_value="antivirus", help="List the simulated antivirus products."
+)
+@click.option("--switches", "what", flag_value="switches", help="List what --switch turns on.")
 @scenarios_option
 @click.option("--json", "as_json", is_flag=True, help="As one JSON document.")
 @click.option("--markdown", is_flag=True, help="As a page in Markdown.")
 def list_command(
     groups: Sequence[str],
     set_: str | None,
+    what: str | None,
     folders: Sequence[Path],
     *,
     as_json: bool,
     markdown: bool,
 ) -> None:
-    """List every scenario, one line each.
+    """List every scenario, one line each; or the antivirus products, or their behaviours.
 
     \b
     mitmail list --group trust
+    mitmail list --antivirus
     """
     from mitmail.cli import catalogue
     from mitmail.scenario import loader, sets
 
     if as_json and markdown:
         raise click.UsageError("say --json or --markdown, not both")
+    if what is not None:
+        if groups or set_ is not None or folders:
+            raise click.UsageError("--group, --set and --scenarios are for scenarios")
+        _list_products(what, as_json=as_json, markdown=markdown)
+        return
     everything = loader.load_all(folders)
     wanted = sets.load(set_, folders) if set_ is not None else everything
     scenarios = catalogue.selected([everything[name] for name in wanted], groups)
@@ -62,6 +73,24 @@ def list_command(
         click.echo(catalogue.page(scenarios), nl=False)
     else:
         _print(scenarios)
+
+
+def _list_products(what: str, *, as_json: bool, markdown: bool) -> None:
+    from mitmail.cli import antivirus
+
+    behaviours = antivirus.behaviours()
+    if markdown:
+        click.echo(antivirus.page(behaviours, antivirus.products()), nl=False)
+        return
+    rows: list[dict[str, object]]
+    if what == "antivirus":
+        products = antivirus.products()
+        rows = [{"id": x.id, "title": x.title, "switches": list(x.behaviours)} for x in products]
+        text = antivirus.listed_products(products)
+    else:
+        rows = [x.model_dump(mode="json", exclude={"file"}) for x in behaviours]
+        text = antivirus.listed_switches(behaviours)
+    click.echo(json.dumps({"schema": 1, what: rows}, indent=1) if as_json else text)
 
 
 def _print(scenarios: "Sequence[Scenario]") -> None:

@@ -82,6 +82,12 @@ from mitmail.cli.browse import scenarios_option
     help="Before an upstream: offer no TLS on imap, pop3 and smtp. Passwords come in clear.",
 )
 @click.option(
+    "--transparent",
+    is_flag=True,
+    help="Linux: put the antivirus before whatever mail server a client connects to. The kernel "
+    "redirects the connections: serve prints the lines to type.",
+)
+@click.option(
     "--listen", metavar="ADDR", help="Listen on this address, for a client on another machine."
 )
 @click.option("--port-offset", default=0, metavar="N", help="Add N to every port.")
@@ -114,6 +120,7 @@ def serve_command(
     port_offset: int,
     ready_json: bool,
     ephemeral: bool,
+    transparent: bool,
     folders: Sequence[Path],
 ) -> None:
     """Serve one scenario, or all, on six ports and say what each client does with it.
@@ -124,6 +131,7 @@ def serve_command(
     mitmail serve --antivirus norton
     mitmail serve --antivirus norton --upstream imap.example.com
     mitmail serve --antivirus norton --upstream imaps=imap.example.com:143/starttls
+    mitmail serve --antivirus norton --transparent
     mitmail serve expired --name mail.example.com
     """
     import asyncio
@@ -149,6 +157,7 @@ def serve_command(
         everything=everything,
         chosen=chosen,
         hosts=hosts,
+        transparent=transparent,
         scanner=scanner,
         clamd=clamd,
     )

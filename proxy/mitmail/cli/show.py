@@ -1,4 +1,4 @@
-"""``mitmail show``: one scenario, or one simulated antivirus, explained."""
+"""``mitmail show``: a scenario, a simulated antivirus, or a behaviour of such, explained."""
 
 import json
 import sys
@@ -13,21 +13,28 @@ from mitmail.endpoint import ENDPOINTS
 
 if TYPE_CHECKING:
     from mitmail.scenario.model import Scenario
-    from mitmail.scenario.vendor import Vendor
 
 
 @click.command("show")
-@click.argument("name", metavar="ID|FILE|ANTIVIRUS")
+@click.argument("name", metavar="ID|FILE|ANTIVIRUS|SWITCH")
 @scenarios_option
 @click.option("--json", "as_json", is_flag=True, help="As one JSON document.")
 def show_command(name: str, folders: Sequence[Path], *, as_json: bool) -> None:
-    """Explain one scenario, or one simulated antivirus."""
+    """Explain one scenario, one simulated antivirus, or one behaviour of such."""
+    from mitmail.cli import product
     from mitmail.scenario import loader
 
-    if name in loader.vendor_files() and name not in loader.files(folders):
+    own = name in loader.files(folders)
+    switch = name in loader.behaviour_files()
+    if name in loader.vendor_files() and not own:
         vendor = loader.find_vendor(name)
         document = {"schema": 1} | vendor.model_dump(mode="json", exclude={"said", "base"})
-        click.echo(json.dumps(document, indent=1) if as_json else _vendor(vendor))
+        click.echo(json.dumps(document, indent=1) if as_json else product.vendor(vendor))
+        return
+    if switch and not own:
+        behaviour = loader.find_behaviour(name)
+        document = {"schema": 1} | behaviour.model_dump(mode="json")
+        click.echo(json.dumps(document, indent=1) if as_json else product.behaviour(behaviour))
         return
     scenario = loader.find(name, folders)
     if as_json:
@@ -35,6 +42,9 @@ def show_command(name: str, folders: Sequence[Path], *, as_json: bool) -> None:
         click.echo(json.dumps(document, indent=1))
     else:
         click.echo(_scenario(scenario))
+    if switch and not as_json:
+        words = "There is also a behaviour of products that is called so."
+        click.echo(f"\n{words}\n\n{product.behaviour(loader.find_behaviour(name))}")
 
 
 def _scenario(scenario: "Scenario") -> str:
@@ -73,21 +83,3 @@ def name_of(scenario: "Scenario") -> str:
     from mitmail.scenario import loader
 
     return scenario.id if scenario.id in loader.shipped() else scenario.file
-
-
-def _vendor(vendor: "Vendor") -> str:
-    from mitmail.scenario import loader
-
-    lines = [f"{vendor.id}: {vendor.title}", ""]
-    for signer in vendor.roots:
-        subject = ", ".join(f"{kind}={text}" for kind, text in vendor.subject(signer))
-        lines.append(f"The {signer} root: {subject}")
-    lines += ["", "What it does with what it finds on the mail server:"]
-    lines += [f"  {result:15} {signer}" for result, signer in vendor.policy.items()]
-    if vendor.behaviours:
-        found = [loader.find_behaviour(name) for name in vendor.behaviours]
-        lines += ["", "Off unless asked for with --switch:"]
-        lines += [f"  {behaviour.id}: {behaviour.title}" for behaviour in found]
-    for known in vendor.exceptions.values():
-        lines += ["", f"Known of {known.client} since {known.since}: {known.why}"]
-    return "\n".join([*lines, "", f"Try it: mitmail serve --antivirus {vendor.id}"])

@@ -18,11 +18,11 @@ class Cache:
     def keep(self, number: int, examined: Examined) -> None:
         """Keep a message, and let go of the ones that were asked for longest ago."""
         self.sizes[number] = len(examined.octets)
-        self._drop(number)
+        self.forget(number)
         self._kept[number] = examined
         self._octets += len(examined.octets)
         while self._octets > self._room and self._kept:
-            self._drop(next(iter(self._kept)))
+            self.forget(next(iter(self._kept)))
 
     def find(self, number: int) -> Examined | None:
         """A message that is still here."""
@@ -30,6 +30,7 @@ class Cache:
             self._kept.move_to_end(number)
         return self._kept.get(number)
 
-    def _drop(self, number: int) -> None:
+    def forget(self, number: int) -> None:
+        """Let go of a message; its size stays known."""
         if (gone := self._kept.pop(number, None)) is not None:
             self._octets -= len(gone.octets)

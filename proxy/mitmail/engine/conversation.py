@@ -10,6 +10,15 @@ asked for; ``upstream`` brings the server's side up, because a shield copies wha
 ``handshake`` is the client's. A manner that breaks TLS off leads from any of these to
 ``aftermath``, and nowhere else.
 
+A shield may do otherwise with a client than to present a copy, once it has looked upstream::
+
+    upstream -> asking    a pop-up is open; the answer leads to handshake or to the others
+    upstream -> blocked   nothing that the client sends is heard any more
+    upstream -> tunnel    the server is dialled anew, for the client's own TLS
+
+From ``clear`` and ``relay``, too, a client that speaks no mail is ``blocked``. Where the server is
+our own door, a client that is passed through is handed to the door's conversation by the session.
+
 Where the client waits for a greeting in clear, the server's side is up before it, unless both
 speak STARTTLS: then the client's is passed on, and both begin TLS at the server's go-ahead.
 """
@@ -32,6 +41,9 @@ class Conversation(Treating):
 
     def on_connected(self, error: str | None) -> None:
         """The connection to the server is open, or why it is not."""
+        if self.state == "blocked":
+            self._let_go_late(error)
+            return
         if error is not None:
             self._chronicle.note("upstream-unreachable", words=error)
             self.fail(f"the mail server could not be reached: {error}")
@@ -46,6 +58,12 @@ class Conversation(Treating):
             self._on_clear_client(self._early.take("client"))
         else:
             self._handle_server(self._server.open(self._own_sni(), b""))
+
+    def _let_go_late(self, error: str | None) -> None:
+        # The client was dropped while the server was dialled: nobody needs it any more.
+        if error is None:
+            self.connected = True
+            self._outlet.half_close("server")
 
     def _own_sni(self) -> str | None:
         # The client has asked for no name yet.
@@ -143,10 +161,12 @@ class Conversation(Treating):
             return
         self.state = "upstream"
         early = self._early.take("server")
-        self._handle_server(self._server.open(hello.sni, early, asked=self._joined))
+        self._handle_server(self._server.open(hello.sni, early, asked=self._joined, client=hello))
 
     def _on_server_ready(self, upstream: Upstream | None) -> None:
         self.upstream = upstream
+        if self._joined:
+            self._inspection.secured()
         if self.state == "upstream":
             assert self.hello is not None
             self._choose(self.hello)
@@ -204,7 +224,7 @@ class Conversation(Treating):
         elif self._server.ready or self._server.opening:
             self._handle_server(self._server.receive(octets))
         elif self.state == "clear":
-            self._on_arrived(octets)
+            self._on_inspected(octets)
         elif self._joined:
             self._chronicle.dropped("server", len(octets))
         else:
@@ -218,11 +238,35 @@ class Conversation(Treating):
                 case Ready(upstream):
                     self._on_server_ready(upstream)
                 case Spoken(octets):
-                    self._on_arrived(octets)
+                    self._on_inspected(octets)
                 case Broken(words):
                     self._on_server_broken(words)
                 case Ended():
                     self.on_server_eof()
+
+    def _on_inspected(self, octets: bytes) -> None:
+        said, freed = self._inspection.server(octets)
+        if said:
+            self._on_arrived(said)
+        if freed and not self.over:
+            self._outlet.forward("server", freed)
+
+    def on_server_eof(self) -> None:
+        """The server will send no more; what it had begun to say is heard."""
+        self._hear_rest()
+        super().on_server_eof()
+
+    def _hear_rest(self) -> None:
+        talking = self.state in {"clear", "relay"} and not self._server.opening
+        if talking and "server" not in self._closed and (rest := self._inspection.rest()):
+            self._on_arrived(rest)
+
+    def hear_answers(self) -> None:
+        """Hear what was answered in the server's place."""
+        while not self.over and (said := self._inspection.take_answers()):
+            self._on_arrived(said)
+        if self._inspection.flooded and not self.over:
+            self._flooded("client")
 
     def _on_arrived(self, octets: bytes) -> None:
         self._on_spoken(octets)

@@ -57,9 +57,9 @@ class Departure(Footing):
         if "server" in self._closed:
             return
         self._closed.add("server")
-        self._chronicle.note("server-closed")
         if self.state == "blocked":
-            return
+            return  # it answers our end, which the client's may overtake
+        self._chronicle.note("server-closed")
         if self.state == "tunnel":
             self._leave_tunnel("server", "client")
             return
@@ -104,5 +104,11 @@ class Departure(Footing):
         return self.reached()
 
     def reached(self) -> bool:
-        """Whether the server is there, with its TLS where it has any."""
-        return self.state == "aftermath" or (self.connected and not self._server.opening)
+        """Whether the server is there, with its TLS where it has any, or is needed no more."""
+        needless = self.state in {"aftermath", "blocked"}
+        return needless or (self.connected and not self._server.opening)
+
+    @property
+    def is_dialling(self) -> bool:
+        """Whether the first connection to the server is waited for."""
+        return not (self.connected or self.reached() or self.tunnel is not None)

@@ -36,10 +36,10 @@ class Examination:
         self, direction: Direction, octets: bytes, message: Part, result: Scanned | None
     ) -> Examined:
         """Decide about a message; without a result the built-in rule is asked."""
-        part: Part | None = message
+        parts: tuple[Part, ...] = ()
         if result is None or result.threat is not None:
             found = find(octets, message)
-            part = found.part if found else None
+            parts = found.parts if found else ()
             if result is None:
                 result = Scanned(found.name if found else None)
         if result.error is not None:
@@ -47,7 +47,7 @@ class Examination:
         if result.threat is None:
             self._chronicle.count("screened", len(octets), direction=direction, status="clean")
             return Examined(self._marked(direction, octets, message, "clean"), "clean")
-        return self._infected(direction, octets, message, part or message, result.threat)
+        return self._infected(direction, octets, message, parts or (message,), result.threat)
 
     def passes(self, direction: Direction, octets: int, why: str) -> None:
         """A message goes its way unseen."""
@@ -70,7 +70,12 @@ class Examination:
         return Examined(self._marked(direction, octets, message, "unscanned"), "unscanned")
 
     def _infected(
-        self, direction: Direction, octets: bytes, message: Part, part: Part, threat: str
+        self,
+        direction: Direction,
+        octets: bytes,
+        message: Part,
+        parts: tuple[Part, ...],
+        threat: str,
     ) -> Examined:
         way = self._spec.way(direction)
         self._note(
@@ -81,7 +86,7 @@ class Examination:
         self.popup(f"{whose} is infected: {threat}")
         if way.infected in ("refuse", "swallow"):
             return Examined(octets, "infected", way.infected, way.delete)
-        gone = {"replace-part": part, "replace-body": message}.get(way.infected)
+        gone = {"replace-part": parts, "replace-body": (message,)}.get(way.infected, ())
         changed = self._marked(direction, octets, message, "infected", gone, threat)
         return Examined(changed, "infected", delete=way.delete)
 
@@ -91,7 +96,7 @@ class Examination:
         octets: bytes,
         message: Part,
         status: Status,
-        gone: Part | None = None,
+        gone: tuple[Part, ...] = (),
         threat: str = "",
     ) -> bytes:
         way = self._spec.way(direction)

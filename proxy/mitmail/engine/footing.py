@@ -6,6 +6,7 @@ from mitmail.engine.aftermath import Aftermath
 from mitmail.engine.backlog import Backlog
 from mitmail.engine.chronicle import Chronicle
 from mitmail.engine.clear_text import ClearText
+from mitmail.engine.inspection import Inspection
 from mitmail.engine.interpreter import Interpreter
 from mitmail.engine.leg import LegEvent
 from mitmail.engine.observer import Observer
@@ -40,7 +41,8 @@ class Footing:
         self.is_odd = conduct.is_attack or conduct.pipelined != "drop"
         self._chronicle = chronicle
         self._actions = actions
-        self._outlet = Outlet(actions)
+        self._inspection = Inspection(spec.protocol, spec.fixup)
+        self._outlet = Outlet(actions, self._inspection)
         self._dialogue = dialogue(spec.protocol)
         self._interpreter = Interpreter(self._dialogue, actions)
         self.first_words = FirstWords(spec.protocol)

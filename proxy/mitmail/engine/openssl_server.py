@@ -117,6 +117,16 @@ def _set_manner(context: SSL.Context, manner: Manner) -> None:
         context.set_verify(REQUESTS[manner.client_certificate], lambda *whatever: True)
     if (staple := manner.staple) is not None:
         context.set_ocsp_server_callback(lambda connection, data: staple)
+    if manner.alpn:
+        _choose_protocol(context, manner)
+
+
+def _choose_protocol(context: SSL.Context, manner: Manner) -> None:
+    context.set_alpn_select_callback(
+        lambda connection, offered: next(
+            (name for name in offered if name in manner.alpn), SSL.NO_OVERLAPPING_PROTOCOLS
+        )
+    )
 
 
 def _set_versions(context: SSL.Context, manner: Manner) -> None:

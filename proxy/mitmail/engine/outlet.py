@@ -1,6 +1,7 @@
 """What goes out to each side: through TLS where there is TLS, and held back where it must be."""
 
 from mitmail.engine.action import Action, Close, HalfClose, Send, SetTimer, Who
+from mitmail.engine.inspection import Inspection
 from mitmail.engine.leg import Leg
 
 # Seconds. What waits for an acknowledgement, or is written too fast, Linux joins: of 164 segments
@@ -16,10 +17,12 @@ class Outlet:
     While it holds, nothing goes to the client: neither the server's octets nor the session
     tickets that TLS 1.3 writes by itself. With ``segment_size`` the client gets no more octets
     than that at a time, with a pause behind them. Of what waits for that, more than WAIT_LIMIT
-    goes out without a pause, and so does what is left at an end: nothing is lost.
+    goes out without a pause, and so does what is left at an end: nothing is lost. What is for the
+    server passes the ``inspection`` first.
     """
 
-    def __init__(self, actions: list[Action]) -> None:
+    def __init__(self, actions: list[Action], inspection: Inspection | None = None) -> None:
+        self._inspection = inspection
         self.legs: dict[Who, Leg] = {}
         self.segment_size: int | None = None
         self._waiting = bytearray()
@@ -47,11 +50,18 @@ class Outlet:
 
     def send(self, who: Who, octets: bytes) -> None:
         """Send octets to one side, encrypted if that side has TLS."""
+        if who == "server" and self._inspection is not None:
+            octets = self._inspection.client(octets)
         if who == "client" and self._holding:
             self._held += octets
             if len(self._held) > HOLD_LIMIT:
                 self.release()
-        elif (leg := self.legs.get(who)) is not None:
+        else:
+            self.forward(who, octets)
+
+    def forward(self, who: Who, octets: bytes) -> None:
+        """Send octets as they are, held by nothing."""
+        if (leg := self.legs.get(who)) is not None:
             leg.send(octets)
             self.flush(who)
         else:

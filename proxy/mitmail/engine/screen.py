@@ -65,6 +65,8 @@ class Screen(ABC):
         self._results: dict[int, Scanned] = {}
         self._pauses = self._ticks = 0
         self._dripping: bytes | None = None
+        self._unheard = 0  # pieces of the server that wait for the one before them
+        self._drips = 0  # timers that run; the last one counts
         self._gone = False
 
     # -- inputs ----------------------------------------------------------------------------------
@@ -83,7 +85,9 @@ class Screen(ABC):
         """Octets of the server."""
         pieces = self._back.server(octets)
         self._torn["server"] = _torn(self._torn["server"], octets, pieces)
+        self._unheard = len(pieces)
         for piece in pieces:
+            self._unheard -= 1
             self._hear(piece)
             self._go_on()
 
@@ -99,8 +103,10 @@ class Screen(ABC):
 
     def drip(self) -> None:
         """The client has waited for another while."""
-        if self._dripping is not None:
-            self._tell(self._dripping)
+        self._drips -= 1
+        if self._dripping is not None and not self._drips:
+            if self._may_drip:
+                self._tell(self._dripping)
             self._start_dripping(self._dripping)
 
     def client_left(self) -> None:
@@ -210,7 +216,13 @@ class Screen(ABC):
     def _start_dripping(self, filler: bytes) -> None:
         if self._spec.drip is not None:
             self._dripping = filler
+            self._drips += 1
             self._actions.append(SetTimer("drip", self._spec.drip.seconds))
+
+    @property
+    def _may_drip(self) -> bool:
+        """Whether what the client gets now may be a filler."""
+        return True
 
     # -- outputs ---------------------------------------------------------------------------------
 

@@ -76,11 +76,10 @@ class ImapScreen(Screen):
         if begins and piece.verb in _FETCHES and piece.tag:
             return self._fetch(piece)
         if piece.kind is Kind.COMMAND and piece.verb in UNSCREENABLE:
-            self._tell(piece.tag + b" BAD Not available here\r\n")
-        elif begins and self._doomed and _may_expunge(piece.verb):
+            return self._refuse(piece)
+        if begins and self._doomed and _may_expunge(piece.verb):
             return self._expunge(piece)
-        else:
-            self._forward(piece)
+        self._forward(piece)
         return None
 
     def _forward(self, piece: Piece) -> None:
@@ -88,6 +87,10 @@ class ImapScreen(Screen):
             self._cache = Cache(self._spec.kept)
             self._doomed.clear()
         self._pass_on(piece.raw)
+
+    def _refuse(self, piece: Piece) -> Steps[None]:
+        yield from self._quiet()
+        self._tell(piece.tag + b" BAD Not available here\r\n")
 
     def _whole_command(self, piece: Piece) -> Steps[bytes]:
         raw = piece.raw
@@ -107,7 +110,7 @@ class ImapScreen(Screen):
         self._forward(piece)
 
     def _quiet(self) -> Steps[None]:
-        while self._back.outstanding:
+        while self._back.outstanding or self._unheard:
             yield from self._answering()
 
     # -- FETCH -----------------------------------------------------------------------------------
@@ -126,9 +129,10 @@ class ImapScreen(Screen):
         status = yield from self._list(fetch, messages)
         for message in messages:
             if message.size > self._spec.limit:
-                status = (yield from self._pass_unedited(fetch, message)).status
+                said = (yield from self._pass_unedited(fetch, message)).status
             else:
-                status = (yield from self._answer(fetch, message)) or status
+                said = (yield from self._answer(fetch, message)) or status
+            status = said if _is_ok(status) else status
         self._tell(fetch.tag + status)
 
     def _screened(self, raw: bytes) -> Fetch | None:
@@ -185,12 +189,17 @@ class ImapScreen(Screen):
             self._start_dripping(b"* OK Still scanning\r\n")
         command = self._one(fetch, message, [b"UID", *(item.raw for item in others)])
         found: list[Fetched] = []
+        text = any(map(_is_text, others))
 
         def takes(response: Fetched) -> bool:
-            ours = response.value(_UID.name) == b"%d" % message.uid and not found
-            if ours:
+            ours = _is_about(response, message)
+            if text:  # a server may say the rest in other responses, and before this one
+                wanted = any(_is_text(item) for item, _ in response.items)
+            else:
+                wanted = ours and not found
+            if ours and wanted and not found:
                 found.append(response)
-            return ours
+            return wanted
 
         asked = yield from self._ask(command, takes)
         if found:
@@ -199,7 +208,7 @@ class ImapScreen(Screen):
             asked = yield from self._pass_unedited(fetch, message)
         self._dripping = None
         if kept is not None and kept.delete:
-            yield from self._delete(message)
+            yield from self._delete(fetch, message)
         return asked.status
 
     def _shown(
@@ -213,7 +222,7 @@ class ImapScreen(Screen):
         asked_uid = fetch.uid or _UID in fetch.items
         values = []
         for item, found in response.items:
-            if item.name == "BODY" and item.section == "":
+            if _is_text(item):
                 text = imap_fetch.string(found)
                 if kept is None and text is not None:
                     kept = yield from self._examined("inbound", text)
@@ -237,12 +246,19 @@ class ImapScreen(Screen):
         if size is None and kept is None:
             size = self._cache.sizes.get(message.uid)
         told = Sizes(size, message.size if self._spec.literals == "server" else None)
-        octets = b"" if kept is None else kept.octets
-        return [item.label + b" " + rendition.value(item, octets, told) for item in ours]
+        if kept is not None:
+            return [item.label + b" " + rendition.value(item, kept.octets, told) for item in ours]
+        # The server has no text of it (any more).
+        known = (item for item in ours if self._is_known(item, message))
+        values = [item.label + b" " + rendition.value(item, b"", told) for item in known]
+        return values + [x.label + b" NIL" for x in ours if rendition.is_content(x)]
 
-    def _delete(self, message: _Message) -> Steps[None]:
+    def _delete(self, fetch: Fetch, message: _Message) -> Steps[None]:
         if message.uid not in self._doomed:
-            stored = yield from self._ask(b"UID STORE %d +FLAGS.SILENT (\\Deleted)" % message.uid)
+            # By number where the client counts so: behind UID STORE messages may be gone, and
+            # the next ones have other numbers (RFC 9051 section 7.5.1).
+            which = b"UID STORE %d" % message.uid if fetch.uid else b"STORE %d" % message.number
+            stored = yield from self._ask(which + b" +FLAGS.SILENT (\\Deleted)")
             if stored.ok:
                 self._doomed.add(message.uid)
 
@@ -305,16 +321,26 @@ class ImapScreen(Screen):
                 raw = rewrite("imap", raw, add=(), remove=UNSCREENABLE)
         self._tell(raw)
 
-    def drip(self) -> None:
-        """The client has waited for another while: in the middle of a response it goes on."""
-        if self._passing and self._dripping is not None:
-            self._start_dripping(self._dripping)
-        else:
-            super().drip()
+    @property
+    def _may_drip(self) -> bool:
+        return not self._passing
 
 
 def _is_ours(item: Item) -> bool:
     return rendition.is_content(item) or rendition.is_derived(item)
+
+
+def _is_ok(status: bytes) -> bool:
+    return status.split()[0].upper() == b"OK"
+
+
+def _is_text(item: Item) -> bool:
+    return item.name in ("BODY", "BODY.PEEK") and item.section == ""
+
+
+def _is_about(response: Fetched, message: _Message) -> bool:
+    uid = response.value(_UID.name)
+    return response.number == message.number if uid is None else uid == b"%d" % message.uid
 
 
 def _others(fetch: Fetch) -> list[Item]:

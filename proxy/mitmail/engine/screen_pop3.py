@@ -46,6 +46,7 @@ class Pop3Screen(QueueScreen):
                 return self._list(piece)
             case "DELE" if found := _NUMBERED.fullmatch(piece.raw):
                 self._doomed.discard(int(found[1]))
+                self._cache.forget(int(found[1]))
             case "QUIT" if self._doomed:
                 return self._quit(piece)
         self._forward(piece)
@@ -94,6 +95,9 @@ class Pop3Screen(QueueScreen):
             return kept
         sizes = yield from self._learn_sizes()
         if number not in sizes:
+            self._sizes = None  # RSET brings back what DELE had taken out of them
+            sizes = yield from self._learn_sizes()
+        if number not in sizes:
             return None
         if sizes[number] > self._spec.limit:
             if dripping:
@@ -108,7 +112,7 @@ class Pop3Screen(QueueScreen):
         yield from self._complete(asked)
         if not asked.ok:
             return asked
-        if asked.octets > self._spec.limit + ROOM:
+        if asked.octets > self._spec.limit + ROOM:  # not all of it has been kept
             self._examination.passes("inbound", asked.octets, TOO_LARGE)
             self._sizes = sizes | {number: asked.octets}
             return None

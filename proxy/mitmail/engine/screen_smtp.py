@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mitmail.engine.examination import Examined
-from mitmail.engine.screen import Steps
+from mitmail.engine.screen import ServerGone, Steps
 from mitmail.engine.screen_queue import QueueScreen
 from mitmail.screening import Screening
 from mitmail.wire import Kind, Piece
@@ -20,7 +20,7 @@ from mitmail.wire.dots import END, stuffed, unstuffed
 _GO_AHEAD = b"354 End data with <CR><LF>.<CR><LF>\r\n"
 _ACCEPTED = b"250 2.0.0 Message accepted for delivery\r\n"
 _SIZE = re.compile(rb"(?<= SIZE=)\d{1,15}(?=[ \r\n])", re.IGNORECASE)
-_CHUNK = re.compile(rb"BDAT +(\d{1,15})( +LAST)? *\r?\n", re.IGNORECASE)
+_CHUNK = re.compile(rb"\s*BDAT\s+(\d{1,19})(\s+LAST)?\s*", re.IGNORECASE)
 _ENDS = frozenset(("RSET", "HELO", "EHLO"))
 TOO_LARGE = "larger than the scanner takes"
 
@@ -36,12 +36,12 @@ class SmtpScreen(QueueScreen):
     def _end_transaction(self) -> None:
         self._recipients = 0
         self._chunks = bytearray()
-        self._streaming = False
+        self._streaming = self._streams_last = False
 
     def _replied(self, piece: Piece) -> None:
         if piece.ok and piece.verb == "RCPT":
             self._recipients += 1
-        elif piece.ok and piece.verb in _ENDS:
+        elif (piece.ok and piece.verb in _ENDS) or (self._streams_last and piece.verb == "BDAT"):
             self._end_transaction()
 
     def _handle(self, piece: Piece) -> Steps[None] | None:
@@ -101,29 +101,37 @@ class SmtpScreen(QueueScreen):
             asked.forget()
             self._pass_on(text + END)
             yield from self._complete(asked)
-            return asked.raw
-        yield from self._reset()
         return asked.raw
 
     def _conclude(self, examined: Examined, deliver: Callable[[], Steps[bytes]]) -> Steps[None]:
-        at_once = self._spec.outbound.at_once
-        if examined.fate == "pass":
-            if at_once:
-                self._tell(_ACCEPTED)
-            said = yield from deliver()
-            if not at_once:
-                self._tell(said)
-            elif not said.startswith(b"2"):
-                words = said.decode("ascii", "replace").strip()
-                self._examination.popup(f"Your message could not be sent: {words}")
-        else:
-            yield from self._reset()
+        # The client is told first: a server that refuses may leave, and answer no RSET.
+        if examined.fate != "pass":
             refusal = f"554 5.7.1 {self._spec.refusal}\r\n".encode()
             self._tell(_ACCEPTED if examined.fate == "swallow" else refusal)
+            taken = False
+        elif self._spec.outbound.at_once:
+            self._tell(_ACCEPTED)
+            taken = yield from self._delivered_later(deliver)
+        else:
+            said = yield from deliver()
+            self._tell(said)
+            taken = said.startswith(b"2")
+        if not taken:
+            yield from self._asked(b"RSET\r\n")
         self._end_transaction()
 
-    def _reset(self) -> Steps[None]:
-        yield from self._asked(b"RSET\r\n")
+    def _delivered_later(self, deliver: Callable[[], Steps[bytes]]) -> Steps[bool]:
+        """Deliver what the client takes for sent; what becomes of it is seen on the screen."""
+        try:
+            said = yield from deliver()
+        except ServerGone:
+            self._examination.popup("Your message could not be sent: the mail server has left")
+            raise
+        taken = said.startswith(b"2")
+        if not taken:
+            words = said.decode("ascii", "replace").strip()
+            self._examination.popup(f"Your message could not be sent: {words}")
+        return taken
 
     def _stream(self, begun: bytes) -> Steps[None]:
         """Pass a message on that is too large to be kept."""
@@ -143,8 +151,8 @@ class SmtpScreen(QueueScreen):
             at_start = (at_start + piece.raw)[-2:]
         yield from self._quiet()
         if not taken:
-            yield from self._reset()
             self._tell(asked.raw)
+            yield from self._asked(b"RSET\r\n")
         self._end_transaction()
 
     # -- BDAT ------------------------------------------------------------------------------------
@@ -152,10 +160,11 @@ class SmtpScreen(QueueScreen):
     def _bdat(self, command: Piece, size: int, *, last: bool) -> Steps[None]:
         yield from self._quiet()
         if self._streaming or not self._recipients:
-            self._forward(command)
+            self._pass_chunk(command, last=last)
             return
         if len(self._chunks) + size > self._spec.limit:
-            yield from self._stream_chunks(command, size)
+            yield from self._stream_chunks(size)
+            self._pass_chunk(command, last=last)
             return
         wanted = len(self._chunks) + size
         while len(self._chunks) < wanted:
@@ -170,11 +179,9 @@ class SmtpScreen(QueueScreen):
 
     def _deliver_chunk(self, octets: bytes) -> Steps[bytes]:
         asked = yield from self._asked(b"BDAT %d LAST\r\n" % len(octets) + octets)
-        if not asked.ok:
-            yield from self._reset()
         return asked.raw
 
-    def _stream_chunks(self, command: Piece, size: int) -> Steps[None]:
+    def _stream_chunks(self, size: int) -> Steps[None]:
         self._examination.passes("outbound", len(self._chunks) + size, TOO_LARGE)
         begun = bytes(self._chunks)
         if begun:
@@ -182,6 +189,9 @@ class SmtpScreen(QueueScreen):
             yield from self._asked(b"BDAT %d\r\n" % len(begun) + begun)
         self._chunks.clear()
         self._streaming = True
+
+    def _pass_chunk(self, command: Piece, *, last: bool) -> None:
+        self._streams_last = last
         self._forward(command)
 
 

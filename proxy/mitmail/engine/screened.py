@@ -76,6 +76,7 @@ class ScreenedConversation(Conversation):
 
     def on_server_eof(self) -> None:
         """The server will send no more."""
+        self._hear_rest()
         if not self._waits("server"):
             super().on_server_eof()
 

@@ -1,14 +1,15 @@
 """The server's side of a session: asked for STARTTLS and TLS as its mode wants, and verified."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mitmail.engine import context, leg
 from mitmail.engine.action import Action, Send, SetTimer
 from mitmail.engine.chronicle import Chronicle
 from mitmail.engine.outlet import Outlet
-from mitmail.engine.spec import SessionSpec, Upstream
+from mitmail.engine.spec import SessionSpec, Trust, Upstream
 from mitmail.engine.starttls_client import StarttlsClient
+from mitmail.wire.clienthello import ClientHello
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class ServerLeg:
         self._starttls: StarttlsClient | None = None
         self._verifier: context.Verifier | None = None
         self._sni: str | None = None
+        self._client: ClientHello | None = None
         self._greeting = b""
         self._agreed = False  # to STARTTLS
         self._answered = False  # our ClientHello, with TLS
@@ -69,11 +71,20 @@ class ServerLeg:
         asking = self._starttls is not None
         return "before it agreed to STARTTLS" if asking else "during the TLS handshake"
 
-    def open(self, sni: str | None, early: bytes, *, asked: bool = False) -> list[ServerEvent]:
+    def open(
+        self,
+        sni: str | None,
+        early: bytes,
+        *,
+        asked: bool = False,
+        client: ClientHello | None = None,
+    ) -> list[ServerEvent]:
         """Bring it up; ``early`` is what the server has said already.
 
-        ``asked`` says that the server has just agreed to STARTTLS.
+        ``asked`` says that the server has just agreed to STARTTLS; ``client`` is the client's
+        hello, where it has sent one.
         """
+        self._client = client
         if self._spec.server == "plain" or self._spec.trust is None:
             self.ready = True
             return [Ready(None), *([Spoken(early)] if early else [])]
@@ -123,12 +134,20 @@ class ServerLeg:
 
     def _begin_tls(self, early: bytes) -> list[ServerEvent]:
         assert self._spec.trust is not None
-        self._verifier = context.Verifier(self._spec.trust)
-        tls = self._verifier.leg(self._sni)
+        self._verifier = context.Verifier(self._named(self._spec.trust), self._spec.hello)
+        tls = self._verifier.leg(self._sni, self._client)
         self._outlet.legs["server"] = tls
         events = self._translate(tls.start())
         self._outlet.flush("server")
         return events + (self.receive(early) if early else [])
+
+    def _named(self, trust: Trust) -> Trust:
+        if not trust.by_sni:
+            return trust
+        if self._sni:
+            return replace(trust, name=self._sni)
+        self._chronicle.note("no-sni", words=f"the server is verified as {trust.name}")
+        return trust
 
     def _translate(self, events: list[leg.LegEvent]) -> list[ServerEvent]:
         translated: list[ServerEvent] = []

@@ -157,6 +157,7 @@ class Session:
         if not self.over:
             try:
                 step(*args, **kwargs)
+                self._conversation.hear_answers()
                 self._conversation.settle()
                 self._go_on()
             except Exception as error:  # invariant 6: whatever breaks here ends this session only
@@ -175,6 +176,10 @@ class Session:
 
     def _start(self, family: Family) -> None:
         self._chronicle.note("connected")
+        if self.spec.closed is not None:
+            # Not yet: a driver cannot close what it is just about to read from (mitmproxy).
+            self._actions.append(SetTimer("closed", 0.0))
+            return
         if self.spec.intercepting(family):
             self._begin()
         else:
@@ -266,9 +271,11 @@ class Session:
                 conversation.waited()
             case "segment":
                 conversation.next_segment()
+            case "closed" if self.spec.closed is not None:
+                conversation.fail(self.spec.closed)
             case "linger":
                 conversation.finish()
-            case "connect" if not conversation.connected and conversation.tunnel is None:
+            case "connect" if conversation.is_dialling:
                 conversation.fail(f"no connection to the mail server {late}")
             case "tunnel" if conversation.tunnel is not None and not conversation.tunnel.up:
                 conversation.fail(f"no way through to the mail server {late}")
@@ -301,7 +308,7 @@ class Session:
                 self._end_aftermath()
             return
         # The other timers see to what the client waits for.
-        if not conversation.reached() or conversation.withholding or conversation.answers():
+        if self._client_waits():
             self._actions.append(SetTimer("deadline", self.spec.deadline))
             return
         if silence < self.spec.deadline - 0.001:
@@ -314,6 +321,12 @@ class Session:
         else:
             conversation.error = "the mail server did not answer"
             conversation.observer.unjudged(f"could not judge: {conversation.error}")
+
+    def _client_waits(self) -> bool:
+        conversation = self._conversation
+        dialling = conversation.tunnel is not None or self._stand_in is not None
+        asking = bool(conversation.answers())
+        return dialling or asking or conversation.withholding or not conversation.reached()
 
     def _end_aftermath(self) -> None:
         if self._conversation.state in {"aftermath", "blocked"} or self._conversation.in_vain:

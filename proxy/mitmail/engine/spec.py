@@ -7,6 +7,8 @@ from typing import Literal, Protocol
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from mitmail.conduct import Conducting, proper
+from mitmail.fixup import NOTHING, Fixup
+from mitmail.hello import OWN, Hello
 from mitmail.interception import Block, Ending, Intercepting, PassThrough, Popup, always
 from mitmail.manner import Instead, Manner
 from mitmail.screening import Screening
@@ -40,11 +42,12 @@ class Upstream:
     """What the server showed us: its chain (DER, leaf first) and what is wrong with it.
 
     ``errors`` are words of the reason vocabulary (``expired``, ``name-mismatch`` ...), in the
-    order found; empty means verified.
+    order found; empty means verified. ``alpn`` is the protocol that it chose, if any.
     """
 
     chain: tuple[bytes, ...]
     errors: tuple[str, ...]
+    alpn: bytes | None = None
 
 
 type Answer = Identity | Block | PassThrough
@@ -54,9 +57,14 @@ type Chooser = Callable[[Upstream | None, str | None], Answer | Popup[Answer] | 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
-    """How the server's certificate is verified: roots (DER), and the system's own if asked for."""
+    """How the server's certificate is verified: roots (DER), and the system's own if asked for.
+
+    ``by_sni``: the host that the client names (SNI) is the name; ``name`` is for clients that
+    name none.
+    """
 
     name: str
+    by_sni: bool = False
     roots: tuple[bytes, ...] = ()
     system: bool = False
 
@@ -76,8 +84,11 @@ class SessionSpec:
     client's is relayed to a server whose certificate failed. ``opening`` is what a client gets as
     soon as it is connected (implicit TLS only); there is then neither TLS nor a mail server.
     ``conducting`` is asked once how the dialogue before STARTTLS is conducted. A ``lure`` is a
-    place that only a referral in clear led to: a client that comes there is vulnerable.
-    ``screening`` has messages scanned; without it nothing is kept of what passes.
+    place that only a referral in clear led to: a client that comes there is vulnerable. ``hello``
+    is how a server with TLS is greeted; ``fixup`` is what is changed of the mail dialogue with
+    the server, in clear and through TLS. ``screening`` has messages scanned; without it nothing
+    is kept of what passes. ``closed`` says why nobody is served here: a client is turned away at
+    once, and not judged.
 
     Of a shield: ``intercepting`` says whether it steps in at all; ``foreign`` is what becomes of
     a client that speaks no mail, where it is not relayed; ``behind`` are the orders of the door
@@ -102,6 +113,9 @@ class SessionSpec:
     opening: Instead | None = None
     conducting: Conducting = proper
     lure: bool = False
+    closed: str | None = None
+    hello: Hello = OWN
+    fixup: Fixup = NOTHING
     screening: Screening | None = None
     intercepting: Intercepting = always
     foreign: Ending | None = None

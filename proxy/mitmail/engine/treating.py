@@ -25,8 +25,8 @@ class Treating(Relaying):
             case Popup():
                 self._ask(answer)
             case Block(ending):
-                blocked = f"the antivirus blocked the connection {HOW[ending]}"
-                self.block(ending, f"{blocked}: the client was shown no certificate")
+                blocked = f"the antivirus blocked the client {HOW[ending]}"
+                self.block(ending, f"{blocked}: it was shown no certificate")
             case PassThrough():
                 self.pass_through()
             case _:
@@ -101,16 +101,17 @@ class Treating(Relaying):
         return True
 
     def _drop(self, ending: Ending, why: str) -> None:
-        self.block(ending, f"the antivirus dropped the connection {HOW[ending]}: {why}")
+        self.block(ending, f"the antivirus dropped the client {HOW[ending]}: {why}")
 
     # -- pass through ----------------------------------------------------------------------------
 
     def pass_through(self) -> None:
         """Let the client have the server's own TLS; where it begins, we have not interfered."""
         self._chronicle.note("passed-through")
-        self.state = "passing"
         if self.spec.behind is None:
             self.dig()
+        else:
+            self.state = "passing"
 
     def dig(self) -> None:
         """Put nothing between the client and the server any more but octets."""

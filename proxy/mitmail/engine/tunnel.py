@@ -44,7 +44,7 @@ class Tunnel:
     def client(self, octets: bytes) -> bool:
         """Octets of the client; False when it has said too much before the server was there."""
         if self.up:
-            self._outlet.send("server", octets)
+            self._outlet.forward("server", octets)
             return True
         return self._early.keep("client", octets)
 
@@ -65,5 +65,6 @@ class Tunnel:
 
     def _open(self, beyond: bytes) -> None:
         self.up = True
-        self._outlet.send("server", self._early.take("client"))
+        self._chronicle.note("tunnel")
+        self._outlet.forward("server", self._early.take("client"))
         self._outlet.send("client", beyond)

@@ -39,14 +39,19 @@ async def run(
     give: bytes = b"",
     seconds: float = 20.0,
     extra: Mapping[str, str] | None = None,
+    scrub: bool = True,
 ) -> Ended:
-    """Run a command with ``give`` on its standard input; killed when its seconds are up."""
+    """Run a command with ``give`` on its standard input; killed when its seconds are up.
+
+    Without ``scrub`` it finds the environment of this process as it is.
+    """
+    added = dict(extra or {})
     process = await asyncio.create_subprocess_exec(
         *command,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=environment(**(extra or {})),
+        env=environment(**added) if scrub else {**os.environ, **added},
     )
     try:
         async with asyncio.timeout(seconds):

@@ -5,16 +5,17 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from mitmail.mailstore import imap_login
+from mitmail.mailstore.imap_append import destination
 from mitmail.mailstore.imap_fetch import ITEMS, Item, parse_items
-from mitmail.mailstore.imap_mailboxes import destination
 from mitmail.mailstore.imap_parse import Arguments, BadError
-from mitmail.mailstore.imap_search import Candidate, Search
+from mitmail.mailstore.imap_search import Search
 from mitmail.mailstore.imap_sequence import compact
 from mitmail.mailstore.imap_session import Command, NoError, Session, State
+from mitmail.mailstore.imap_subject import Subject
 from mitmail.mailstore.store import Mailbox, Message
 
 CHARSETS = ("UTF-8", "US-ASCII")
-TURN = 100  # messages after which other sessions get their turn
+TURN, TURN_OCTETS = 100, 1_000_000  # what a session reads before others get their turn
 
 STORES: dict[str, Callable[[frozenset[str], frozenset[str]], frozenset[str]]] = {
     "FLAGS": lambda old, given: given,
@@ -39,27 +40,37 @@ async def fetch(session: Session, arguments: Arguments, by_uid: bool = False) ->
     arguments.end()
     if by_uid and ITEMS["UID"] not in items:
         items.insert(0, ITEMS["UID"])
+    refused = None
     for number, message in numbered:
         if number % TURN == 0:
             await asyncio.sleep(0)
-        await _fetch_one(session, number, message, items)
+        subject = Subject(session.selected, number, message)
+        refused = await _fetch_one(session, subject, items) or refused
+    if refused:
+        raise refused
     return "Fetched"
 
 
-async def _fetch_one(session: Session, number: int, message: Message, items: list[Item]) -> None:
-    view, send = session.selected, session.connection.send
+async def _fetch_one(session: Session, subject: Subject, items: list[Item]) -> NoError | None:
+    view, message, send = session.selected, subject.message, session.connection.send
     if any(item.sees for item in items) and not view.read_only:
         was_seen = r"\Seen" in message.flags
         view.mailbox.set_flags(message, message.flags | {r"\Seen"})
         view.told(message)
         if not was_seen and ITEMS["FLAGS"] not in items:
             items = [*items, ITEMS["FLAGS"]]
-    await send(f"* {number} FETCH (".encode())
-    for position, item in enumerate(items):
-        await send(f"{' ' * bool(position)}{item.label} ".encode())
-        for piece in item.render(view, message):
-            await send(piece)
-    await send(b")\r\n")
+    refused, begun = None, False
+    for item in items:
+        try:
+            pieces = item.render(subject)
+        except NoError as error:
+            refused = error
+            continue
+        opening = " " if begun else f"* {subject.number} FETCH ("
+        await send(f"{opening}{item.label} ".encode(), *pieces)
+        begun = True
+    await send(b")\r\n" * begun)
+    return refused
 
 
 async def search(session: Session, arguments: Arguments, by_uid: bool = False) -> str:
@@ -72,11 +83,13 @@ async def search(session: Session, arguments: Arguments, by_uid: bool = False) -
             raise NoError(f"[BADCHARSET ({' '.join(CHARSETS)})] Unknown character set")
     view = session.selected
     test = Search(arguments, view).program()
-    found = []
+    found, octets = [], 0
     for number, message in enumerate(tuple(view.messages), 1):
-        if number % TURN == 0:
+        octets += len(message.octets)
+        if number % TURN == 0 or octets > TURN_OCTETS:
+            octets = 0
             await asyncio.sleep(0)
-        if test(Candidate(number, message, view.is_recent(message))):
+        if test(Subject(view, number, message)):
             found.append(message.uid if by_uid else number)
     await session.untagged(" ".join(["SEARCH", *map(str, found)]))
     return "Searched"

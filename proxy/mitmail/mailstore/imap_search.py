@@ -1,29 +1,20 @@
 """SEARCH keys (RFC 3501 section 6.4.4), each read into a test on one message."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 
 from mitmail.mailstore.imap_date import parse_date
 from mitmail.mailstore.imap_parse import Arguments, BadError
 from mitmail.mailstore.imap_sequence import Ranges
+from mitmail.mailstore.imap_subject import Subject
 from mitmail.mailstore.imap_view import View
-from mitmail.mailstore.store import Message
-from mitmail.message import header
+from mitmail.message import header, text
 
 KEYS = 100  # and so the depth to which they can be nested
 
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A message that may be found, its number, and whether it is recent."""
-
-    number: int
-    message: Message
-    recent: bool
-
-
-type Test = Callable[[Candidate], bool]
+type Test = Callable[[Subject], bool]
 
 
 @dataclass(slots=True)
@@ -70,31 +61,31 @@ class Search:
 
     def text(self) -> str:
         """Text to look for, in any case."""
-        return self.arguments.astring().decode("utf-8", "replace").casefold()
+        return text.casemap(self.arguments.astring().decode("utf-8", "replace"))
 
 
 def _all(tests: list[Test]) -> Test:
-    return lambda candidate: all(test(candidate) for test in tests)
+    return lambda subject: all(test(subject) for test in tests)
 
 
 def _numbers(ranges: Ranges) -> Test:
-    return lambda candidate: candidate.number in ranges
+    return lambda subject: subject.number in ranges
 
 
 def _has(flag: str) -> Test:
-    return lambda candidate: flag in candidate.message.flags
+    return lambda subject: flag in subject.message.flags
 
 
 def _lacks(flag: str) -> Test:
-    return lambda candidate: flag not in candidate.message.flags
+    return lambda subject: flag not in subject.message.flags
 
 
-def _in_field(name: str, text: str) -> Test:
+def _in_field(name: str, sought: str) -> Test:
     field = name.encode()
 
-    def test(candidate: Candidate) -> bool:
-        found = header.values(candidate.message.octets, field)
-        return any(text in header.readable(value).casefold() for value in found)
+    def test(subject: Subject) -> bool:
+        found = header.values(subject.octets, field)
+        return any(sought in text.casemap(text.field(value)) for value in found)
 
     return test
 
@@ -108,25 +99,47 @@ def _header(search: Search) -> Test:
 def _uid(search: Search) -> Test:
     messages = search.view.messages
     ranges = search.ranges(messages[-1].uid if messages else 0)
-    return lambda candidate: candidate.message.uid in ranges
+    return lambda subject: subject.message.uid in ranges
 
 
 def _not(search: Search) -> Test:
     test = search.key()
-    return lambda candidate: not test(candidate)
+    return lambda subject: not test(subject)
 
 
 def _or(search: Search) -> Test:
     left = search.key()
     search.arguments.space()
     right = search.key()
-    return lambda candidate: left(candidate) or right(candidate)
+    return lambda subject: left(subject) or right(subject)
 
 
-def _dated(holds: Callable[[date, date], bool]) -> Callable[[Search], Test]:
+def _dated(
+    day_of: Callable[[Subject], date], holds: Callable[[date, date], bool]
+) -> Callable[[Search], Test]:
     def read(search: Search) -> Test:
-        day = search.date()
-        return lambda candidate: holds(candidate.message.internal_date.date(), day)
+        sought = search.date()
+        return lambda subject: holds(day_of(subject), sought)
+
+    return read
+
+
+def _received(subject: Subject) -> date:
+    return subject.message.internal_date.date()
+
+
+def _sent(subject: Subject) -> date:
+    # Without a date that can be read a message was sent before any day, as with Dovecot.
+    found = header.values(subject.octets, b"date")
+    return (text.day(found[0]) if found else None) or date.min
+
+
+def _text(texts: Callable[[Subject], Iterable[str]]) -> Callable[[Search], Test]:
+    def read(search: Search) -> Test:
+        sought = search.text()
+        if not sought:
+            return FIXED["ALL"]
+        return lambda subject: any(sought in found for found in texts(subject))
 
     return read
 
@@ -134,7 +147,7 @@ def _dated(holds: Callable[[date, date], bool]) -> Callable[[Search], Test]:
 def _sized(holds: Callable[[int, int], bool]) -> Callable[[Search], Test]:
     def read(search: Search) -> Test:
         octets = search.arguments.number()
-        return lambda candidate: holds(len(candidate.message.octets), octets)
+        return lambda subject: holds(len(subject.octets), octets)
 
     return read
 
@@ -152,14 +165,19 @@ def _field(name: str) -> Callable[[Search], Test]:
 
 
 FIXED: dict[str, Test] = {
-    "ALL": lambda candidate: True,
-    "RECENT": lambda candidate: candidate.recent,
-    "OLD": lambda candidate: not candidate.recent,
-    "NEW": lambda candidate: candidate.recent and r"\Seen" not in candidate.message.flags,
+    "ALL": lambda subject: True,
+    "RECENT": lambda subject: subject.recent,
+    "OLD": lambda subject: not subject.recent,
+    "NEW": lambda subject: subject.recent and r"\Seen" not in subject.message.flags,
     **{name: _has(f"\\{name.title()}") for name in ("ANSWERED", "DELETED", "DRAFT")},
     **{name: _has(f"\\{name.title()}") for name in ("FLAGGED", "SEEN")},
     **{f"UN{name}": _lacks(f"\\{name.title()}") for name in ("ANSWERED", "DELETED", "DRAFT")},
     **{f"UN{name}": _lacks(f"\\{name.title()}") for name in ("FLAGGED", "SEEN")},
+}
+DAYS: dict[str, Callable[[date, date], bool]] = {
+    "BEFORE": lambda day, sought: day < sought,
+    "ON": lambda day, sought: day == sought,
+    "SINCE": lambda day, sought: day >= sought,
 }
 WITH_ARGUMENT: dict[str, Callable[[Search], Test]] = {
     "UID": _uid,
@@ -169,9 +187,10 @@ WITH_ARGUMENT: dict[str, Callable[[Search], Test]] = {
     **{name: _field(name) for name in ("FROM", "TO", "CC", "BCC", "SUBJECT")},
     "KEYWORD": _keyword(_has),
     "UNKEYWORD": _keyword(_lacks),
-    "BEFORE": _dated(lambda sent, day: sent < day),
-    "ON": _dated(lambda sent, day: sent == day),
-    "SINCE": _dated(lambda sent, day: sent >= day),
+    "BODY": _text(lambda subject: subject.bodies),
+    "TEXT": _text(lambda subject: chain(subject.headers, subject.bodies)),
+    **{name: _dated(_received, holds) for name, holds in DAYS.items()},
+    **{f"SENT{name}": _dated(_sent, holds) for name, holds in DAYS.items()},
     "LARGER": _sized(lambda size, octets: size > octets),
     "SMALLER": _sized(lambda size, octets: size < octets),
 }

@@ -13,8 +13,9 @@ from mitmail.mailstore.store import Mailbox, Store, StoreError
 CAPABILITIES = " ".join(
     (
         *("IMAP4rev1", "SASL-IR", *(f"AUTH={name}" for name in sasl.MECHANISMS)),
-        *("LITERAL+", "ID", "IDLE", "NAMESPACE", "CHILDREN", "SPECIAL-USE"),
-        *("UIDPLUS", "UNSELECT", "MOVE"),
+        *("LITERAL+", "ID", "ENABLE", "IDLE", "NAMESPACE", "CHILDREN", "SPECIAL-USE"),
+        *("LIST-EXTENDED", "LIST-STATUS", "STATUS=SIZE", "UIDPLUS", "UNSELECT", "MOVE"),
+        *("MULTIAPPEND", "BINARY"),
     )
 )
 

@@ -96,8 +96,7 @@ class Mailbox:
         self, octets: bytes, flags: Iterable[str] = (), internal_date: datetime | None = None
     ) -> Message:
         """Append one message; raises ``StoreError`` (OVERQUOTA, LIMIT)."""
-        date = internal_date or datetime.now(UTC).replace(microsecond=0)
-        return self.add_all([Message(0, octets, date, frozenset(flags))])[0]
+        return self.add_all([Message(0, octets, internal_date or now(), frozenset(flags))])[0]
 
     def add_all(self, originals: Collection[Message]) -> list[Message]:
         """Append copies of messages, all or none; raises ``StoreError`` (OVERQUOTA, LIMIT)."""
@@ -260,6 +259,11 @@ class Store:
     def unsubscribe(self, name: str) -> None:
         """Drop a subscription, whether or not the mailbox still exists."""
         self.subscribed.discard(_canonical(name))
+
+
+def now() -> datetime:
+    """The moment as INTERNALDATE can tell it."""
+    return datetime.now(UTC).replace(microsecond=0)
 
 
 def _canonical(name: str) -> str:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mitmail.message import header
 
@@ -24,12 +25,22 @@ BOUNDARY_OCTETS = 80  # RFC 2046 allows 70; Dovecot reads 80
 type Parameters = tuple[tuple[bytes, bytes], ...]
 
 
+class _Piece(NamedTuple):
+    """One of the pieces of a continued parameter."""
+
+    number: int
+    name: bytes
+    star: bool
+    text: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Content:
     """The Content- fields of one part, as written; None where there is no readable one.
 
     ``type`` and ``subtype`` are what to take the part for, in the header's own case. Each field
-    counts where it comes first.
+    counts where it comes first. ``mime`` is false for a message with neither MIME-Version nor
+    Content-Type: it is no MIME (RFC 2045 section 4), but programs decode it all the same.
     """
 
     type: bytes = b"text"
@@ -42,6 +53,7 @@ class Content:
     disposition: tuple[bytes, Parameters] | None = None
     language: tuple[bytes, ...] = ()
     location: bytes | None = None
+    mime: bool = True
 
     @property
     def kind(self) -> bytes:
@@ -78,17 +90,14 @@ def content(octets: bytes, start: int, end: int, default: Content | None = None)
     """Read the Content- fields of the header between two offsets.
 
     ``default`` is what a part of a multipart is without Content-Type (RFC 2046 section 5.1.5).
-    Without it the header is a message's, and one that has neither MIME-Version nor Content-Type
-    is no MIME: its other fields mean nothing (RFC 2045 section 4).
+    Without it the header is a message's own.
     """
     found: dict[bytes, bytes] = {}
     for name, raw in header.fields(octets, start, end):
         if name.startswith((b"content-", b"mime-version")):
             found.setdefault(name, header.unfold(raw))
-    if default is None:
-        default = Content()
-        if not found.keys() & {b"mime-version", b"content-type"}:
-            return default
+    mime = default is not None or bool(found.keys() & {b"mime-version", b"content-type"})
+    default = default or Content()
     stated = found.get(b"content-type")
     kind, subtype, parameters = default.type, default.subtype, default.parameters
     if stated is not None:
@@ -104,6 +113,7 @@ def content(octets: bytes, start: int, end: int, default: Content | None = None)
         _disposition(found.get(b"content-disposition")),
         tuple(_languages(found.get(b"content-language"))),
         found.get(b"content-location"),
+        mime,
     )
 
 
@@ -139,12 +149,13 @@ def _languages(value: bytes | None) -> Iterator[bytes]:
 
 def _parameters(value: bytes) -> Parameters:
     plain: list[tuple[bytes, bytes]] = []
-    pieces: dict[bytes, list[tuple[int, bool, bytes]]] = {}
+    pieces: dict[bytes, list[_Piece]] = {}
     for name, text in _written(value):
-        piece = _PIECE.match(name)
-        if piece:
-            star = piece[2] is None or bool(piece[3])
-            pieces.setdefault(piece[1], []).append((int(piece[2] or 0), star, text))
+        found = _PIECE.match(name)
+        if found:
+            star = found[2] is None or bool(found[3])
+            piece = _Piece(int(found[2] or 0), found[1], star, text)
+            pieces.setdefault(found[1].lower(), []).append(piece)
         else:
             plain.append((name, text))
     return (*plain, *_joined(pieces))
@@ -158,19 +169,16 @@ def _written(value: bytes) -> Iterator[tuple[bytes, bytes]]:
             yield found["name"], found["bare"]
 
 
-def _joined(
-    pieces: dict[bytes, list[tuple[int, bool, bytes]]],
-) -> Iterator[tuple[bytes, bytes]]:
+def _joined(pieces: dict[bytes, list[_Piece]]) -> Iterator[tuple[bytes, bytes]]:
     """Continued parameters in one piece (RFC 2231 section 3); a character set keeps its star."""
-    for name, parts in sorted(pieces.items(), key=lambda item: item[0].lower()):
-        ordered = sorted(parts, key=lambda part: part[0])
-        if [part[0] for part in ordered] != list(range(len(ordered))):
-            yield from ((b"%b*%d%b" % (name, n, b"*" * star), text) for n, star, text in ordered)
+    for _, parts in sorted(pieces.items()):
+        parts.sort(key=lambda piece: piece.number)
+        if [piece.number for piece in parts] != list(range(len(parts))):
+            yield from ((b"%b*%d%b" % (p.name, p.number, b"*" * p.star), p.text) for p in parts)
             continue
-        starred = any(star for _, star, _ in ordered)
-        texts = (text if star else text.replace(b"%", b"%25") for _, star, text in ordered)
-        whole = b"".join(texts) if starred else b"".join(text for _, _, text in ordered)
-        yield name + b"*" * starred, whole
+        starred = any(piece.star for piece in parts)
+        texts = (p.text.replace(b"%", b"%25") if starred and not p.star else p.text for p in parts)
+        yield parts[0].name + b"*" * starred, b"".join(texts)
 
 
 def _without_comments(value: bytes) -> bytes:

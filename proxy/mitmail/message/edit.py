@@ -21,15 +21,15 @@ class Edit:
     """What is written into a message.
 
     ``headers`` are lines for the end of the header block; ``subject`` goes before the subject;
-    ``footer`` comes below the text. ``notice`` takes the place of the part ``instead_of``, and
-    of the content of that part only.
+    ``footer`` comes below the text. ``notice`` takes the place of each part of ``instead_of``,
+    and of the content of those parts only.
     """
 
     headers: tuple[str, ...] = ()
     subject: str = ""
     footer: str = ""
     spare_signed: bool = False
-    instead_of: Part | None = None
+    instead_of: tuple[Part, ...] = ()
     notice: str = ""
 
 
@@ -48,16 +48,16 @@ def _splices(octets: bytes, message: Part, edit: Edit) -> Iterator[Splice]:
         else:
             yield _prefixed(octets, found.start, found.end, _words(edit.subject))
     gone = edit.instead_of
-    if gone is message:
+    if message in gone:
         yield from _replaced(octets, message, edit.notice, lines)
         return
-    if gone is not None:
-        yield from _replaced(octets, gone, edit.notice, [])
+    for part in gone:
+        yield from _replaced(octets, part, edit.notice, [])
     if lines:
         yield _added(octets, message, lines)
     if edit.footer:
         for each in footers(octets, message, edit.footer, spare_signed=edit.spare_signed):
-            if gone is None or not gone.body.start <= each.start <= gone.body.end:
+            if not any(part.body.start <= each.start <= part.body.end for part in gone):
                 yield each
 
 

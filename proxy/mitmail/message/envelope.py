@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from mitmail.message import header
 from mitmail.message.nstring import nstring
 
+TEXTS = (b"date", b"subject", b"in-reply-to", b"message-id")
 ADDRESSES = (b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc")
 
 _TOKEN = re.compile(
@@ -24,12 +25,11 @@ def envelope(octets: bytes, start: int = 0, end: int | None = None) -> bytes:
 
     ``start`` and ``end`` are those of the header when the message lies inside another one.
     """
-    found: dict[bytes, bytes] = {}
+    values: dict[bytes, list[bytes]] = {}
     for name, raw in header.fields(octets, start, end):
-        value = header.unfold(raw)
-        if name in ADDRESSES and name in found:
-            found[name] += b"," + value
-        found.setdefault(name, value)
+        if name in ADDRESSES or (name in TEXTS and name not in values):
+            values.setdefault(name, []).append(header.unfold(raw))
+    found = {name: b",".join(texts)[: header.VALUE_OCTETS] for name, texts in values.items()}
     sender = found.get(b"from")
     parts = [
         nstring(found.get(b"date")),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import NamedTuple
 
+from mitmail.message.header import text_start
 from mitmail.message.part import Part
 from mitmail.message.transfer import decoded
 
@@ -27,11 +28,14 @@ class Splice(NamedTuple):
 def footers(octets: bytes, message: Part, footer: str, *, spare_signed: bool) -> Iterator[Splice]:
     """The splices that put ``footer`` below the text of a message, plain and HTML.
 
-    A text whose encoding or character set cannot be written to stays without.
+    A text whose encoding or character set cannot be written to stays without, and so does a
+    header without text.
     """
     for part in _texts(message, spare_signed=spare_signed):
         if spare_signed and _PGP in octets[slice(*part.body)]:
             continue
+        if part.body.start == part.body.end and text_start(octets, *part.header) is None:
+            continue  # where no empty line ends the header, text would be a field of it
         written = _footed(octets, part, footer, last=part.body.end == len(octets))
         if written is not None:
             yield written
@@ -70,7 +74,7 @@ def _footed(octets: bytes, part: Part, footer: str, *, last: bool) -> Splice | N
     start, end = part.body
     at = _place(octets[start:end], is_html=is_html) + start
     before = octets[start:at]
-    if before.endswith(b"=") and encoding == b"quoted-printable":
+    if before.endswith((b"=", b"=\r\n", b"=\n")) and encoding == b"quoted-printable":
         lines = b"\r\n" + lines  # it would have joined the lines
     if before and not before.endswith(b"\n"):
         lines = b"\r\n" + lines

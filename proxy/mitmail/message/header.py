@@ -6,6 +6,8 @@ from binascii import Error as Base64Error
 from collections.abc import Iterator
 from quopri import decodestring
 
+from mitmail.message.charset import decode
+
 # Nobody's header field is longer; hostile ones must not cost time.
 VALUE_OCTETS = 64 * 1024
 
@@ -65,6 +67,7 @@ def _decoded(word: re.Match[bytes]) -> bytes:
             octets = b64decode(text + b"=" * (-len(text) % 4))
         else:
             octets = decodestring(text, header=True)
-        return octets.decode(charset.partition(b"*")[0].decode("ascii")).encode()
-    except (Base64Error, LookupError, ValueError):
+        decoded = decode(octets, charset.partition(b"*")[0])
+    except (Base64Error, ValueError):
         return word.group()
+    return word.group() if decoded is None else decoded.encode()

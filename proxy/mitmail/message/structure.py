@@ -1,6 +1,6 @@
 """BODY and BODYSTRUCTURE (RFC 3501 section 7.4.2): the tree of a message as a list."""
 
-from mitmail.message.content import Parameters
+from mitmail.message.content import Content, Parameters
 from mitmail.message.envelope import envelope
 from mitmail.message.nstring import nstring
 from mitmail.message.part import Part
@@ -15,7 +15,7 @@ def structure(octets: bytes, part: Part, *, extended: bool) -> bytes:
     """The BODYSTRUCTURE of a part of these octets; BODY when it is not ``extended``."""
     if part.content.is_multipart:
         return _multipart(octets, part, extended)
-    kind = part.content
+    kind = part.content if part.content.mime else Content()
     parameters = kind.parameters
     if kind.is_text and not any(name.lower() == b"charset" for name, _ in parameters):
         parameters = (*parameters, _CHARSET)
@@ -34,7 +34,7 @@ def structure(octets: bytes, part: Part, *, extended: bool) -> bytes:
     if part.message or kind.is_text:
         fields.append(b"%d" % octets.count(b"\n", *part.body))
     if extended:
-        fields += [nstring(kind.md5), *_extension(part)]
+        fields += [nstring(kind.md5), *_extension(kind)]
     return b"(" + b" ".join(fields) + b")"
 
 
@@ -42,13 +42,12 @@ def _multipart(octets: bytes, part: Part, extended: bool) -> bytes:
     children = b"".join(structure(octets, child, extended=extended) for child in part.children)
     fields = [nstring(part.content.subtype)]
     if extended:
-        fields += [_list(part.content.parameters), *_extension(part)]
+        fields += [_list(part.content.parameters), *_extension(part.content)]
     children = children or _NO_CHILD % (_NO_EXTENSION * extended)
     return b"(" + b" ".join([children, *fields]) + b")"
 
 
-def _extension(part: Part) -> list[bytes]:
-    kind = part.content
+def _extension(kind: Content) -> list[bytes]:
     disposition = b"NIL"
     if kind.disposition:
         disposition = (

@@ -2,6 +2,7 @@
 
 import zipfile
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -17,27 +18,42 @@ FILES = 200  # of all archives of a message
 UNPACKED = 32 * 1024 * 1024  # octets of all files of all archives of a message
 _ARCHIVE = b"PK\x03\x04"
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
+# Of the others zipfile unpacks all that it has read at once, however much that becomes.
+_BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _TEXT = (b"7bit", b"8bit", b"binary")
 
 
 @dataclass(frozen=True, slots=True)
 class Threat:
-    """What was found, and the part of the message that holds it; None: outside of any."""
+    """What was found, and the parts of the message that hold it; none: it is outside of them."""
 
     name: str
-    part: Part | None
+    parts: tuple[Part, ...]
 
 
 def find(octets: bytes, message: Part) -> Threat | None:
-    """Look for the test file in a message, whose tree this is; the first part that has it.
+    """Look for the test file in a message, whose tree this is; all parts that have it.
 
-    Archives are read up to ``UNPACKED`` octets, ``FILES`` files and ``DEPTH`` levels.
+    Archives are read up to ``UNPACKED`` octets, ``FILES`` files and ``DEPTH`` levels; of their
+    files, those that are stored or deflated.
     """
     search = _Search()
+    parts = list[Part]()
     for part in message.walk():
-        if search.in_part(octets, part, 0):
-            return Threat(NAME, part)
-    return Threat(NAME, None) if EICAR in octets else None
+        inside = parts and part.body.end <= parts[-1].body.end
+        if not inside and search.in_part(octets, part, 0):
+            parts.append(part)
+    if EICAR in b"\n".join(_around(octets, parts)):
+        return Threat(NAME, ())
+    return Threat(NAME, tuple(parts)) if parts else None
+
+
+def _around(octets: bytes, parts: list[Part]) -> Iterator[bytes]:
+    at = 0
+    for part in parts:
+        yield octets[at : part.body.start]
+        at = part.body.end
+    yield octets[at:]
 
 
 class _Search:
@@ -73,6 +89,8 @@ class _Search:
         if self._files <= 0 or self._octets <= 0:
             return False
         self._files -= 1
+        if file.compress_type not in _BOUNDED:
+            return False
         try:
             with archive.open(file) as stream:
                 content = stream.read(self._octets)

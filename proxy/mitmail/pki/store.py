@@ -51,6 +51,11 @@ class Store:
         self._secrets: dict[str, str] = {}
         self._lock = threading.RLock()
 
+    @property
+    def outlives(self) -> bool:
+        """Whether what it keeps outlives the process."""
+        return self._folder is not None
+
     def authority(
         self,
         slot: str,

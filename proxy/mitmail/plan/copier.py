@@ -52,8 +52,9 @@ class Copier:
         style = self._style(wrong.host if wrong else host, mended, another=wrong is not None)
         authority = self.installation.signer(signer)
         above = self._above(signer)
-        # Its times may be relative to now: what they are made of is in the profile.
-        timeless = replace(style, validity=None)
+        # What its times are made of, and what is dropped, is in the profile: the former may be
+        # relative to now, and a set has another order in every process.
+        timeless = replace(style, validity=None, drop=frozenset())
         slot = self._slot(upstream, authority, above, timeless, sorted(mended & OF_TIME))
 
         def mint(keys: KeyPool) -> Identity:

@@ -1,6 +1,6 @@
 """What a correct client does with what it is shown, behind a shield too."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -11,9 +11,12 @@ from mitmail.scenario.authority import RootShape
 from mitmail.scenario.certificate import Certificate
 from mitmail.scenario.exception import ClientException
 from mitmail.scenario.leafstyle import Validity
+from mitmail.scenario.legs import ServerLeg
 from mitmail.scenario.model import Level, Scenario
 from mitmail.scenario.reference import ROOT
 from mitmail.scenario.server import Server
+from mitmail.scenario.spoken import PROTOCOLS
+from mitmail.scenario.tls import MODERN
 from mitmail.scenario.vendor import Vendor
 
 type Trusted = Literal["server-root", "antivirus-root"]
@@ -69,6 +72,9 @@ def _behind(
     scenario: Scenario, shield: Shield, endpoint: str, trusted: frozenset[Trusted]
 ) -> Expectation:
     said, errors = scenario.expect, found(scenario)
+    profile = shield.profiles[endpoint]
+    if (unsecured := _without_tls(profile, endpoint)) is not None:
+        return unsecured
     deed = shield.treatment(endpoint, errors)
     if deed in ENDINGS:
         expected = Expectation("reject", frozenset({"transport"}), "must")
@@ -78,16 +84,70 @@ def _behind(
         expected = Expectation("reject", frozenset({"name-mismatch", "unknown-issuer"}), "must")
     else:
         masked = deed == "mask"
-        faults = list(_copied(scenario, shield.profiles[endpoint], masked=masked))
+        faults = list(_copied(scenario, profile, masked=masked))
         known = SIGNED_BY[deed] == "trusted" and "antivirus-root" in trusted
         faults += _of_signer(shield, endpoint) if known else [UNKNOWN]
         faults += _also_named(shield, endpoint) if faults else []
-        expected = _summed(faults, _doubt(shield.profiles[endpoint]))
+        expected = _summed(faults, _doubt(profile))
         if said.level == "may" and COPIED & set(said.reasons):
             expected = replace(expected, level="may") if known else expected
-    asked = shield.profiles[endpoint].policy[shield.result(endpoint, errors)] == "ask"
-    # While the pop-up is open the client waits, or does not.
-    return replace(expected, level="may") if asked else expected
+    # While a pop-up is open the client waits, or does not.
+    asked = profile.policy[shield.result(endpoint, errors)] == "ask"
+    return replace(expected, level="may") if asked or _is_open(profile) else expected
+
+
+def _without_tls(profile: Vendor, endpoint: str) -> Expectation | None:
+    """Where the client never sees a certificate, or not in TLS as it should be."""
+    # imaps, pop3s, smtps: TLS is there from the start.
+    starttls = next((x for x in PROTOCOLS if x == endpoint), None)
+    if starttls is not None and profile.conversation.refuses_tls(starttls):
+        # A login that names its server is how clients of an explicit proxy are set up.
+        named = profile.conversation.names_server
+        return Expectation("reject", frozenset({"starttls"}), "may" if named else "must")
+    client = profile.legs.client
+    if client.instead is not None or not {*MODERN} & {*client.versions}:
+        return Expectation("reject", frozenset({"transport", "tls-version", "starttls"}), "may")
+    return None
+
+
+def _is_open(profile: Vendor) -> bool:
+    """Whether it differs by connection or client what comes of a product's way with them."""
+    transport, client = profile.transport, profile.legs.client
+    return (
+        transport.intercepted != 100
+        or not transport.ipv6
+        or transport.fails_first is not None
+        or not {*MODERN} <= {*client.versions}
+        or not client.close_notify
+        or not _reaches_server(profile.legs.server)
+        or profile.conversation.claim is not None
+        or bool(profile.conversation.refuse)
+    )
+
+
+# One of each is enough to come to terms with an ordinary server of ours.
+COMMON: Final[Mapping[str, frozenset[str]]] = {
+    "versions": frozenset(MODERN),
+    "ciphers": frozenset(
+        {
+            "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384",
+            "TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384",
+        }
+    ),
+    "groups": frozenset({"x25519", "secp256r1"}),
+    "signatures": frozenset({"ecdsa_secp256r1_sha256"}),
+}  # fmt: skip
+
+
+def _reaches_server(leg: ServerLeg) -> bool:
+    """Whether the hello that a product sends surely finds an answer.
+
+    Where it is the client's, the client would have had its answer from the server itself.
+    """
+    said = {field: getattr(leg, field) for field in COMMON}
+    return all(
+        list_ == "mirror" or not list_ or COMMON[field] & {*list_} for field, list_ in said.items()
+    )
 
 
 def _copied(scenario: Scenario, profile: Vendor, *, masked: bool) -> Iterator[Fault]:

@@ -68,6 +68,12 @@ class Plan:
         vendor = self.shield.profiles[endpoint]
         return screening(vendor, protocol, self.now, scanner="driver" if outside else "built-in")
 
+    def refuses_tls(self, endpoint: str, protocol: Protocol) -> bool:
+        """Whether the product lets no client of this STARTTLS endpoint have TLS."""
+        if self.shield is None or endpoint != protocol:
+            return False
+        return self.shield.profiles[endpoint].conversation.refuses_tls(protocol)
+
     @property
     def lures(self) -> bool:
         """Whether clients are referred to a place where nobody should follow."""
@@ -116,6 +122,7 @@ def make(
     constrained: bool = True,
     vendor_store: Store | None = None,
     exact_names: bool = False,
+    copies: Store | None = None,
 ) -> Plan:
     """Resolve a scenario; certificates and keys come from ``store``, or are made there.
 
@@ -124,6 +131,7 @@ def make(
     scenario's control the client is expected to accept. ``constrained`` binds the server's root
     to test names and loopback; ``vendor_store`` keeps the product's roots, where they shall
     outlive the server's. With ``exact_names`` they are called as the product's own, and not kept.
+    ``copies`` keeps what the product shows for a server that is not ours; by default ``store``.
     Raises MitmailError.
     """
     moment = now or server.utc_now()
@@ -135,7 +143,9 @@ def make(
     shield = None
     if vendor is not None:
         kept_in = vendor_store or store
-        shield = shielding.make(vendor, kept_in, moment, switches, copies=store, exact=exact_names)
+        shield = shielding.make(
+            vendor, kept_in, moment, switches, copies or store, exact=exact_names
+        )
     return Plan(
         scenario=scenario,
         name=name,

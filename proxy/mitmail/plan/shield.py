@@ -6,15 +6,19 @@ from datetime import datetime
 from itertools import count
 from typing import Final, Protocol
 
+from mitmail.hello import Hello
 from mitmail.interception import Block, Ending, PassThrough, Popup
 from mitmail.pki.authority import Authority
 from mitmail.pki.certificate import parse
 from mitmail.pki.identity import Identity
 from mitmail.pki.name import text as name_text
 from mitmail.pki.store import Store
+from mitmail.plan import legs
+from mitmail.plan.conversation import Handling, handling
 from mitmail.plan.copier import Copier
 from mitmail.plan.installation import Installation, install, leaf_slot, root_slot, uninstall
 from mitmail.scenario.product import RESULTS, Deed, Result, Signer
+from mitmail.scenario.spoken import Protocol as MailProtocol
 from mitmail.scenario.switching import switched
 from mitmail.scenario.vendor import Vendor
 
@@ -31,6 +35,10 @@ class Seen(Protocol):
     @property
     def errors(self) -> tuple[str, ...]:
         """Reason words; empty means verified."""
+
+    @property
+    def alpn(self) -> bytes | None:
+        """The protocol that the server chose, if any."""
 
 
 type Answer = Identity | Block | PassThrough
@@ -115,12 +123,21 @@ class Shield:
         if deed == "pass-through":
             return PassThrough()
         if deed == "device":
-            return self.installation.device
-        copier = self.copiers[endpoint]
-        mended = frozenset(seen.errors) if deed == "mask" else frozenset()
-        return copier.copy(
-            seen.chain[0], SIGNED_BY[deed], host=host, mended=mended, number=next(numbers)
-        )
+            shown = self.installation.device
+        else:
+            mended = frozenset(seen.errors) if deed == "mask" else frozenset()
+            shown = self.copiers[endpoint].copy(
+                seen.chain[0], SIGNED_BY[deed], host=host, mended=mended, number=next(numbers)
+            )
+        return None if shown is None else legs.spoken(shown, self.profiles[endpoint].legs, seen)
+
+    def hello(self, endpoint: str) -> Hello:
+        """How the server behind an endpoint is greeted in TLS."""
+        return legs.hello(self.profiles[endpoint].legs.server)
+
+    def handling(self, endpoint: str, protocol: MailProtocol) -> Handling:
+        """What is made of the mail dialogue of an endpoint."""
+        return handling(self.profiles[endpoint].conversation, protocol)
 
 
 def make(
@@ -135,11 +152,12 @@ def make(
     """Set a product up. ``store`` keeps what belongs to the installation (roots, the shared key).
 
     ``copies`` keeps the copied leaves, which are worth no more than the leaf that they copy. With
-    ``exact`` the roots are called as the product's own, and nothing of all this is kept. Raises
+    ``exact`` the roots are called as the product's own, and nothing of all this outlives the
+    process: a store that does so is left alone. Raises
     MitmailError for a switch that there is not, or that does not fit the profile.
     """
     if exact:
-        store, copies = Store(None), Store(None)
+        store = copies = Store(None) if store.outlives else store
     product = switched(vendor, switches)
     unrelated = any("unrelated" in profile.chain for profile in product.on.values())
     installation = install(product.everywhere, store, now, exact=exact, unrelated=unrelated)

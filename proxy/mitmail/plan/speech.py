@@ -47,7 +47,7 @@ def manner(server: Server, staple: bytes | None) -> Manner:
         close_notify=tls.close_notify,
         renegotiate=tls.renegotiate,
         cut=tls.cut,
-        instead=None if tls.instead is None else _instead(tls.instead),
+        instead=None if tls.instead is None else instead(tls.instead),
         weak=_is_weak(tls, sent),
         lenient=_is_unlisted(server),
     )
@@ -65,7 +65,8 @@ def _is_unlisted(server: Server) -> bool:
     return bool(keys & UNLISTED_KEYS or hashes & UNLISTED_HASHES)
 
 
-def _instead(said: SaidInstead) -> Instead:
+def instead(said: SaidInstead) -> Instead:
+    """What comes in place of TLS."""
     octets = b""
     if said.alert is not None:
         octets = ALERT_RECORD + bytes((said.alert,))

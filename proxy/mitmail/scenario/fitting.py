@@ -1,11 +1,13 @@
 """Which behaviours fit which products, and which products have them as they are."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
 
 from pydantic import ValidationError
 
 from mitmail.scenario.behaviour import Behaviour
 from mitmail.scenario.document import Keys
+from mitmail.scenario.evidence import Mark
 from mitmail.scenario.vendor import Vendor
 
 
@@ -27,13 +29,37 @@ def misfit(behaviour: Behaviour, vendors: Iterable[Vendor]) -> tuple[Keys, str] 
     return first
 
 
-def has_always(vendor: Vendor, behaviour: Behaviour) -> bool:
-    """Tell whether a product is so without the switch: it would change nothing."""
-    if not behaviour.is_switch:
-        return False
-    apart = {"exceptions", "said"}
+def always(vendor: Vendor, behaviour: Behaviour) -> Mark | None:
+    """Return how it is known that a product is so without the switch; None where it is not so.
+
+    The mark is the weakest of all that the behaviour is about. It is so where the switch would
+    change nothing but names and known exceptions.
+    """
+    if not behaviour.is_switch or (not vendor.roots and _OF_COPIES & behaviour.set.keys()):
+        return None
     try:
         changed = vendor.also(behaviour.set)
     except ValidationError:
-        return False
-    return changed.model_dump(exclude=apart) == vendor.model_dump(exclude=apart)
+        return None
+    if _told(changed) != _told(vendor):
+        return None
+    found = (vendor.known(path) for path in _paths(behaviour.set))
+    return max((x.mark for x in found if x is not None), key=MARKS.index, default=None)
+
+
+_OF_COPIES: Final = frozenset({"root_shape", "leaf", "chain"})
+MARKS: Final[tuple[Mark, ...]] = ("decoded", "sourced", "inferred", "unverified")
+
+
+def _told(vendor: Vendor) -> dict[str, Any]:
+    """A profile without what a product need not share with others to be like them."""
+    told = vendor.model_dump(exclude={"exceptions", "said", "base", "evidence"})
+    return told | {part: told[part] is not None for part in ("intermediate", "device")}
+
+
+def _paths(part: Mapping[str, object], above: str = "") -> Iterator[str]:
+    for key, value in part.items():
+        if isinstance(value, Mapping):
+            yield from _paths(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}"

@@ -76,17 +76,30 @@ def _in_other(file: Path, kind: str) -> list[Problem]:
         found = _LOADERS[kind](file)
     except ScenarioError as error:
         return error.errors
+    findings = list(_of_other(found))
+    if not findings:
+        return []
     document = read(file)
     return [
         Problem(document.file, *document.value_place(path), path_text(path), message)
-        for path, message in _of_other(found)
+        for path, message in findings
     ]
 
 
 @cache
-def _shipped_vendors() -> tuple[Vendor, ...]:
-    # Each of them for each behaviour: read once.
-    return tuple(loader.find_vendor(name) for name in loader.vendor_files())
+def _is_switch(behaviour: str) -> bool:
+    return loader.find_behaviour(behaviour).is_switch
+
+
+def _shipped_vendors() -> Iterator[Vendor]:
+    # Nearly all behaviours fit the plainest one: the others are rarely read.
+    for name in sorted(loader.vendor_files(), key=lambda name: name != "generic"):
+        yield _shipped_vendor(name)
+
+
+@cache
+def _shipped_vendor(name: str) -> Vendor:
+    return loader.find_vendor(name)
 
 
 def _of_other(found: object) -> Iterator[Finding]:
@@ -99,7 +112,7 @@ def _of_other(found: object) -> Iterator[Finding]:
                         ("behaviours", index),
                         f"no behaviour {name!r}{did_you_mean(name, known)}",
                     )
-                elif not loader.find_behaviour(name).is_switch:
+                elif not _is_switch(name):
                     yield ("behaviours", index), f"{name} is no switch: it has no set"
         case Behaviour():
             if wrong := fitting.misfit(found, _shipped_vendors()):

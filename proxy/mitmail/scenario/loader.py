@@ -20,7 +20,7 @@ from mitmail.scenario.patch import laid_over
 from mitmail.scenario.problem import Problem, ScenarioError
 from mitmail.scenario.schema import Name
 from mitmail.scenario.vendor import Vendor, VendorFile
-from mitmail.scenario.word import did_you_mean
+from mitmail.scenario.word import did_you_mean, is_path
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -179,7 +179,7 @@ def _find[T](
     folders: Sequence[Path],
     load_one: Callable[[Traversable], T],
 ) -> T:
-    if "/" in id_or_path or "\\" in id_or_path or id_or_path.endswith((".yaml", ".yml")):
+    if is_path(id_or_path):
         return load_one(Path(id_or_path))
     by_id = known(folders)
     if id_or_path not in by_id:

@@ -10,6 +10,7 @@ from mitmail.scenario.conversation import Conversation
 from mitmail.scenario.evidence import Evidence
 from mitmail.scenario.exception import ClientException
 from mitmail.scenario.leafstyle import LeafStyle
+from mitmail.scenario.legs import Legs
 from mitmail.scenario.part import UB_NAME, Keys, Misfit, Model, SetOf, Text, misfit
 from mitmail.scenario.patch import laid_over
 from mitmail.scenario.popup import Ask, PopupWords, filled
@@ -91,6 +92,7 @@ class VendorFile(Model):
     )
     ask: Ask = Field(default=Ask(), description="What becomes of a pop-up that asks.")
     transport: Transport = Field(default=Transport(), description="Connections and TLS.")
+    legs: Legs = Field(default=Legs(), description="TLS towards client and server.")
     conversation: Conversation = Field(
         default=Conversation(), description="STARTTLS, capabilities, banner and farewell."
     )

@@ -81,9 +81,10 @@ def prepare(orders: Orders, folder: Path, say: Callable[[str], None]) -> Gallery
     check(orders)
     scenarios, problems = _scenarios(orders)
     kept = data_folder(os.environ, sys.platform)
-    throw_away = orders.ready_json or orders.ephemeral
-    store = Store(None, KeyPool(shared=KeyPool(kept / "keys"))) if throw_away else Store(kept)
-    catalogue = Catalogue(scenarios, store, constrained=not throw_away)
+    store = (
+        Store(None, KeyPool(shared=KeyPool(kept / "keys"))) if orders.throw_away else Store(kept)
+    )
+    catalogue = Catalogue(scenarios, store, constrained=not orders.throw_away)
     if catalogue.lacks_slow_keys():
         say(SLOW)
         catalogue.make_slow_keys()
@@ -96,7 +97,7 @@ def prepare(orders: Orders, folder: Path, say: Callable[[str], None]) -> Gallery
         own_roots=own_roots,
         unsupported=unsupported,
         problems=problems,
-        kept_in=None if throw_away else kept,
+        kept_in=None if orders.throw_away else kept,
     )
 
 
@@ -142,7 +143,9 @@ def _written(file: Path, roots: tuple[bytes, ...]) -> Path:
     return file
 
 
-def ready(gallery: Gallery, places: Places, hosts_file: Path | None) -> dict[str, object]:
+def ready(
+    gallery: Gallery, places: Places, hosts_file: Path | None, control: Mapping[str, object]
+) -> dict[str, object]:
     """The first line of ``serve --all --ready-json``: where every case is."""
     return {
         "schema": SCHEMA,
@@ -160,6 +163,7 @@ def ready(gallery: Gallery, places: Places, hosts_file: Path | None) -> dict[str
             if id_ not in gallery.unsupported
         },
         "unsupported": dict(gallery.unsupported),
+        "control": control,
     }
 
 

@@ -11,18 +11,48 @@ from mitmail.engine.session import Session
 from mitmail.engine.verdict import Verdict
 from mitmail.plan import Expectation, Trusted
 from mitmail.service import hosts
+from mitmail.service.memory import Earlier
 from mitmail.service.record import Bench, Served
+from mitmail.service.stage import Shown
 
 BOTH: frozenset[Trusted] = frozenset({"server-root", "antivirus-root"})
 
 
-def welcome(bench: Bench, served: Mapping[str, Served], *, exposed: bool) -> str:
-    """The settings of the account, the roots to import, the hosts line."""
+def welcome(bench: Bench, served: Mapping[str, Served], *, exposed: bool, remote: str = "") -> str:
+    """The settings of the account, the roots to import, the hosts line.
+
+    ``remote`` is the option that chooses this run where others run beside it.
+    """
     first = next(iter(served.values()))
     lines = [_headline(bench), _expectation(bench), ""]
     lines += _warnings(bench, first.host, exposed=exposed)
     lines += [*_settings(bench, served), "", *_roots(bench), "", *_hosts(bench, first.host)]
+    if remote:
+        ways = ["mitmail switch ID"] if bench.upstream is None else []
+        ways.append(f"mitmail switch --antivirus NAME{'' if bench.upstream else '|off'}")
+        lines.append(f"While it runs: {', '.join(ways)}. This one is {remote}.")
     return "\n".join([*lines, "Waiting for the first connection. Ctrl-C stops."])
+
+
+def switched(shown: Shown, running: int) -> str:
+    """What is served from now on, what of it stays, and what has to be imported anew."""
+    bench = shown.bench
+    lines = [f"Switched. {_headline(bench)}", _expectation(bench), *_staying(shown, running)]
+    if shown.new_root and bench.upstream is None:
+        lines += _root("Another root to import:", bench.root_file, bench)
+    if shown.new_antivirus_root and bench.antivirus_root_file is not None:
+        lines += _root("The antivirus' own root now:", bench.antivirus_root_file, bench)
+    return "\n".join(lines)
+
+
+def _staying(shown: Shown, running: int) -> list[str]:
+    lines = ["Name, ports, user and password are as they were."]
+    if running:
+        what = "1 session keeps" if running == 1 else f"{running} sessions keep"
+        lines.append(f"{what} to the end what was there at the beginning; new ones get this.")
+    if shown.closed:
+        lines.append(f"Turned away, for it has nothing there: {', '.join(shown.closed)}.")
+    return lines
 
 
 def _warnings(bench: Bench, host: str, *, exposed: bool) -> list[str]:
@@ -94,10 +124,17 @@ def _roots(bench: Bench) -> list[str]:
     lines = []
     if bench.upstream is None:
         lines += _root("Root to import into the client:", bench.root_file, bench)
-    if bench.antivirus_root_file is not None:
-        lines += _root("The antivirus' own root:", bench.antivirus_root_file, bench)
-        lines.append("  It can sign for any name: remove it from the client when you are done.")
-    return lines
+    return lines + antivirus_root(bench)
+
+
+def antivirus_root(bench: Bench) -> list[str]:
+    """Where the root of the antivirus is, for whoever imports it."""
+    if bench.antivirus_root_file is None:
+        return []
+    return [
+        *_root("The antivirus' own root:", bench.antivirus_root_file, bench),
+        "  It can sign for any name: remove it from the client when you are done.",
+    ]
 
 
 def _root(label: str, file: Path, bench: Bench) -> list[str]:
@@ -133,29 +170,39 @@ def happening(
     session: Session,
     *,
     case: str | None = None,
+    earlier: Earlier | None = None,
 ) -> str | None:
     """One line for what happened in a session, and one for what to try next.
 
     A session of a dialogue attack ends with one for its finding.
     ``case`` names the scenario where there are many. ``bench`` is None where the client had to
-    choose one by name, and has not.
+    choose one by name, and has not. ``earlier`` is what its client seems to have accepted before.
     """
-    who = f"{served.endpoint.name:5} {f'{case} ' if case else ''}session {number}: "
+    where = _where(served, session) if served.captured else ""
+    who = f"{served.endpoint.name:5} {f'{case} ' if case else ''}session {number}{where}: "
     if what == "popup":
-        return who + _asked(session)
+        return who + _asked(number, session)
     if what == "waiting":
         return who + _waiting(served, session)
     if what == "verdict" and session.verdict is not None:
-        hint = _hint(bench, served, session)
-        return f"{who}{_words(session.verdict)}" + (f"\n      {hint}" if hint else "")
+        hints = [_hint(bench, served, session), earlier.words if earlier is not None else None]
+        return "\n      ".join([f"{who}{_words(session.verdict)}", *filter(None, hints)])
     if what == "end" and session.finding is not None:
         return who + _found(session.finding)
     return None
 
 
-def _asked(session: Session) -> str:
+def _asked(number: int, session: Session) -> str:
     shown = next(x for x in reversed(session.facts) if x.fact == "popup")
-    return f"the antivirus shows a pop-up: {shown.details['words']}"
+    words = f"the antivirus shows a pop-up: {shown.details['words']}"
+    if not session.answers:
+        return words
+    return f"{words}\n      Answer it: mitmail answer {number} {'|'.join(session.answers)}"
+
+
+def _where(served: Served, session: Session) -> str:
+    name = session.hello.sni if session.hello is not None else None
+    return f" to {served.host} port {served.port}" + (f" ({name})" if name else "")
 
 
 def _found(finding: Finding) -> str:
@@ -187,11 +234,12 @@ def _hint(bench: Bench | None, served: Served, session: Session) -> str | None:
         return f"{wrong.words[0].upper()}{wrong.words[1:]}."
     if bench is None:
         return None
-    if session.passed_through:  # it met the mail server's own certificate
-        bench = replace(bench, plan=replace(bench.plan, shield=None))
-    if session.verdict.verdict in {"accept", "reject"} and bench.upstream is None:
+    if session.verdict.verdict not in {"accept", "reject"} or bench.upstream is not None:
+        return None
+    if not session.passed_through:
         return _compared(bench, served, session.verdict)
-    return None
+    bare = replace(bench, plan=replace(bench.plan, shield=None))
+    return f"Passed through by the antivirus. {_compared(bare, served, session.verdict)}"
 
 
 def _compared(bench: Bench, served: Served, verdict: Verdict) -> str:

@@ -1,28 +1,27 @@
 """What ``mitmail serve`` is told, checked and resolved into a plan."""
 
 import ipaddress
-import os
-import secrets
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mitmail.endpoint import ENDPOINTS
 from mitmail.errors import MitmailError
 from mitmail.pki.certificate import pem
-from mitmail.pki.keypool import KeyPool
-from mitmail.pki.store import Store, data_folder
+from mitmail.pki.store import Store
 from mitmail.plan import Names, is_ordinary, make
 from mitmail.plan.shield import Shield, root_slot
 from mitmail.scenario import loader
 from mitmail.scenario.hostname import CUSTOMER, is_hostname
 from mitmail.service import upstream
-from mitmail.service.place import LOOPBACK, Place, is_loopback
+from mitmail.service.keeping import Keeping
+from mitmail.service.place import BENCH, JUDGE, LOOPBACK, Patience, Place, is_loopback
 from mitmail.service.record import Bench
 from mitmail.service.upstream import Upstream
 
 USER = "qa@customer.test"
 HEALTHY = "healthy"
+TRANSPARENT, TRANSPARENT_PORT = "transparent", 3999
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,53 +49,73 @@ class Orders:
     everything: bool = False
     chosen: str | None = None
     hosts: Path | None = None
+    transparent: bool = False
     scanner: str = "built-in"
     clamd: str | None = None
 
+    @property
+    def throw_away(self) -> bool:
+        """Whether roots, keys and password end with the run."""
+        return self.ready_json or self.ephemeral
 
-def prepare(orders: Orders, folder: Path) -> Bench:
-    """Resolve the orders; ``folder`` takes what need not outlive them. Raises MitmailError."""
+    @property
+    def in_force(self) -> "Orders":
+        """The same without what is about an antivirus, while none is on."""
+        if self.antivirus != "none":
+            return self
+        return replace(self, exact_names=False, scanner="built-in", clamd=None)
+
+
+def prepare(
+    orders: Orders, folder: Path, keeping: Keeping | None = None, *, name: str | None = None
+) -> Bench:
+    """Resolve the orders; ``folder`` takes what need not outlive them. Raises MitmailError.
+
+    ``keeping`` is that of an earlier bench in the same run, and ``name`` the one that its client
+    goes on to use.
+    """
     check(orders)
     behind = _upstream(orders)
     scenario = loader.find(orders.scenario or HEALTHY, orders.folders)
     vendor = None if orders.antivirus == "none" else loader.find_vendor(orders.antivirus)
-    throw_away = orders.ready_json or orders.ephemeral
-    kept_in = None if throw_away else data_folder(os.environ, sys.platform)
-    store = Store(kept_in)
+    keeping = keeping or Keeping.make(throw_away=orders.throw_away)
     names, also = _names(orders, behind)
     # A root that a machine may come to trust signs for test names and loopback only; one that
     # plays the customer's own name, or an odd one, must not be constrained (a second fault), so
     # it is not kept.
     tame = names is None and all(is_loopback(address) for address in also)
-    played = Names(scenario.connect_as or CUSTOMER, also)
+    played = names or Names(name or scenario.connect_as or CUSTOMER, also)
     tame = tame and is_ordinary(scenario.server, played)
-    # Their keys are not thrown away where they take long: a key alone proves nothing to anybody.
-    server_store = store if tame else Store(None, KeyPool(shared=store.keys))
+    server_store = keeping.store if tame else keeping.aside
+    product_store = keeping.of_products(exact=orders.exact_names)
     plan = make(
         scenario,
         vendor,
         server_store,
-        names=names,
-        also=also,
+        names=played,
         switches=orders.switches,
-        constrained=tame and not throw_away,
-        vendor_store=store,
+        constrained=tame and not orders.throw_away,
+        vendor_store=product_store,
         exact_names=orders.exact_names,
+        # A real server's leaf is the same in the next run, ours may not be.
+        copies=keeping.store if behind is not None else server_store,
     )
     return Bench(
         plan=plan,
         upstream=behind,
         user=USER,
-        password=store.secret("password", lambda: secrets.token_urlsafe(9)),
+        password=keeping.password(),
         root_file=_root_file(server_store, "server-root", plan.server_roots, folder),
-        antivirus_root_file=_antivirus_root_file(plan.shield, store, folder),
-        kept_in=kept_in,
+        antivirus_root_file=_antivirus_root_file(plan.shield, product_store, folder),
+        kept_in=keeping.kept_in,
     )
 
 
 def check(orders: Orders) -> None:
     """Refuse orders that contradict each other; raises MitmailError."""
-    if orders.everything:
+    if orders.transparent:
+        _check_transparent(orders)
+    elif orders.everything:
         _check_all(orders)
     elif orders.chosen or orders.hosts:
         raise MitmailError("--set and --hosts are for --all")
@@ -110,7 +129,8 @@ def check(orders: Orders) -> None:
         raise MitmailError("--scanner is for an antivirus: name one with --antivirus norton")
     if orders.antivirus == "none" and orders.exact_names:
         raise MitmailError("--exact-names is for an antivirus: name one with --antivirus norton")
-    if not orders.upstreams and (orders.upstream_ca or orders.relay_unverified):
+    real = orders.upstreams or orders.transparent
+    if not real and (orders.upstream_ca or orders.relay_unverified):
         raise MitmailError("--upstream-ca and --relay-unverified are for --upstream HOST")
     if orders.plain and not orders.upstreams:
         raise MitmailError("--plain is for clients before a real server: --upstream imap=HOST")
@@ -143,6 +163,35 @@ def _check_all(orders: Orders) -> None:
         )
 
 
+def _check_transparent(orders: Orders) -> None:
+    if sys.platform != "linux":
+        raise MitmailError(
+            "--transparent needs Linux, whose kernel says where a redirected client wanted to go: "
+            "use --upstream HOST here"
+        )
+    if orders.antivirus == "none":
+        raise MitmailError("--transparent is for an antivirus: name one with --antivirus norton")
+    if orders.listen is not None and is_loopback(orders.listen):
+        raise MitmailError(
+            f"--listen {orders.listen}: --transparent is on loopback for this machine's clients "
+            "anyway: leave it out, or name the address of a router for the clients of others"
+        )
+    given = {
+        "--all": orders.everything,
+        "--set": orders.chosen,
+        "--hosts": orders.hosts,
+        f"the scenario {orders.scenario}": orders.scenario is not None,
+        "--name": orders.name is not None,
+        "--upstream": orders.upstreams,
+        "--plain": orders.plain,
+    }
+    for what in (what for what, is_given in given.items() if is_given):
+        raise MitmailError(
+            "--transparent stands before the servers that clients already use, by their own "
+            f"names: leave out {what}"
+        )
+
+
 def _is_one_address(text: str) -> bool:
     try:
         address = ipaddress.ip_address(text)
@@ -155,8 +204,7 @@ def _antivirus_root_file(shield: Shield | None, store: Store, folder: Path) -> P
     if shield is None or shield.root is None:
         return None
     roots = (shield.root.certificate,)
-    kept_in = Store(None) if shield.exact else store
-    return _root_file(kept_in, root_slot(shield.vendor, "trusted"), roots, folder)
+    return _root_file(store, root_slot(shield.vendor, "trusted"), roots, folder)
 
 
 def _root_file(store: Store, slot: str, roots: tuple[bytes, ...], folder: Path) -> Path:
@@ -187,6 +235,11 @@ def _names(orders: Orders, behind: Upstream | None) -> tuple[Names | None, tuple
     return (Names(name, also) if name else None), also
 
 
+def patience(orders: Orders) -> Patience:
+    """How long a silent client is waited for: a program's answers at once."""
+    return JUDGE if orders.ready_json else BENCH
+
+
 def place(orders: Orders, shift: int = 0) -> Place:
     """Where the endpoints listen; ``shift`` is added to the ports, too. Raises MitmailError."""
     host = orders.listen or LOOPBACK
@@ -194,6 +247,7 @@ def place(orders: Orders, shift: int = 0) -> Place:
         return Place(host=host)
     offset = orders.port_offset + shift
     ports = {one.name: one.bench_port + offset for one in ENDPOINTS.values()}
+    ports[TRANSPARENT] = TRANSPARENT_PORT + offset
     if not all(0 < port < 65536 for port in ports.values()):
         raise MitmailError(f"--port-offset {orders.port_offset} leads to ports that do not exist")
     return Place(host=host, ports=ports)

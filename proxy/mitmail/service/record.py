@@ -22,7 +22,8 @@ class Served:
 
     ``plan`` is None where the client chooses one by name, and has not. ``scenario`` is None then,
     and when the mail server behind the shield is not ours. ``ports`` are those of the endpoints
-    that are served together, by name.
+    that are served together, by name. ``captured`` says that the place is the server that the
+    client wanted to reach, and not ours. Who connects where nothing is ``offered`` is turned away.
     """
 
     plan: Plan | None
@@ -31,6 +32,8 @@ class Served:
     port: int
     scenario: str | None
     ports: Mapping[str, int] = field(default_factory=dict)
+    captured: bool = False
+    offered: bool = True
 
     @property
     def antivirus(self) -> str:
@@ -47,9 +50,12 @@ class Served:
         return setting(port, session)
 
     def _offers_starttls(self) -> bool:
-        # A server that is not ours may offer none; in a dialogue attack it says what it likes.
+        # A server that is not ours may offer none, and a product may let none pass; in a dialogue
+        # attack the server says what it likes.
         if self.plan is None:
             return True
+        if self.plan.refuses_tls(self.endpoint.name, self.endpoint.protocol):
+            return False
         return self.scenario is not None and self.plan.scenario.server.dialogue is None
 
     @property
@@ -74,13 +80,18 @@ class Bench:
     kept_in: Path | None
 
 
-def ready(bench: Bench, served: Mapping[str, Served]) -> dict[str, object]:
+def ready(
+    bench: Bench, served: Mapping[str, Served], control: Mapping[str, object]
+) -> dict[str, object]:
     """The first line of ``serve --ready-json``: where everything is."""
+    return {"schema": SCHEMA, "ready": True, **stand(bench, served), "control": control}
+
+
+def stand(bench: Bench, served: Mapping[str, Served]) -> dict[str, object]:
+    """What is served, where, and what a client needs to know."""
     first = next(iter(served.values()))
     antivirus_root = bench.antivirus_root_file
     return {
-        "schema": SCHEMA,
-        "ready": True,
         "scenario": first.scenario,
         "antivirus": bench.plan.antivirus,
         "name": bench.plan.name,
@@ -92,8 +103,10 @@ def ready(bench: Bench, served: Mapping[str, Served]) -> dict[str, object]:
     }
 
 
-def verdict(served: Served, number: int, session: Session) -> dict[str, object]:
-    """The record of a verdict."""
+def verdict(
+    served: Served, number: int, session: Session, earlier: Mapping[str, object] | None = None
+) -> dict[str, object]:
+    """The record of a verdict; ``earlier`` is what the same client seems to have accepted."""
     assert session.verdict is not None
     found = session.verdict
     return _head(served, "verdict", number) | {
@@ -106,6 +119,7 @@ def verdict(served: Served, number: int, session: Session) -> dict[str, object]:
         "alert": found.alert,
         "evidence": found.evidence,
         "setting": _setting(served, session),
+        "earlier": earlier,
         "facts": [fact.record() for fact in session.facts],
     }
 
@@ -123,7 +137,7 @@ def end(served: Served, number: int, session: Session) -> dict[str, object]:
 
 
 def _head(served: Served, kind: str, number: int) -> dict[str, object]:
-    return {
+    head: dict[str, object] = {
         "schema": SCHEMA,
         "record": kind,
         "session": number,
@@ -131,6 +145,9 @@ def _head(served: Served, kind: str, number: int) -> dict[str, object]:
         "endpoint": served.endpoint.name,
         "antivirus": served.antivirus,
     }
+    if served.captured:
+        head["destination"] = {"host": served.host, "port": served.port}
+    return head
 
 
 def _setting(served: Served, session: Session) -> dict[str, object] | None:

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, replace
 
-from mitmail.addon.route import Route, Scan
+from mitmail.addon.route import Address, Route, Scan
 from mitmail.endpoint import Endpoint
 from mitmail.engine.context import is_address
 from mitmail.engine.spec import GREETING_HOLD, Chooser, Mode, SessionSpec, Trust
+from mitmail.errors import MitmailError
 from mitmail.mailstore.server import Mailstore
 from mitmail.plan import Plan
 from mitmail.plan.transport import Admission
@@ -81,7 +82,32 @@ class Routes:
         trust = Trust(name=name, roots=upstream.roots, system=True)
         guarded = not (upstream.relay_unverified or is_loopback(host))
         modes = (upstream.shown(endpoint).tls, upstream.server_mode(endpoint))
+        if guarded and modes[0] == "starttls" and self._lets_clear_text_pass(endpoint):
+            raise MitmailError(
+                f"--antivirus {self.plan.antivirus}: it refuses STARTTLS, and what the client of "
+                f"{endpoint.name} then says goes to {host} in clear, passwords too; if you mean "
+                "it, add --relay-unverified"
+            )
         return self._shield(endpoint, trust, (host, port), modes=modes, guarded=guarded)
+
+    def _lets_clear_text_pass(self, endpoint: Endpoint) -> bool:
+        assert self.plan.shield is not None
+        return self.plan.shield.handling(endpoint.name, endpoint.protocol).in_clear
+
+    def shield_towards(
+        self,
+        endpoint: Endpoint,
+        server: Address,
+        *,
+        roots: tuple[bytes, ...],
+        relay_unverified: bool,
+    ) -> Route:
+        """The simulated antivirus before the very server that a client wanted to reach."""
+        host, _ = server
+        trust = Trust(name=host, roots=roots, system=True, by_sni=True)
+        guarded = not (relay_unverified or is_loopback(host))
+        modes = (endpoint.tls, endpoint.tls)
+        return self._shield(endpoint, trust, server, modes=modes, guarded=guarded)
 
     def _shield(
         self,
@@ -92,12 +118,16 @@ class Routes:
         modes: tuple[Mode, Mode],
         guarded: bool,
     ) -> Route:
+        shield = self.plan.shield
+        assert shield is not None
         assert self.admission is not None
         choose = self.plan.choose_shield(endpoint.name)
+        handling = shield.handling(endpoint.name, endpoint.protocol)
+        in_clear = modes[0] == "starttls" and handling.in_clear
         spec = SessionSpec(
             protocol=endpoint.protocol,
             client=modes[0],
-            server=modes[1],
+            server="plain" if in_clear else modes[1],
             choose=self.admission.chooser(endpoint.name, trust.name, choose),
             intercepting=self.admission.intercepting(endpoint.name, trust.name),
             foreign=self.admission.transport(endpoint.name).not_mail,
@@ -105,6 +135,9 @@ class Routes:
             deadline=self.patience.deadline,
             waiting=self.patience.waiting,
             guarded=guarded,
+            conducting=lambda: handling.conduct,
+            hello=shield.hello(endpoint.name),
+            fixup=replace(handling.fixup, servers=(self.plan.name,) * handling.names_server),
             screening=self.plan.screening(
                 endpoint.name, endpoint.protocol, outside=self.scan is not None
             ),
@@ -126,3 +159,15 @@ def door_route(
         waiting=patience.waiting,
     )
     return Route(key=key, spec=spec, server=(LOOPBACK, mailstore.ports[endpoint.protocol]))
+
+
+def closed_route(endpoint: Endpoint, scenario: str) -> Route:
+    """An endpoint that a scenario is not for: who connects is turned away, and not judged."""
+    spec = SessionSpec(
+        protocol=endpoint.protocol,
+        client="plain",
+        server="plain",
+        choose=lambda seen, sni: None,
+        closed=f"{scenario} has nothing on {endpoint.name}",
+    )
+    return Route(key=f"closed-{endpoint.name}", spec=spec, server=(LOOPBACK, 0))

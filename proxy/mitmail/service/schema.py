@@ -18,10 +18,16 @@ _VERDICT: Final[Json] = {"enum": ["accept", "reject", "hang", "none"]}
 _ENDPOINT: Final[Json] = {"enum": list(ENDPOINTS)}
 
 
-def _object(properties: Json, *, nullable: bool = False, more: bool = False) -> Json:
+def _object(
+    properties: Json,
+    *,
+    optional: Json | None = None,
+    nullable: bool = False,
+    more: bool = False,
+) -> Json:
     return {
         "type": ["object", "null"] if nullable else "object",
-        "properties": properties,
+        "properties": properties | (optional or {}),
         "required": list(properties),
         "additionalProperties": more,
     }
@@ -51,6 +57,15 @@ _FINDING: Final[Json] = _object(
     },
     nullable=True,
 )
+_EARLIER: Final[Json] = _object(
+    {
+        "session": {"type": "integer", "minimum": 1},
+        "leaf_sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+        "certificate": {"enum": ["same", "changed"]},
+        "same_client": {"const": "suspected"},
+    },
+    nullable=True,
+)
 _HEAD: Final[Json] = {
     "schema": _ONE,
     "session": {"type": "integer", "minimum": 1},
@@ -58,6 +73,8 @@ _HEAD: Final[Json] = {
     "endpoint": _ENDPOINT,
     "antivirus": _WORD,
 }
+# Where the client of a captured connection wanted to go.
+_CAPTURED: Final[Json] = {"destination": _object({"host": _WORD, "port": _PORT})}
 _VERDICT_RECORD: Final[Json] = _object(
     _HEAD
     | {
@@ -86,8 +103,10 @@ _VERDICT_RECORD: Final[Json] = _object(
         "alert": _INTEGER_OR_NULL,
         "evidence": _WORD,
         "setting": _SETTING,
+        "earlier": _EARLIER,
         "facts": _FACTS,
-    }
+    },
+    optional=_CAPTURED,
 )
 _END_RECORD: Final[Json] = _object(
     _HEAD
@@ -98,7 +117,8 @@ _END_RECORD: Final[Json] = _object(
         "error": _WORD_OR_NULL,
         "finding": _FINDING,
         "facts": _FACTS,
-    }
+    },
+    optional=_CAPTURED,
 )
 _ENDPOINTS: Final[Json] = {
     "type": "object",
@@ -111,20 +131,38 @@ _ENDPOINTS: Final[Json] = {
         }
     ),
 }
+_CONTROL: Final[Json] = _object({"host": _WORD, "port": _PORT, "file": _WORD})
+_TEST_USER: Final[Json] = {"user": _WORD, "password": _WORD}
+_STAND: Final[Json] = {
+    "scenario": _WORD_OR_NULL,
+    "antivirus": _WORD,
+    "name": _WORD,
+    "root_file": _WORD,
+    "antivirus_root_file": _WORD_OR_NULL,
+    "endpoints": _ENDPOINTS,
+}
 _READY: Final[Json] = _object(
+    {"schema": _ONE, "ready": {"const": True}, "control": _CONTROL} | _STAND | _TEST_USER
+)
+_EXPECT: Final[Json] = _object(
     {
-        "schema": _ONE,
-        "ready": {"const": True},
-        "scenario": _WORD_OR_NULL,
-        "antivirus": _WORD,
-        "name": _WORD,
-        "user": _WORD,
-        "password": _WORD,
-        "root_file": _WORD,
-        "antivirus_root_file": _WORD_OR_NULL,
-        "endpoints": _ENDPOINTS,
+        "verdict": {"enum": ["accept", "reject"]},
+        "reasons": _WORDS,
+        "level": {"enum": ["must", "should", "may"]},
     }
 )
+_NUMBER: Final[Json] = {"type": "integer", "minimum": 0}
+_STATE: Final[Json] = _STAND | {
+    "named": _object({"scenario": _WORD_OR_NULL, "antivirus": _WORD}),
+    "switches": _WORDS,
+    "closed": {"type": "array", "items": _ENDPOINT},
+    "expect": {"type": "object", "propertyNames": _ENDPOINT, "additionalProperties": _EXPECT},
+    "new_root": {"type": "boolean"},
+    "new_antivirus_root": {"type": "boolean"},
+    "last_session": _NUMBER,
+    "running": _NUMBER,
+}
+_SWITCH_RECORD: Final[Json] = _object({"schema": _ONE, "record": {"const": "switch"}} | _STATE)
 _READY_ALL: Final[Json] = _object(
     {
         "schema": _ONE,
@@ -143,6 +181,20 @@ _READY_ALL: Final[Json] = _object(
             ),
         },
         "unsupported": {"type": "object", "additionalProperties": _WORD},
+        "control": _CONTROL,
+    }
+)
+_LINES: Final[Json] = _object({"do": _WORDS, "undo": _WORDS})
+_READY_TRANSPARENT: Final[Json] = _object(
+    {
+        "schema": _ONE,
+        "ready": {"const": True},
+        "transparent": _object({"host": _WORD, "port": _PORT}),
+        "antivirus": _WORD,
+        "antivirus_root_file": _WORD,
+        "captured": {"type": "object", "additionalProperties": _ENDPOINT},
+        "control": _CONTROL,
+        "redirection": _object({"nft": _LINES, "iptables": _LINES}),
     }
 )
 _LIST: Final[Json] = _object(
@@ -156,19 +208,101 @@ _LIST: Final[Json] = _object(
                     "title": _WORD,
                     "group": _WORD,
                     "endpoints": {"type": "array", "items": _ENDPOINT},
-                    "expect": _object(
-                        {
-                            "verdict": {"enum": ["accept", "reject"]},
-                            "reasons": _WORDS,
-                            "level": {"enum": ["must", "should", "may"]},
-                        }
-                    ),
+                    "expect": _EXPECT,
                     "sees": _WORD_OR_NULL,
                     "catches": _WORDS,
                     "aka": _WORDS,
                 }
             ),
         },
+    }
+)
+
+
+def _asking(verb: str, fields: Json) -> Json:
+    """A request, whose own fields may be left out."""
+    head: Json = {"schema": _ONE, "token": _WORD, "verb": {"const": verb}}
+    return _object(head) | {"properties": head | fields}
+
+
+_SESSION: Final[Json] = _object(
+    {key: value for key, value in _HEAD.items() if key != "schema"}
+    | {
+        "over": {"type": "boolean"},
+        "verdict": {"oneOf": [_VERDICT_RECORD, {"type": "null"}]},
+        "end": {"oneOf": [_END_RECORD, {"type": "null"}]},
+    }
+)
+_REQUEST: Final[Json] = {
+    "oneOf": [
+        _asking("ping", {}),
+        _asking("served", {}),
+        _asking(
+            "switch",
+            {
+                "scenario": _WORD_OR_NULL,
+                "antivirus": _WORD_OR_NULL,
+                "switches": {"type": ["array", "null"], "items": _WORD},
+                "reinstall": {"type": ["boolean", "null"]},
+                "folders": {"type": ["array", "null"], "items": _WORD},
+            },
+        ),
+        _asking(
+            "sessions",
+            {
+                "after": _NUMBER,
+                "until": {"enum": ["verdict", "over"]},
+                "seconds": {"type": "number", "minimum": 0},
+            },
+        ),
+        _asking("answer", {"session": {"type": "integer", "minimum": 1}, "word": _WORD}),
+    ]
+}
+_ANSWERS: Final[list[Json]] = [
+    _object({"schema": _ONE}),
+    _object({"schema": _ONE} | _STATE | _TEST_USER),
+    _object(
+        {
+            "schema": _ONE,
+            "sessions": {"type": "array", "items": _SESSION},
+            "last_session": _NUMBER,
+        }
+    ),
+    _object({"schema": _ONE, "session": {"type": "integer", "minimum": 1}, "word": _WORD}),
+    _object({"schema": _ONE, "error": _WORD, "exit_code": {"enum": [2, 3]}}),
+]
+
+
+_HALF: Final[Json] = _object(
+    {
+        "antivirus": _WORD,
+        "client": _object(
+            {"worked": {"type": ["boolean", "null"]}, "exit_code": _INTEGER_OR_NULL}
+        ),
+        "seen": {
+            "type": "array",
+            "items": _object(
+                {
+                    "endpoint": _ENDPOINT,
+                    "verdict": _VERDICT,
+                    "reason": _WORD_OR_NULL,
+                    "evidence": _WORD,
+                }
+            ),
+        },
+        "fate": {"enum": ["works", "fails", "undecided"]},
+        "why": _WORD,
+    }
+)
+_BLAME: Final = ("antivirus", "provider", "account", "nobody", "only-without", "undecided")
+_COMPARISON: Final[Json] = _object(
+    {
+        "schema": _ONE,
+        "blame": {"enum": list(_BLAME)},
+        "words": _WORD,
+        "advice": _WORD,
+        "with": _HALF,
+        "without": _HALF,
     }
 )
 
@@ -187,10 +321,22 @@ DOCUMENTS: Final[dict[str, Json]] = {
     "ready-all": _document(
         "ready-all", "The first line of mitmail serve --all --ready-json", _READY_ALL
     ),
+    "ready-transparent": _document(
+        "ready-transparent",
+        "The first line of mitmail serve --transparent --ready-json",
+        _READY_TRANSPARENT,
+    ),
     "record": _document(
         "record",
         "Each further line of mitmail serve --ready-json",
-        {"oneOf": [_VERDICT_RECORD, _END_RECORD]},
+        {"oneOf": [_VERDICT_RECORD, _END_RECORD, _SWITCH_RECORD]},
     ),
+    "control-request": _document(
+        "control-request", "What may be asked of a running mitmail serve", _REQUEST
+    ),
+    "control-answer": _document(
+        "control-answer", "What a running mitmail serve answers", {"oneOf": _ANSWERS}
+    ),
+    "comparison": _document("comparison", "mitmail compare --json", _COMPARISON),
     "list": _document("list", "mitmail list --json", _LIST),
 }

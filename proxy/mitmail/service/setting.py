@@ -26,6 +26,8 @@ type Due = Literal["implicit-tls", "starttls", "imap", "pop3", "smtp"]
 # Who only tests whether a port is open leaves at once; a mail client waits for a greeting.
 SILENCE_MS: Final = 1000.0
 MAIL: Final[dict[str, MailProtocol]] = {"imap": "imap", "pop3": "pop3", "smtp": "smtp"}
+# What the client is told instead, or nobody has heard, shows no setting.
+UNSAID: Final = {"instead-of-tls", "tls-broken-off", "certificate-viewer", "tunnel"}
 FOREIGN: Final[dict[str, Found]] = {"http": "http", "ssh": "ssh", "rdp": "rdp"}
 
 
@@ -97,7 +99,7 @@ def setting(port: Port, session: Session) -> Setting | None:
     What a client does where the server breaks TLS off is no setting.
     """
     seen = {fact.fact for fact in session.facts}
-    if seen & {"instead-of-tls", "tls-broken-off", "certificate-viewer"} or session.error:
+    if seen & UNSAID or session.error:
         return None
     look = _implicit if port.endpoint.tls == "implicit" else _starttls
     return look(port, session, seen)

@@ -1,7 +1,7 @@
 """FETCH (RFC 9051 section 6.4.5, 7.5.2; BINARY 3516): the command, and the response to it."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _COMMAND = re.compile(
     rb"(?P<tag>[^\s]+) +(?P<uid>UID +)?FETCH +(?P<set>[0-9*:,$]+) +(?P<items>.+?) *\r?\n\Z",
@@ -12,7 +12,7 @@ _LITERAL = re.compile(rb"~?\{(\d{1,15})\+?\}\r?\n")
 _QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _ATOM = re.compile(rb"[^\s()\[\]{}\"<>]+")
 _BARE = re.compile(rb"[^\s()\"]+")
-_PARTIAL = re.compile(rb"<(\d{1,10})(?:\.(\d{1,10}))?>")
+_PARTIAL = re.compile(rb"<(\d{1,19})(?:\.(\d{1,19}))?>")
 _BLANK = re.compile(rb"[ \t\r\n]*")
 _UNESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 _MACROS = {
@@ -158,11 +158,18 @@ class _Cursor:
         items = []
         self.blank()
         while self._at < len(self._octets) and self._octets[self._at : self._at + 1] != b")":
-            items.append(self.item())
+            items.append(self._with_arguments(self.item()))
             self.blank()
         if not items:
             raise NotFetch
         return items
+
+    def _with_arguments(self, item: Item) -> Item:
+        # RFC 8970: PREVIEW (LAZY).
+        self.blank()
+        if not self._octets.startswith(b"(", self._at):
+            return item
+        return replace(item, name=f"{item.name} {self.value().decode('latin-1')}")
 
     def item(self) -> Item:
         name = self._match(_ATOM)[0].decode("latin-1").upper()
