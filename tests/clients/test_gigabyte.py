@@ -46,7 +46,8 @@ class Case:
         return self.name
 
 
-CASES = [Case("scanning off")]
+SCANNING = ("--antivirus", "generic", "--switch", "marked-in-header")
+CASES = [Case("scanning off"), Case("scanning on", SCANNING)]  # these mails are over its limit
 
 
 @dataclass

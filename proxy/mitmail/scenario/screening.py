@@ -151,5 +151,7 @@ class Screening(Model):
         description="What becomes of a mail that is being sent when the scanner fails.",
     )
     limit_mib: Annotated[StrictInt, Field(ge=1, le=256)] = Field(
-        default=10, description="Larger mail passes unscanned and unedited, in MiB."
+        default=10,
+        description="Larger mail passes unscanned and unedited, in MiB. A session keeps twice as "
+        "much of edited mails, and for a moment a dozen copies of the one at hand.",
     )
