@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from letters import CLEAN, FOOTER, INFECTED, MARKS, NO_EDITS, letter, marking
+from mitmail.engine.screen import ROOM
 from mitmail.message.edit import Edit, edited
 from mitmail.message.header import header_end
 from mitmail.message.part import parse
@@ -235,3 +236,23 @@ def test_mail_is_screened_whatever_the_legs(client_mode: Any, server_mode: Any) 
     _, client, far = legs_up("pop3", client_mode, server_mode, screening=marking())
     client.hears()
     assert content(says(client, Server(far, CLEAN), b"RETR 1\r\n")) == MARKED
+
+
+@pytest.mark.parametrize("grain", [10_000, 10**8])
+def test_a_mail_larger_than_its_server_said_is_never_empty(grain: int) -> None:
+    drip = Drip(header="X-Filler: 0", seconds=1.0)
+    mail = letter(b".x" * 35 + b"\r\n") + (b".x" * 35 + b"\r\n") * (ROOM // 50)
+    talk, client, server = opened(marking(limit=1000, drip=drip), mail)
+    client.says(b"RETR 1\r\n")
+    assert server.side.hears() == b"LIST\r\n"
+    server.side.says(b"+OK\r\n1 100\r\n.\r\n")
+    assert server.side.hears() == b"RETR 1\r\n"
+    reply = b"+OK here\r\n" + stuffed(mail) + b".\r\n"
+    server.side.says(reply[:1000])
+    talk.passes(1)
+    for at in range(1000, len(reply), grain):
+        server.side.says(reply[at : at + grain])
+    assert client.hears() == b"+OK\r\nX-Filler: 0\r\n" + stuffed(mail) + b".\r\n"
+    assert talk.fact("unscanned")["words"] == "larger than the scanner takes"
+    client.says(b"NOOP\r\n")
+    assert server.side.hears() == b"NOOP\r\n"

@@ -13,6 +13,7 @@ from mitmail.wire.imap_fetch import Item
 OLD = {"RFC822": "", "RFC822.HEADER": "HEADER", "RFC822.TEXT": "TEXT"}
 SECTIONS = ("BODY", "BODY.PEEK", "BINARY", "BINARY.PEEK", "BINARY.SIZE")
 DERIVED = ("RFC822.SIZE", "ENVELOPE", "BODY", "BODYSTRUCTURE", "BINARY.SIZE")
+_CONTENT = ("RFC822", "BODY", "BINARY")
 SEEING = ("BODY", "BINARY", "RFC822", "RFC822.TEXT")
 
 
@@ -32,9 +33,10 @@ def sees(item: Item) -> bool:
 
 
 def is_readable(item: Item) -> bool:
-    """Whether it can be answered here."""
+    """Whether it can be answered here, or surely gives no octets of the message."""
     if item.section is None:
-        return True
+        # Other names of these kinds give content without brackets (RFC 1176: RFC822.TEXT.PEEK).
+        return not item.name.startswith(_CONTENT) or item.name in (*OLD, *DERIVED)
     section = Section.read(item.section)
     if section is None or item.name not in SECTIONS:
         return False

@@ -15,7 +15,7 @@ from collections.abc import Callable, Generator
 
 from mitmail.engine.action import Action, Scan, SetTimer
 from mitmail.engine.chronicle import Chronicle
-from mitmail.engine.examination import Examination, Examined
+from mitmail.engine.examination import FURTHER, Examination, Examined
 from mitmail.engine.spec import MailProtocol
 from mitmail.message.part import parse
 from mitmail.screening import Direction, Scanned, Screening
@@ -203,15 +203,23 @@ class Screen(ABC):
         """Have a message scanned and edited."""
         yield from self._pause(self._spec.delay)
         message = parse(octets)
-        result = None
-        if self._spec.scanner == "driver":
-            self._scans += 1
-            token = self._scans
-            self._actions.append(Scan(token, octets))
-            while token not in self._results:
-                yield
-            result = self._results.pop(token)
-        return self._examination.of(direction, octets, message, result)
+        result = yield from self._scanned(octets)
+        examined = self._examination.of(direction, octets, message, result)
+        while examined.removal in FURTHER:
+            result = yield from self._scanned(examined.octets)
+            examined = self._examination.further(direction, octets, message, examined, result)
+        return examined
+
+    def _scanned(self, octets: bytes) -> Steps[Scanned | None]:
+        """The driver's word about these octets, where it is the one who is asked."""
+        if self._spec.scanner != "driver":
+            return None
+        self._scans += 1
+        token = self._scans
+        self._actions.append(Scan(token, octets))
+        while token not in self._results:
+            yield
+        return self._results.pop(token)
 
     def _start_dripping(self, filler: bytes) -> None:
         if self._spec.drip is not None:

@@ -121,8 +121,14 @@ class ImapScreen(Screen):
         if len(raw) > ROOM:
             self._tell(piece.tag + b" BAD Too long\r\n")
             return
-        fetch = self._screened(raw)
-        if fetch is None:
+        try:
+            fetch = _read(raw)
+        except NotFetch:
+            # Servers read more than the RFC allows (Dovecot: BODY[01]); what such a command asks
+            # for cannot be known here, so that none of them is let through.
+            self._tell(piece.tag + b" BAD This FETCH cannot be read here\r\n")
+            return
+        if not self._concerns(fetch):
             self._pass_on(raw)
             return
         messages: list[_Message] = []
@@ -135,19 +141,13 @@ class ImapScreen(Screen):
             status = said if _is_ok(status) else status
         self._tell(fetch.tag + status)
 
-    def _screened(self, raw: bytes) -> Fetch | None:
-        """The command, where its answer is to be another one than the server's."""
-        try:
-            fetch = imap_fetch.read(raw)
-        except NotFetch:
-            return None
-        if not all(map(rendition.is_readable, fetch.items)):
-            return None
+    def _concerns(self, fetch: Fetch) -> bool:
+        """Whether the answer is to be another one than the server's."""
         changes = self._spec.inbound.changes
         derived = [item for item in fetch.items if rendition.is_derived(item)]
         lies = self._spec.sizes == "server" and all(item.name == _SIZE.name for item in derived)
         concerned = any(map(rendition.is_content, fetch.items))
-        return fetch if concerned or (derived and changes and not lies) else None
+        return concerned or (bool(derived) and changes and not lies)
 
     def _list(self, fetch: Fetch, messages: list[_Message]) -> Steps[bytes]:
         def takes(found: Fetched) -> bool:
@@ -324,6 +324,13 @@ class ImapScreen(Screen):
     @property
     def _may_drip(self) -> bool:
         return not self._passing
+
+
+def _read(raw: bytes) -> Fetch:
+    fetch = imap_fetch.read(raw)
+    if not all(map(rendition.is_readable, fetch.items)):
+        raise NotFetch
+    return fetch
 
 
 def _is_ours(item: Item) -> bool:

@@ -62,9 +62,7 @@ class Pop3Screen(QueueScreen):
         yield from self._quiet()
         found = yield from self._message(number, dripping=True)
         if not isinstance(found, Examined):
-            if self._dripping is not None:
-                self._tell(END)  # it has been told +OK, and there is no message
-            elif found is None:
+            if found is None:
                 self._forward(command)
             else:
                 self._tell(found.raw)
@@ -90,7 +88,7 @@ class Pop3Screen(QueueScreen):
         self._tell(b"+OK\r\n" + stuffed(shown) + END)
 
     def _message(self, number: int, *, dripping: bool = False) -> Steps[Examined | Reply | None]:
-        """The edited message; the server's refusal; or None: it passes as it is."""
+        """The edited message; what else the client is to hear; or None: it passes as it is."""
         if (kept := self._cache.find(number)) is not None:
             return kept
         sizes = yield from self._learn_sizes()
@@ -109,10 +107,15 @@ class Pop3Screen(QueueScreen):
         if dripping and self._spec.drip is not None and _begins_well(asked):
             self._tell(b"+OK\r\n")
             self._start_dripping(f"{self._spec.drip.header}\r\n".encode())
-        yield from self._complete(asked)
+        while not asked.done:
+            yield from self._answering()
+            if self._dripping is not None and self._is_too_large(asked):
+                self._sizes = sizes | {number: asked.octets}
+                yield from self._stream(asked)
+                return asked
         if not asked.ok:
             return asked
-        if asked.octets > self._spec.limit + ROOM:  # not all of it has been kept
+        if self._is_too_large(asked):  # not all of it has been kept
             self._examination.passes("inbound", asked.octets, TOO_LARGE)
             self._sizes = sizes | {number: asked.octets}
             return None
@@ -123,6 +126,23 @@ class Pop3Screen(QueueScreen):
         if examined.delete:
             self._doomed.add(number)
         return examined
+
+    def _is_too_large(self, asked: Reply) -> bool:
+        return asked.octets > self._spec.limit + ROOM
+
+    def _stream(self, asked: Reply) -> Steps[None]:
+        """Pass on what is larger than its server said; the client has been told +OK."""
+        self._examination.passes("inbound", asked.octets, TOO_LARGE)
+        self._dripping = None
+        assert asked.first is not None
+        told = len(asked.first.raw)
+        while True:
+            self._tell(asked.raw[told:])
+            told = 0
+            asked.forget()
+            if asked.done:
+                return
+            yield from self._answering()
 
     def _learn_sizes(self) -> Steps[dict[int, int]]:
         if self._sizes is None:

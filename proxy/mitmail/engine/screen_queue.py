@@ -11,7 +11,7 @@ _UNASKED = (Kind.GREETING, Kind.AFTER_STARTTLS, Kind.OPAQUE)
 class Reply:
     """The reply to a command of ours: its first and its last piece so far, and all its octets.
 
-    Of more than a screen keeps, the rest is only counted.
+    Of more than there is room for, what follows is only counted.
     """
 
     def __init__(self) -> None:
@@ -25,9 +25,9 @@ class Reply:
         """Take the next piece."""
         self.first = self.first or piece
         self.last = piece
-        self.octets += len(piece.raw)
         if self.octets <= room or piece.kind is not Kind.PART:
             self._text += piece.raw
+        self.octets += len(piece.raw)
 
     def forget(self) -> None:
         """Forget what was said: the reply proper is yet to come."""

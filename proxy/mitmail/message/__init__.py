@@ -11,6 +11,7 @@
     envelope    IMAP's ENVELOPE
     structure   IMAP's BODY and BODYSTRUCTURE
     transfer    base64 and quoted-printable, undone
+    bare        a message of which only who, when and about what is left
     text        what a person would find by searching
 
 Hostile octets are answered like any others, in time that grows with their number: nothing here
