@@ -70,6 +70,21 @@ def test_flags_that_come_before_the_text_are_not_the_text() -> None:
     assert heard.startswith(b"* 1 FETCH (UID 10 FLAGS (\\Flagged))\r\n* 1 FETCH (UID 10 ")
 
 
+def test_what_another_client_did_is_told_behind_the_answer() -> None:
+    """fetchmail loses its place where it comes before the text that it has asked for."""
+    _, client, server = opened(marking())
+    client.says(b"a FETCH 1 BODY.PEEK[]\r\n")
+    server.answers(
+        b"FETCH 1 (UID RFC822.SIZE)",
+        b"1 FETCH (FLAGS (\\Seen))", b"1 FETCH (UID 10 RFC822.SIZE %d)" % len(CLEAN),
+    )  # fmt: skip
+    server.answers(
+        b"FETCH 1 (UID BODY.PEEK[])", b"1 FETCH (UID 10 BODY[] " + literal(CLEAN) + b")"
+    )
+    answer = b"* 1 FETCH (BODY[] " + literal(MARKED) + b")\r\n"
+    assert client.hears() == answer + b"* 1 FETCH (FLAGS (\\Seen))\r\na OK done\r\n"
+
+
 def test_a_text_without_its_uid_is_screened() -> None:
     _, client, server = opened(marking())
     client.says(b"a FETCH 1 (FLAGS BODY.PEEK[])\r\n")

@@ -21,6 +21,7 @@ from mitmail.wire.capability import rewrite
 from mitmail.wire.imap_fetch import Fetch, Fetched, Item, NotFetch
 
 TOO_LARGE = "larger than the scanner takes"
+ASIDE = 65_536  # octets of what the server says besides that wait for the end of our answer
 # What would hide messages from a screen: compressed octets, messages that nobody asked for, and
 # responses of another name.
 UNSCREENABLE = ("COMPRESS", "NOTIFY", "UIDONLY")
@@ -68,6 +69,7 @@ class ImapScreen(Screen):
         self._passing = False  # a response to the client has begun
         self._shifted = False  # messages have got other numbers
         self._doomed: set[int] = set()
+        self._asides: list[bytes] | None = None  # what waits behind the answer to a FETCH
 
     # -- the client ------------------------------------------------------------------------------
 
@@ -132,14 +134,24 @@ class ImapScreen(Screen):
             self._pass_on(raw)
             return
         messages: list[_Message] = []
-        status = yield from self._list(fetch, messages)
-        for message in messages:
-            if message.size > self._spec.limit:
-                said = (yield from self._pass_unedited(fetch, message)).status
-            else:
-                said = (yield from self._answer(fetch, message)) or status
-            status = said if _is_ok(status) else status
+        # What others have done meanwhile is told behind the answer, as servers do: fetchmail
+        # loses its place where it comes before. Flags that are asked for are newer, though.
+        self._asides = None if any(item.name == "FLAGS" for item in fetch.items) else []
+        try:
+            status = yield from self._list(fetch, messages)
+            for message in messages:
+                if message.size > self._spec.limit:
+                    said = (yield from self._pass_unedited(fetch, message)).status
+                else:
+                    said = (yield from self._answer(fetch, message)) or status
+                status = said if _is_ok(status) else status
+        finally:
+            self._tell_asides()
         self._tell(fetch.tag + status)
+
+    def _tell_asides(self) -> None:
+        asides, self._asides = self._asides or [], None
+        self._tell(b"".join(asides))
 
     def _concerns(self, fetch: Fetch) -> bool:
         """Whether the answer is to be another one than the server's."""
@@ -309,7 +321,11 @@ class ImapScreen(Screen):
         if not parts:
             return
         whole = b"".join(parts)
-        if not (asked is not None and asked.takes and _takes(asked.takes, whole)):
+        if asked is not None and asked.takes and _takes(asked.takes, whole):
+            return
+        if self._asides is not None and sum(map(len, self._asides)) < ASIDE:
+            self._asides.append(whole)
+        else:
             self._tell(whole)
 
     def _let_through(self, piece: Piece) -> None:
