@@ -30,8 +30,13 @@ setup: $(VENV)/ready ## Make .venv with mitmail (editable) and the developer too
 demo: $(VENV)/ready ## See it work: the first scenarios against the clients on this machine.
 	@$(BIN)/mitmail demo
 
+# Where Python may keep no byte code (PYTHONDONTWRITEBYTECODE), each of hundreds of processes would
+# compile all of it anew.
+COMPILED = $(BIN)/python -m compileall -q proxy
+
 .PHONY: test
 test: $(VENV)/ready ## Run the tests (a part of them: .venv/bin/pytest tests/test_engine_verdict.py).
+	@$(COMPILED)
 	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not long"
 
 .PHONY: clients
@@ -42,6 +47,7 @@ clients: $(VENV)/ready ## Install the mail libraries of Node that the tests ask 
 
 .PHONY: proof
 proof: $(VENV)/ready ## Put every case to every verifier here, today and in a year: docs/proof.md.
+	@$(COMPILED)
 	$(BIN)/python -m pytest -q -n auto --dist loadfile -m long
 	cd tests && $(abspath $(BIN))/python -W ignore -m proof.write
 
@@ -52,7 +58,7 @@ starttls: $(VENV)/ready ## Put every dialogue attack to every client here: docs/
 .PHONY: hostile
 hostile: $(VENV)/ready ## Garble 100,000 dialogues for each tracker, 10,000 for each mail server and session.
 	HOSTILE_ROUNDS=100000 $(BIN)/python -m pytest -q tests/test_wire_hostile.py
-	HOSTILE_ROUNDS=10000 $(BIN)/python -m pytest -q tests/test_engine_hostile.py tests/test_mailstore_hostile.py
+	HOSTILE_ROUNDS=10000 $(BIN)/python -m pytest -q tests/test_engine_hostile.py tests/test_engine_screen_hostile.py tests/test_mailstore_hostile.py
 
 .PHONY: docs
 docs: $(VENV)/ready ## Write the pages of scenarios and of products, docs/catalogue.md and docs/antivirus.md.

@@ -33,6 +33,9 @@ class PlainDriver:
         self._family = family
         self._reading: asyncio.Task[None] | None = None
         self._writers: dict[Who, asyncio.StreamWriter] = {}
+        self.paused = asyncio.Event()  # the client has been, once
+        self._flowing = asyncio.Event()
+        self._flowing.set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -49,6 +52,11 @@ class PlainDriver:
     async def _read(self, who: Who, reader: asyncio.StreamReader) -> None:
         while octets := await reader.read(65536):
             self._carry_out(self.session.data(who, octets))
+            for writer in [*self._writers.values()]:
+                with suppress(ConnectionError):
+                    await writer.drain()
+            if who == "client":
+                await self._flowing.wait()
         self._carry_out(self.session.eof(who))
 
     async def _connect(self, address: tuple[str, int]) -> None:
@@ -74,6 +82,11 @@ class PlainDriver:
                     self._writers[who].write_eof()
                 case action.Reset(who):
                     self._reset(self._writers[who])
+                case action.Pause():
+                    self.paused.set()
+                    self._flowing.clear()
+                case action.Resume():
+                    self._flowing.set()
                 case action.SetTimer(name, seconds):
                     loop.call_later(
                         seconds, lambda n: self._carry_out(self.session.timer(n)), name

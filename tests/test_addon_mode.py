@@ -45,3 +45,18 @@ def test_a_reset_does_not_swallow_what_was_read_before_it() -> None:
         return await reader.read(100), await reader.read(100)
 
     assert asyncio.run(read()) == (b"alert", b"")
+
+
+def test_a_paused_reader_gives_nothing_out_and_loses_nothing() -> None:
+    async def read() -> tuple[bool, bytes]:
+        reader = PatientReader()
+        reader.pause()
+        reader.feed_data(b"message")
+        reading = asyncio.ensure_future(reader.read(100))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        waited = not reading.done()
+        reader.pause(paused=False)
+        return waited, await reading
+
+    assert asyncio.run(read()) == (True, b"message")

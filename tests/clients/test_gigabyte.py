@@ -47,7 +47,11 @@ class Case:
 
 
 SCANNING = ("--antivirus", "generic", "--switch", "marked-in-header")
-CASES = [Case("scanning off"), Case("scanning on", SCANNING)]  # these mails are over its limit
+CASES = [
+    Case("scanning off"),
+    # 10 MiB of a message are kept until it turns out to be larger, and then sent on at once.
+    Case("scanning on", SCANNING, growth=32 * MEGABYTE),
+]
 
 
 @dataclass
@@ -164,7 +168,7 @@ def _await(port: int, process: subprocess.Popen[bytes]) -> None:
 
 def test_a_gigabyte_is_more_than_is_allowed_by_far() -> None:
     assert len(MAIL) * MAILS > 1 << 30
-    assert all(case.growth < len(MAIL) for case in CASES)
+    assert all(case.growth * 16 < len(MAIL) * MAILS for case in CASES)
 
 
 @pytest.mark.parametrize("endpoint", FETCH)
@@ -205,10 +209,17 @@ def test_a_client_that_does_not_read_takes_no_memory(stand: Stand) -> None:
             stand.curl("imaps", FETCH["imaps"].format(last=10))
         with stand.steady():
             for _ in range(4):
-                assert client.readline().endswith(b"{%d}\r\n" % len(MAIL))
+                assert _news(client).endswith(b"{%d}\r\n" % len(MAIL))
                 mail = b"".join(iter(_pieces(client, len(MAIL))))
                 assert sha256(mail).digest() == sha256(MAIL).digest()
                 assert client.readline() == b")\r\n"
+
+
+def _news(client: BinaryIO) -> bytes:
+    """The next line that is not about what the other client has seen meanwhile."""
+    while b" FETCH (FLAGS " in (line := client.readline()):
+        pass
+    return line
 
 
 def _pieces(client: BinaryIO, size: int) -> Iterator[bytes]:

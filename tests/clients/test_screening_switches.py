@@ -170,6 +170,7 @@ def test_accepted_then_lost(switch: Switch) -> None:
     assert product.sink.mails == []
 
 
+@pytest.mark.long
 def test_filler_while_scanning(switch: Switch) -> None:
     product = switch("filler-while-scanning")
     mail = product.pop3(retrieved)
@@ -185,6 +186,7 @@ def test_filler_while_scanning(switch: Switch) -> None:
     assert b"Still scanning" in said
 
 
+@pytest.mark.long
 def test_slow_scan(switch: Switch) -> None:
     product = switch("slow-scan")
 

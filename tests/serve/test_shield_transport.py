@@ -139,6 +139,7 @@ def read_on(connection: socket.socket) -> bytes:
     return said
 
 
+@pytest.mark.long
 def test_a_faulty_server_that_is_blocked_may_be_a_reset(home: Path) -> None:
     with ForProgram(home, "self-signed", *GENERIC, *switches("reset-faulty")) as serving:
         for endpoint in ("imaps", "smtp"):
@@ -171,6 +172,7 @@ def silent(home: Path) -> Iterator[Counted]:
         yield Counted(serving)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("endpoint", ["imaps", "imap"])
 def test_a_faulty_server_that_is_blocked_may_be_silence(silent: Counted, endpoint: str) -> None:
     place, root = silent.places[endpoint], silent.root("antivirus")
@@ -182,6 +184,7 @@ def test_a_faulty_server_that_is_blocked_may_be_silence(silent: Counted, endpoin
     assert "by falling silent" in found["evidence"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("endpoint", ["imaps", "imap"])
 def test_what_is_no_mail_may_also_hang(silent: Counted, endpoint: str) -> None:
     with talk_no_mail(silent.places[endpoint]) as connection:
@@ -203,6 +206,7 @@ ask: {seconds: 4, then: trusted}
 """
 
 
+@pytest.mark.long
 def test_a_client_waits_while_the_dialog_is_open(home: Path, tmp_path: Path) -> None:
     folder = tmp_path / "vendors"
     folder.mkdir()
@@ -270,6 +274,7 @@ def test_a_server_works_on_the_second_try(home: Path) -> None:
         assert verdicts == ["none", "accept", "accept"]
 
 
+@pytest.mark.long
 def test_every_other_connection_is_intercepted(home: Path) -> None:
     with ForProgram(home, *GENERIC, *switches("every-other")) as serving:
         issuers = [issuer(leaf(serving.places["pop3s"])) for _ in range(4)]

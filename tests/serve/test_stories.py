@@ -130,6 +130,7 @@ def test_with_the_antivirus_it_fails_and_without_it_works(
     assert asked(serving, "served")["antivirus"] == "none", "all is served as before"
 
 
+@pytest.mark.long
 def test_python_and_mbsync_say_the_same(serving: ForProgram, tmp_path: Path) -> None:
     need("mbsync")
     (tmp_path / "mail").mkdir()
@@ -176,6 +177,7 @@ def test_what_fails_in_both_is_not_the_antivirus_alone(
     assert found.bare.refused or changed[1] == "another"
 
 
+@pytest.mark.long
 def test_where_the_witnesses_disagree_or_are_silent_it_could_not_judge(
     serving: ForProgram,
 ) -> None:
@@ -193,6 +195,7 @@ def test_where_the_witnesses_disagree_or_are_silent_it_could_not_judge(
     assert "did not end in 0.3 s" in found.words
 
 
+@pytest.mark.long
 def test_a_person_at_a_mail_program_is_asked_what_it_said(
     serving: ForProgram, tmp_path: Path
 ) -> None:
@@ -231,6 +234,7 @@ raise SystemExit(b"a OK" not in answers)
 )  # fmt: skip
 
 
+@pytest.mark.long
 def test_an_exception_that_was_stored_before_is_good_in_the_half_that_is_on(
     serving: ForProgram,
 ) -> None:
@@ -244,6 +248,7 @@ def test_an_exception_that_was_stored_before_is_good_in_the_half_that_is_on(
     assert found.blame == "nobody", found.words
 
 
+@pytest.mark.long
 def test_who_switches_meanwhile_is_noticed(serving: ForProgram) -> None:
     switched(serving, "healthy", antivirus="off")
     line = " ".join(f"'{word}'" for word in CURL)

@@ -93,7 +93,7 @@ def shield(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shi
         yield shield
 
 
-@pytest.fixture(params=TOOLS)
+@pytest.fixture(params=["nft", pytest.param("iptables", marks=pytest.mark.long)])
 def led(request: pytest.FixtureRequest, shield: Shield) -> Iterator[Shield]:
     """The shield, with the kernel's rules of one tool set."""
     with shield.leading(request.param):
@@ -206,7 +206,7 @@ def test_a_port_that_is_none_of_mails_is_not_touched(town: Town, led: Shield) ->
     assert len(led.records) == since
 
 
-@pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize("tool", ["nft", pytest.param("iptables", marks=pytest.mark.long)])
 def test_the_lines_to_undo_leave_no_rule(town: Town, shield: Shield, tool: str) -> None:
     with shield.leading(tool):
         assert f"redirect to :{shield.ready['transparent']['port']}" in _rules(town.desk)

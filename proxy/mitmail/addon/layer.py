@@ -20,7 +20,9 @@ from mitmail.engine.action import (
     Connect,
     Crashed,
     HalfClose,
+    Pause,
     Reset,
+    Resume,
     Said,
     Scan,
     Send,
@@ -61,8 +63,9 @@ type Scanning = Callable[[int, bytes], None]
 class MailLayer(Layer):
     """One client's connection to one of our listeners.
 
-    ``reset`` breaks a connection with RST, which no command of mitmproxy does; ``scan`` has a
-    message scanned, and answers with the event ``ScanDone``.
+    ``reset`` breaks a connection with RST, and ``pause`` (or not) stops reading from it, which no
+    command of mitmproxy does; ``scan`` has a message scanned, and answers with the event
+    ``ScanDone``.
     """
 
     def __init__(
@@ -71,10 +74,12 @@ class MailLayer(Layer):
         route: Route,
         number: int,
         reset: Callable[[Connection], None],
+        pause: Callable[[Connection, bool], None],
         scan: Scanning,
     ) -> None:
         super().__init__(context)
         self._reset = reset
+        self._pause = pause
         self._scan = scan
         self.route = route
         self.number = number
@@ -144,6 +149,10 @@ class MailLayer(Layer):
                     yield commands.CloseConnection(self._connection(who))
                 case Reset(who):
                     self._reset(self._connection(who))
+                case Pause(who):
+                    self._pause(self._connection(who), True)
+                case Resume(who):
+                    self._pause(self._connection(who), False)
                 case SetTimer(name, seconds):
                     wakeup = commands.RequestWakeup(seconds)
                     self._timers[wakeup] = name

@@ -10,6 +10,7 @@ from mitmproxy.connection import Connection
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.mode_servers import AsyncioServerInstance
 from mitmproxy.proxy.mode_specs import ProxyMode
+from mitmproxy.proxy.server import ConnectionIO
 from mitmproxy_rs.udp import UdpServer
 from mitmproxy_rs.wireguard import WireGuardServer
 
@@ -25,8 +26,26 @@ class PatientReader(asyncio.StreamReader):
     """A reader that hands out what it has before it tells of a reset.
 
     asyncio's own drops the octets that lie in it once the connection is reset: a late alert
-    followed by RST would be lost.
+    followed by RST would be lost. While it is paused it gives nothing out; asyncio stops reading
+    from the socket once twice its limit lies here (128 KiB).
     """
+
+    def __init__(self, limit: int = 2**16, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        super().__init__(limit, loop)
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+
+    def pause(self, *, paused: bool = True) -> None:
+        """Give nothing out any more, or give out again."""
+        if paused:
+            self._flowing.clear()
+        else:
+            self._flowing.set()
+
+    async def read(self, n: int = -1) -> bytes:
+        """Give out what is here, up to so many octets, once it is not paused."""
+        await self._flowing.wait()
+        return await super().read(n)
 
     def set_exception(self, exc: BaseException) -> None:
         """Turn a broken connection into its end."""
@@ -86,15 +105,26 @@ def session_layer(context: Context, route: Route, number: int) -> MailLayer:
         route,
         number,
         lambda connection: _reset(context, connection),
+        lambda connection, paused: _pause(context, connection, paused=paused),
         lambda token, octets: start_scan(context, route, token, octets),
     )
 
 
-def _reset(context: Context, connection: Connection) -> None:
+def _streams(context: Context, connection: Connection) -> ConnectionIO:
     handlers = ctx.master.addons.get("proxyserver").connections
-    io = handlers[context.client.id].transports.get(connection)
-    if io is not None and isinstance(io.writer, asyncio.StreamWriter):
-        reset(io.writer)
+    return handlers[context.client.id].transports.get(connection) or ConnectionIO()
+
+
+def _reset(context: Context, connection: Connection) -> None:
+    writer = _streams(context, connection).writer
+    if isinstance(writer, asyncio.StreamWriter):
+        reset(writer)
+
+
+def _pause(context: Context, connection: Connection, *, paused: bool) -> None:
+    reader = _streams(context, connection).reader
+    if isinstance(reader, PatientReader):
+        reader.pause(paused=paused)
 
 
 def reset(writer: asyncio.StreamWriter) -> None:

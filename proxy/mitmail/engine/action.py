@@ -49,6 +49,23 @@ class Reset:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """Read no more from one side: its octets wait in the kernel, and then it waits itself.
+
+    What has been read already may still be told; its end may wait, too.
+    """
+
+    who: Who
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Read from that side again."""
+
+    who: Who
+
+
+@dataclass(frozen=True, slots=True)
 class SetTimer:
     """Call ``timer(id)`` after so many seconds; a later timer of the same id replaces none."""
 
@@ -105,6 +122,8 @@ type Action = (
     | HalfClose
     | Close
     | Reset
+    | Pause
+    | Resume
     | SetTimer
     | Said
     | Scan

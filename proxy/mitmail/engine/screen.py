@@ -25,15 +25,11 @@ type Steps[T] = Generator[None, None, T]
 """Runs until it has to wait for something that somebody says; its result at the end."""
 
 PIECE = 256  # octets of memory of a piece, however short
-ROOM = 1_048_576  # octets that a client may be ahead, besides a message
+ROOM = 1_048_576  # octets that either side may be ahead, besides a message
 
 
 class ServerGone(Exception):
     """The server has left, and will answer nothing more."""
-
-
-class Flooded(Exception):
-    """A client says more than is kept for a server that does not answer."""
 
 
 class Screen(ABC):
@@ -72,14 +68,12 @@ class Screen(ABC):
     # -- inputs ----------------------------------------------------------------------------------
 
     def client(self, octets: bytes) -> None:
-        """Octets of the client; raises Flooded."""
+        """Octets of the client."""
         pieces = self._front.client(octets)
         self._torn["client"] = _torn(self._torn["client"], octets, pieces)
         self._said += pieces
         self._waiting += sum(len(piece.raw) + PIECE for piece in pieces)
         self._go_on()
-        if self._waiting > self._spec.limit + ROOM:
-            raise Flooded
 
     def server(self, octets: bytes) -> None:
         """Octets of the server."""
@@ -135,6 +129,11 @@ class Screen(ABC):
         told = bytes(self._told)
         self._told.clear()
         return told
+
+    @property
+    def ahead(self) -> int:
+        """How many octets of memory wait that the client has said."""
+        return self._waiting
 
     @property
     def busy(self) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mitmail.engine.examination import Examined
-from mitmail.engine.screen import ServerGone, Steps
+from mitmail.engine.screen import ROOM, ServerGone, Steps
 from mitmail.engine.screen_queue import QueueScreen
 from mitmail.screening import Screening
 from mitmail.wire import Kind, Piece
@@ -85,7 +85,7 @@ class SmtpScreen(QueueScreen):
                 break
             body += piece.raw
             if len(body) > self._spec.limit:
-                yield from self._stream(bytes(body))
+                yield from self._stream(body)
                 return
         raw = bytes(body)
         del body
@@ -133,15 +133,18 @@ class SmtpScreen(QueueScreen):
             self._examination.popup(f"Your message could not be sent: {words}")
         return taken
 
-    def _stream(self, begun: bytes) -> Steps[None]:
+    def _stream(self, begun: bytearray) -> Steps[None]:
         """Pass a message on that is too large to be kept."""
         self._examination.passes("outbound", len(begun), TOO_LARGE)
         asked = yield from self._asked(b"DATA\r\n")
         taken = not asked.done
         if taken:
             self._due[0] = None  # the reply to the message is the client's
-            self._pass_on(begun)
-        at_start = begun[-2:]
+        at_start = bytes(begun[-2:])
+        while begun:  # in pieces, so that no second copy of it is made
+            if taken:
+                self._pass_on(bytes(begun[:ROOM]))
+            del begun[:ROOM]
         while True:
             piece = yield from self._next_said()
             if taken:

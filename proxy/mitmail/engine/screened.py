@@ -1,9 +1,9 @@
 """A conversation in which messages are screened, where the orders say so."""
 
-from mitmail.engine.action import Action, SetTimer, Who
+from mitmail.engine.action import Action, Pause, Resume, SetTimer, Who
 from mitmail.engine.chronicle import Chronicle
 from mitmail.engine.conversation import Conversation
-from mitmail.engine.screen import Flooded
+from mitmail.engine.screen import ROOM
 from mitmail.engine.screens import screened
 from mitmail.engine.spec import SessionSpec
 from mitmail.screening import Scanned
@@ -14,6 +14,7 @@ class ScreenedConversation(Conversation):
 
     def __init__(self, spec: SessionSpec, chronicle: Chronicle, actions: list[Action]) -> None:
         super().__init__(spec, chronicle, actions)
+        self._paused = False  # the client is not read from
         self._ends: set[Who] = set()  # they wait for the screen
         self._screen = screened(
             spec, send=super()._pass_to_server, chronicle=chronicle, actions=actions
@@ -41,6 +42,16 @@ class ScreenedConversation(Conversation):
                 self._ends.discard(who)
                 self._on_eof(who)
                 self._hear_screen()
+        self._keep_pace(self._screen.ahead)
+
+    def _keep_pace(self, ahead: int) -> None:
+        """Let a client wait that is faster than its server."""
+        if not self._paused and ahead > ROOM and not self.over:
+            self._paused = True
+            self._actions.append(Pause("client"))
+        elif self._paused and (ahead < ROOM // 2 or self.over):
+            self._paused = False
+            self._actions.append(Resume("client"))
 
     def _hear_screen(self) -> None:
         assert self._screen is not None
@@ -51,11 +62,7 @@ class ScreenedConversation(Conversation):
         if self._screen is None:
             super()._pass_to_server(octets)
             return
-        try:
-            self._screen.client(octets)
-        except Flooded:
-            self._chronicle.note("flood", who="client")
-            self.fail("the mail server did not take the client's message in time")
+        self._screen.client(octets)
 
     def _on_arrived(self, octets: bytes) -> None:
         if self._screen is None:
