@@ -29,7 +29,7 @@ def bare(octets: bytes) -> bytes:
 
 def _lines(octets: bytes) -> Iterator[bytes]:
     found: dict[bytes, bytes] = {}
-    for name, raw in header.fields(octets, 0, min(header.header_end(octets), _HEADER)):
+    for name, raw in header.fields(octets, 0, min(header.header_end(octets), _HEADER), _WANTED):
         if name in _WANTED:
             found.setdefault(name, header.unfold(raw))
     for label in ("From", "To"):

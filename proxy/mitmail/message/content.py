@@ -20,6 +20,11 @@ _PARAMETER = re.compile(
 _QUOTED_OR_COMMENT = re.compile(rb'"(?:[^"\\]|\\.)*"?|\\.|[()]', re.DOTALL)
 _PIECE = re.compile(rb"([^*]+)\*(?:(\d{1,9})(\*?))?\Z")
 
+_NAMES = (
+    b"content-type", b"content-transfer-encoding", b"content-id", b"content-description",
+    b"content-md5", b"content-disposition", b"content-language", b"content-location",
+    b"mime-version",
+)  # fmt: skip
 BOUNDARY_OCTETS = 80  # RFC 2046 allows 70; Dovecot reads 80
 
 type Parameters = tuple[tuple[bytes, bytes], ...]
@@ -93,9 +98,9 @@ def content(octets: bytes, start: int, end: int, default: Content | None = None)
     Without it the header is a message's own.
     """
     found: dict[bytes, bytes] = {}
-    for name, raw in header.fields(octets, start, end):
-        if name.startswith((b"content-", b"mime-version")):
-            found.setdefault(name, header.unfold(raw))
+    for name, raw in header.fields(octets, start, end, (b"content-", b"mime-version")):
+        if name in _NAMES and name not in found:
+            found[name] = header.unfold(raw)
     mime = default is not None or bool(found.keys() & {b"mime-version", b"content-type"})
     default = default or Content()
     stated = found.get(b"content-type")

@@ -5,15 +5,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from email.header import Header
 
-from mitmail.message.field import Field, block_end, placed
+from mitmail.message.field import block_end, placed
 from mitmail.message.footer import Splice, footers
 from mitmail.message.part import Part
 
 LINE = 998  # RFC 5322 section 2.1.1
-_REPLACED = frozenset((
+_REPLACED = (
     b"content-type", b"content-transfer-encoding", b"content-disposition", b"content-description",
     b"content-md5",
-))  # fmt: skip
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ def edited(octets: bytes, message: Part, edit: Edit) -> bytes:
 def _splices(octets: bytes, message: Part, edit: Edit) -> Iterator[Splice]:
     lines = [line.encode("ascii", "replace") + b"\r\n" for line in edit.headers]
     if edit.subject:
-        found = next((x for x in _fields(octets, message) if x.name == b"subject"), None)
+        found = next(placed(octets, *message.header, (b"subject",)), None)
         if found is None:
             lines.insert(0, b"Subject: " + _words(edit.subject) + b"\r\n")
         else:
@@ -59,10 +59,6 @@ def _splices(octets: bytes, message: Part, edit: Edit) -> Iterator[Splice]:
         for each in footers(octets, message, edit.footer, spare_signed=edit.spare_signed):
             if not any(part.body.start <= each.start <= part.body.end for part in gone):
                 yield each
-
-
-def _fields(octets: bytes, part: Part) -> Iterator[Field]:
-    return placed(octets, *part.header)
 
 
 def _words(text: str) -> bytes:
@@ -86,7 +82,7 @@ def _added(octets: bytes, part: Part, lines: list[bytes]) -> Splice:
 
 
 def _replaced(octets: bytes, part: Part, notice: str, lines: list[bytes]) -> Iterator[Splice]:
-    fields = list(_fields(octets, part))
+    fields = list(placed(octets, *part.header, (*_REPLACED, b"mime-version")))
     for each in fields:
         if each.name in _REPLACED:
             yield Splice(each.start, each.end, b"")

@@ -26,7 +26,7 @@ def envelope(octets: bytes, start: int = 0, end: int | None = None) -> bytes:
     ``start`` and ``end`` are those of the header when the message lies inside another one.
     """
     values: dict[bytes, list[bytes]] = {}
-    for name, raw in header.fields(octets, start, end):
+    for name, raw in header.fields(octets, start, end, (*TEXTS, *ADDRESSES)):
         if name in ADDRESSES or (name in TEXTS and name not in values):
             values.setdefault(name, []).append(header.unfold(raw))
     found = {name: b",".join(texts)[: header.VALUE_OCTETS] for name, texts in values.items()}

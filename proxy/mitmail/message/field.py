@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
-from mitmail.message.header import text_start
+from mitmail.message.header import OTHERS, text_start
 
-_FIELD = re.compile(rb"([^\r\n:]*):?[^\n]*(?:\n[ \t][^\n]*)*\n?")
+_BLANK = rb"\v\f"
+_GAP = rb"[ \t%b]*+" % _BLANK
+_REST = rb"[^\n]*+(?:\n[ \t][^\n]*+)*+\n?"
 
 
 class Field(NamedTuple):
@@ -17,16 +20,28 @@ class Field(NamedTuple):
     end: int
 
 
-def placed(octets: bytes, start: int, end: int) -> Iterator[Field]:
-    """The fields of the header between two offsets, without the empty line."""
+def placed(octets: bytes, start: int, end: int, names: tuple[bytes, ...]) -> Iterator[Field]:
+    """The fields of these names, in the header between two offsets."""
     at, last = start, block_end(octets, start, end)
-    while at < last:
-        found = _FIELD.match(octets, at, last)
-        assert found is not None
-        if found.end() == at:
-            return
-        yield Field(found[1].strip().lower(), at, found.end())
+    field = _named(names)
+    while found := field.match(octets, at, last):
         at = found.end()
+        yield Field(found["name"].lower(), found.start(1), at)
+
+
+@cache
+def _named(names: tuple[bytes, ...]) -> re.Pattern[bytes]:
+    """A field of these names, behind all that are none."""
+    # Names that begin alike are told from others by one comparison: a header may have millions.
+    stems: dict[bytes, list[bytes]] = {}
+    for each in names:
+        stem, dash, rest = each.partition(b"-")
+        stems.setdefault(re.escape(stem + dash), []).append(re.escape(rest))
+    either = b"|".join(stem + b"(?:%b)" % b"|".join(rests) for stem, rests in stems.items())
+    end = _GAP + rb"(?=[:\r\n]|\Z)"
+    plain = b"(?:%b)" % either + end
+    found = b"(" + _GAP + rb"(?P<name>%b)" % either + end + _REST + b")"
+    return re.compile(OTHERS % (_GAP + plain, _BLANK, _BLANK, plain) + found, re.IGNORECASE)
 
 
 def block_end(octets: bytes, start: int, end: int) -> int:

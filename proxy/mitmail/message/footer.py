@@ -11,7 +11,10 @@ from mitmail.message.part import Part
 from mitmail.message.transfer import decoded
 
 LINE = 76
-_END_OF_HTML = re.compile(rb"</body\s*>|</html\s*>", re.IGNORECASE)
+_ENDS_OF_HTML = [
+    re.compile(rb".*(</%b\s*+>)" % name, re.IGNORECASE | re.DOTALL) for name in (b"body", b"html")
+]
+_FAR = 1000  # lines to look back for a place between two whole groups of base64
 _BASE64 = re.compile(rb"[A-Za-z0-9+/=\r\n]*")
 _PGP = b"-----BEGIN PGP "
 _IDENTITY = (b"7bit", b"8bit", b"binary")
@@ -97,11 +100,15 @@ def _encoded(text: str, part: Part, *, ascii_only: bool) -> bytes | None:
 
 
 def _place(text: bytes, *, is_html: bool) -> int:
-    ends = list(_END_OF_HTML.finditer(text)) if is_html else []
-    if not ends:
+    if not is_html:
         return len(text)
     # </body> and then </html>, or only one of them.
-    return next((x for x in reversed(ends) if b"body" in x[0].lower()), ends[-1]).start()
+    return next((at for end in _ENDS_OF_HTML if (at := _last(end, text)) >= 0), len(text))
+
+
+def _last(end: re.Pattern[bytes], text: bytes) -> int:
+    found = end.match(text)
+    return found.start(1) if found else -1
 
 
 def _quoted(line: bytes) -> bytes:
@@ -127,17 +134,31 @@ def _in_base64(octets: bytes, part: Part, lines: bytes, *, is_html: bool) -> Spl
 
 
 def _whole_lines(body: bytes, limit: int) -> int:
-    """How many octets of base64 hold whole groups before the text's offset ``limit``."""
-    at = signs = kept = 0
-    for line in body.splitlines(keepends=True):
-        text = line.rstrip(b"\r\n")
-        signs += len(text)
-        at += len(line)
-        if b"=" in text or signs * 3 // 4 > limit:
-            break
-        if signs % 4 == 0 and line.endswith(b"\r\n"):
-            kept = at
-    return kept
+    """How many octets of base64, whole lines, hold whole groups before the text's ``limit``.
+
+    None are found where the lines are too odd: then all of it is written again.
+    """
+    padding = body.find(b"=")
+    at, signs = _reach(body[:padding] if padding >= 0 else body, limit * 4 // 3 + 1)
+    for _ in range(_FAR):
+        start = body.rfind(b"\n", 0, at) + 1
+        signs -= len(body[start:at].translate(None, b"\r\n"))
+        at = start
+        if not at or (signs % 4 == 0 and body.endswith(b"\r\n", 0, at)):
+            return at
+        at -= 1
+    return 0
+
+
+def _reach(body: bytes, limit: int) -> tuple[int, int]:
+    """An offset before which at most so many signs stand, and how many those are."""
+    at, signs, step = 0, 0, len(body)
+    while step:
+        more = len(body[at : at + step].translate(None, b"\r\n"))
+        if signs + more <= limit:
+            at, signs = min(at + step, len(body)), signs + more
+        step //= 2
+    return at, signs
 
 
 def _base64(octets: bytes) -> bytes:

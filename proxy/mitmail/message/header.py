@@ -4,6 +4,7 @@ import re
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Iterator
+from functools import cache
 from quopri import decodestring
 
 from mitmail.message.charset import decode
@@ -13,7 +14,12 @@ VALUE_OCTETS = 64 * 1024
 
 _EMPTY_LINE = re.compile(rb"\r?\n")
 _END = re.compile(rb"\n\r?\n")
-_FIELD = re.compile(rb"[^\n]+(?:\n[ \t][^\n]*)*\n?")
+FIELD = rb"[^\n]++(?:\n[ \t][^\n]*+)*+\n?"
+# Lines up to one that begins with a name: with blanks before it, only the first does.
+OTHERS = (
+    rb"(?:(?!%b)(?:[^\n]*+\n|[^\n]++\Z)"
+    rb"(?:(?!(?:[%b][ \t%b]*+)?+%b)(?:[^\n]*+\n|[^\n]++\Z))*+)?+"
+)
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 _WORD = re.compile(
     rb"=\?([^?\s]{1,40})\?([bBqQ])\?([^?\s]*)\?=(?:\s+(?==\?[^?\s]{1,40}\?[bBqQ]\?))?"
@@ -33,16 +39,33 @@ def text_start(octets: bytes, start: int, end: int) -> int | None:
     return found.end() if found else None
 
 
-def fields(octets: bytes, start: int = 0, end: int | None = None) -> Iterator[tuple[bytes, bytes]]:
+def fields(
+    octets: bytes, start: int = 0, end: int | None = None, names: tuple[bytes, ...] = (b"",)
+) -> Iterator[tuple[bytes, bytes]]:
     """Name in lower case and raw octets, with line ends, of each field of a header.
 
     ``end`` is where the text begins; without it the header is that of a message at ``start``.
+    Only fields are given whose names begin with one of ``names``, in lower case: of a hostile
+    header with millions of others nothing is made.
     """
     last = header_end(octets, start) if end is None else end
-    for found in _FIELD.finditer(octets, start, last):
-        raw = found.group()
+    field = _beginning(names)
+    at = start
+    while found := field.match(octets, at, last):
+        raw, at = found[1], found.end()
         if raw.strip():
             yield raw.partition(b":")[0].strip().lower(), raw
+
+
+@cache
+def _beginning(names: tuple[bytes, ...]) -> re.Pattern[bytes]:
+    """A field of these names, behind all that are none."""
+    plain = b"(?:%b)" % b"|".join(map(re.escape, names))
+    blank = rb"\r\v\f"
+    name = rb"[ \t%b]*+" % blank + plain
+    return re.compile(
+        OTHERS % (name, blank, blank, plain) + rb"(?=%b)(%b)" % (name, FIELD), re.IGNORECASE
+    )
 
 
 def values(octets: bytes, name: bytes) -> list[bytes]:

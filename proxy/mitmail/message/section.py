@@ -84,7 +84,8 @@ class Section:
 
     def _fields(self, octets: bytes, head: Span) -> Iterator[bytes]:
         wanted = {name.lower().encode() for name in self.names}
-        for name, raw in header.fields(octets, *head):
+        only = tuple(sorted(wanted)) if self.text == "HEADER.FIELDS" else (b"",)
+        for name, raw in header.fields(octets, *head, only):
             if (name in wanted) == (self.text == "HEADER.FIELDS"):
                 yield raw
 
