@@ -1,6 +1,7 @@
 """How a product speaks TLS on its two legs, as ``openssl``, curl and Python find it."""
 
 import re
+import signal
 import socket
 import ssl
 from collections.abc import Callable, Iterator
@@ -217,7 +218,7 @@ def test_a_client_certificate_does_not_reach_the_server(
 
 def ended(served: Served) -> str:
     """All that s_server has said, once it has been stopped."""
-    served.program.stop()
+    served.program.stop(signal.SIGTERM)  # a background job of a shell ignores SIGINT
     return served.program.said
 
 
