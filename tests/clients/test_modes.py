@@ -24,6 +24,8 @@ from mitmail.plan import make
 from mitmail.plan.server import utc_now
 from mitmail.scenario import loader, sets
 
+pytestmark = pytest.mark.long  # every client in both modes: 25 s
+
 # Each client at one protocol: together they speak all three.
 SPEAKS: dict[str, MailProtocol] = {"python": "imap", "curl": "smtp", "openssl": "pop3"}
 OFFLINEIMAP = "offlineimap3"
