@@ -48,7 +48,8 @@ clients: $(VENV)/ready ## Install the mail libraries of Node that the tests ask 
 .PHONY: proof
 proof: $(VENV)/ready ## Put every case to every verifier here, today and in a year: docs/proof.md.
 	@$(COMPILED)
-	$(BIN)/python -m pytest -q -n auto --dist loadfile -m long
+	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "long and not alone"
+	$(BIN)/python -m pytest -q -m alone
 	cd tests && $(abspath $(BIN))/python -W ignore -m proof.write
 
 .PHONY: starttls

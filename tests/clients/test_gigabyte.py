@@ -25,7 +25,7 @@ from memory import resident
 from serve.serving import LOOPBACK, ForProgram
 from talk import identity, served_by
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.alone]
 
 MEGABYTE = 1 << 20
 MAILS, WARM = 40, 2

@@ -14,7 +14,7 @@ from clients import dovecot
 from memory import resident
 from serve.serving import LOOPBACK, ForProgram
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.alone]
 
 MEGABYTE = 1 << 20
 LINE = b"x" * 76 + b"\r\n"
