@@ -1,5 +1,7 @@
 """What passes through the client's TLS, from its handshake on."""
 
+from abc import ABC, abstractmethod
+
 from mitmail.engine import leg, presenter, suitability
 from mitmail.engine.action import SetTimer
 from mitmail.engine.departure import Departure
@@ -7,16 +9,16 @@ from mitmail.manner import Instead
 from mitmail.wire import Kind
 
 
-class Relaying(Departure):
+class Relaying(Departure, ABC):
     """The client's leg while it is brought up, and both sides once they are."""
 
+    @abstractmethod
     def play(self, instead: Instead) -> None:
         """Send these octets where the client expects TLS, and end as they say."""
-        raise NotImplementedError
 
+    @abstractmethod
     def drops_foreign(self) -> bool:
         """Whether the client has spoken no mail, and is not relayed any more for that."""
-        raise NotImplementedError
 
     def _handle_client_leg(self, events: list[leg.LegEvent]) -> None:
         for event in events:
