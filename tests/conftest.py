@@ -1,5 +1,7 @@
 """Fixtures that many tests share."""
 
+import gc
+import itertools
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -9,11 +11,27 @@ import pytest
 from bench import is_root
 
 
+def pytest_collection_finish() -> None:
+    """Leave the tests themselves out of every collection of garbage.
+
+    Tests of leaks collect hundreds of times, and walking 16,000 items takes 0.3 s each time.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def _homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    # Numbered by ourselves: mktemp reads the whole folder for the next number, 16,000 times.
+    base = tmp_path_factory.mktemp("homes")
+    return (base / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def _own_data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _own_data_folder(_homes: Iterator[Path]) -> Iterator[None]:
     """No test reads or writes the data folder of whoever runs it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MITMAIL_HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setenv("MITMAIL_HOME", str(next(_homes)))
         yield
 
 

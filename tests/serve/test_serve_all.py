@@ -144,7 +144,6 @@ def test_the_ready_line_says_of_each_case_where_and_by_what_name(most: ForProgra
     assert {"wildcard-multi-level", "ip-san-ok", "close-on-connect"} <= {*seen.values()}
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux' /proc")
 def of_mitmproxy() -> float:
     """The seconds of processor time that importing mitmproxy takes."""
     before = os.times()
@@ -155,6 +154,7 @@ def of_mitmproxy() -> float:
     return spent - before.children_user - before.children_system
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux' /proc")
 def test_the_whole_catalogue_is_ready_in_seconds_and_takes_little_memory(
     most: ForProgram,
 ) -> None:
