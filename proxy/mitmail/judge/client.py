@@ -13,6 +13,7 @@ from mitmail.judge.screen import show
 
 type Word = Literal["accept", "reject", "error"]
 type TlsVersion = Literal["TLSv1_2", "TLSv1_3"]
+type Verifies = Literal["none", "chain", "full"]
 
 ALL: frozenset[MailProtocol] = frozenset({"imap", "pop3", "smtp"})
 # What a client gets on top of the time-out that it was told, to say that its time is up.
@@ -89,6 +90,10 @@ class Client:
     read: Callable[[Target, Ended], Said]
     on_screen: bool = False
     """It tells its user on a terminal, and its exit code says nothing of what went wrong."""
+    verifies: Verifies = "full"
+    """What it verifies as it is asked here: nothing, the chain but no name, or both."""
+    exclusive: str | None = None
+    """Clients that name the same are asked one after the other: there is one of what they need."""
 
     async def ask(self, target: Target) -> Said:
         """Have the client do its work, and read its answer.

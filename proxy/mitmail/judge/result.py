@@ -1,0 +1,144 @@
+"""A run of the judge as data: one head, one record per cell, one end (``"schema": 1``, NDJSON).
+
+The records are the truth; every report is rendered from them and from nothing else.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mitmail.errors import MitmailError
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shard:
+    """Which part of the plan was run: number ``index`` (from 1) of ``total``."""
+
+    index: int = 1
+    total: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """What was to be run, and with what.
+
+    ``plan`` is the SHA-256 of all cell names in their order, ``cells`` their number over all
+    shards. ``clients`` maps a client's name to ``version`` and ``verifies``; ``tools`` the
+    programs that judged (mitmail, mitmproxy, OpenSSL, Python) to their versions. ``started`` is
+    UTC, as ISO 8601.
+    """
+
+    plan: str
+    cells: int
+    shard: Shard
+    started: str
+    platform: str
+    tools: Mapping[str, str]
+    clients: Mapping[str, Mapping[str, str]]
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One cell: one client in one case on one endpoint.
+
+    ``cell`` is its name, ``client/case/endpoint``, unique in a run; a ``case`` is a scenario, with
+    ``+antivirus`` and ``+imported`` (the antivirus' root is trusted, too) or ``=name`` (a control,
+    under another name) behind it. ``expected`` is what a correct client does: ``verdict``,
+    ``reasons``, ``level``. ``said`` is the client's own word: ``verdict``, ``reason``,
+    ``exit_code``, ``text``, and what more it knows. ``seen`` is our own witness: ``verdict``,
+    ``certainty``, ``reason``, ``alert``, ``evidence``; None when nothing connected.
+    ``sessions`` are the records of ``serve``, with their facts. ``chain`` is what was presented,
+    leaf first: ``subject``, ``issuer``, ``names``, ``not_before``, ``not_after``, ``key``,
+    ``signature``, ``sha256``. ``tries`` are the outcomes of earlier attempts (``outcome``,
+    ``why``). ``seconds`` is how long the client took.
+    """
+
+    index: int
+    cell: str
+    client: str
+    version: str
+    case: str
+    scenario: str
+    group: str
+    title: str
+    why_it_matters: str
+    antivirus: str
+    name: str
+    endpoint: str
+    expected: Mapping[str, Any]
+    said: Mapping[str, Any]
+    seen: Mapping[str, Any] | None
+    outcome: str
+    why: str
+    reproduce: str
+    seconds: float = 0.0
+    unstable: bool = False
+    tries: list[Mapping[str, Any]] = field(default_factory=list)
+    sessions: list[Mapping[str, Any]] = field(default_factory=list)
+    chain: list[Mapping[str, Any]] = field(default_factory=list)
+    screenshot: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A whole run, in the plan's order."""
+
+    head: Head
+    results: tuple[Result, ...]
+
+    def count(self, outcome: str) -> int:
+        """How many cells had this outcome."""
+        return sum(one.outcome == outcome for one in self.results)
+
+
+def line(record: Head | Result) -> str:
+    """A head or a result as one line of JSON."""
+    kind = "run" if isinstance(record, Head) else "cell"
+    return json.dumps({"schema": SCHEMA, "record": kind, **asdict(record)}) + "\n"
+
+
+def read(path: Path) -> Run:
+    """A run from its file.
+
+    Raises MitmailError, with file and line, for what is no such file, or is cut off.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise MitmailError(f"cannot read {path}: {reason}") from None
+    return parse(text.splitlines(), str(path))
+
+
+def parse(lines: Iterable[str], where: str) -> Run:
+    """A run from its lines; ``where`` names them in errors."""
+    records = list(_records(lines, where))
+    if not records or not isinstance(records[0], Head):
+        raise MitmailError(f"{where}:1: no results of mitmail judge: its first line is the run")
+    results = [one for one in records if isinstance(one, Result)]
+    return Run(records[0], tuple(sorted(results, key=lambda one: one.index)))
+
+
+def _records(lines: Iterable[str], where: str) -> Iterator[Head | Result]:
+    for number, text in enumerate(lines, 1):
+        try:
+            yield _record(json.loads(text))
+        except (ValueError, TypeError, KeyError) as error:
+            words = f"{where}:{number}: no record of mitmail judge ({error})"
+            raise MitmailError(f"{words}: run mitmail judge again") from None
+
+
+def _record(found: dict[str, Any]) -> Head | Result:
+    if found.pop("schema") != SCHEMA:
+        raise ValueError("its schema is another version's")
+    kind = found.pop("record")
+    if kind == "run":
+        return Head(**{**found, "shard": Shard(**found["shard"])})
+    if kind == "cell":
+        return Result(**found)
+    raise ValueError(f"record {kind!r}")
