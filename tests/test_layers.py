@@ -53,6 +53,7 @@ ONLY_IN = {
     "mitmproxy": {"addon"},
     "aiosmtpd": {"mailstore"},
     "click": {"cli"},
+    "pytest": {"judge"},
     "pydantic": {"scenario"},
     "ruamel": {"scenario"},
     "OpenSSL": {"engine"},

@@ -37,7 +37,7 @@ def lint_command(paths: Sequence[Path], *, as_json: bool) -> None:
 
 
 NAMES = [
-    *("scenario", "vendor", "behaviour"),
+    *("scenario", "vendor", "behaviour", "matrix"),
     *("ready", "ready-all", "ready-transparent", "record", "list"),
     *("control-request", "control-answer", "comparison"),
 ]

@@ -1,7 +1,7 @@
 """A case: a scenario, bare or behind an antivirus, and what the client trusts and calls it."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -10,12 +10,13 @@ from mitmail.pki.store import Store
 from mitmail.plan import Expectation, Plan, Trusted, make
 from mitmail.plan.server import utc_now
 from mitmail.scenario import loader
+from mitmail.scenario.matrix import BARE, HEALTHY, IMPORTED
 from mitmail.scenario.model import Scenario
 from mitmail.scenario.word import is_path
 
-HEALTHY = "healthy"
-BARE = "none"
-IMPORTED = "+imported"
+__all__ = [
+    "BARE", "BOTH_ROOTS", "HEALTHY", "SERVER_ROOT", "Brief", "Case", "Casebook", "expand",
+]  # fmt: skip
 SERVER_ROOT: frozenset[Trusted] = frozenset({"server-root"})
 BOTH_ROOTS: frozenset[Trusted] = frozenset({"server-root", "antivirus-root"})
 
@@ -49,6 +50,10 @@ class Case:
             roots.append(self.plan.antivirus_root.certificate)
         return pem(*roots)
 
+    def without_attack(self) -> "Case":
+        """The same server with nothing wrong in clear: its dialogue attack left out."""
+        return replace(self, plan=self.plan.control())
+
     def expect(self, endpoint: str) -> Expectation:
         """What a correct client does; under the control's name it accepts."""
         if self.control:
@@ -75,7 +80,12 @@ class Brief:
         product = "" if self.antivirus == BARE else f"+{_id(self.antivirus)}"
         product += IMPORTED if self.imported else ""
         name = f"={self.connect_as}" if self.connect_as is not None else ""
-        return _id(self.scenario) + product + name
+        return self.scenario_id + product + name
+
+    @property
+    def scenario_id(self) -> str:
+        """The scenario's id."""
+        return _id(self.scenario)
 
 
 def _id(id_or_path: str) -> str:

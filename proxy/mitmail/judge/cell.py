@@ -1,6 +1,6 @@
 """A cell: one client in one case on one endpoint, asked and judged."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mitmail.engine.verdict import Verdict
 from mitmail.judge.bench import Bench, Hearing
@@ -23,6 +23,10 @@ class Cell:
     seen: Verdict | None
     outcome: Outcome
     hearing: Hearing | None = None
+
+    def ruled(self, outcome: Outcome) -> "Cell":
+        """The same cell with another outcome."""
+        return replace(self, outcome=outcome)
 
 
 async def ask(bench: Bench, client: Client, case: Case, endpoint: str) -> Cell:
