@@ -1,8 +1,8 @@
 """The outcomes of a run, counted and explained."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +10,7 @@ import click
 if TYPE_CHECKING:
     from mitmail.judge.result import Result
 
+MENTIONED = ("fail", "error", "warn")
 LINES = 60  # a person reads no more
 MEANINGS = {
     "pass": "the client did what it should, by its own word and by what we saw",
@@ -50,10 +51,18 @@ def exit_code(results: Sequence["Result"], *, strict: bool) -> int:
 
 def _remarks(results: Sequence["Result"]) -> Iterator[str]:
     """What went wrong, endpoints that say the same in one line."""
-    wrong = [one for one in results if one.outcome in ("fail", "error", "warn")]
-    wrong.sort(key=lambda one: (one.outcome, one.client, one.case, one.why, one.index))
-    for (outcome, client, case, why), alike in groupby(
-        wrong, key=lambda one: (one.outcome, one.client, one.case, one.why)
+    alike: dict[tuple[str, ...], list[Result]] = {}
+    for one in results:
+        if one.outcome in MENTIONED:
+            # Each run has ports of its own, and some clients name them.
+            gist = re.sub(r"\b\d{4,5}\b", "", one.why)
+            alike.setdefault((one.outcome, one.client, one.case, gist), []).append(one)
+    for (outcome, client, case, _), found in sorted(
+        alike.items(), key=lambda each: _rank(each[0])
     ):
-        endpoints = ", ".join(one.endpoint for one in alike)
-        yield f"{outcome:5}  {client}/{case} on {endpoints}: {why}"
+        endpoints = ", ".join(one.endpoint for one in found)
+        yield f"{outcome:5}  {client}/{case} on {endpoints}: {found[0].why}"
+
+
+def _rank(key: tuple[str, ...]) -> tuple[object, ...]:
+    return (MENTIONED.index(key[0]), *key[1:])

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from mitmail.judge import attack
 from mitmail.judge.attempt import Attempt, attempt
 from mitmail.judge.bench import Bench
-from mitmail.judge.case import HEALTHY, Brief, Case, Casebook
+from mitmail.judge.brief import Brief
+from mitmail.judge.case import Case, Casebook
 from mitmail.judge.cell import Cell, ask, judged
 from mitmail.judge.client import Client, Said
 from mitmail.judge.control import unproven
 from mitmail.judge.outcome import Outcome
+from mitmail.scenario.matrix import HEALTHY
 
 type _Key = tuple[str, Brief, str]
 

@@ -8,11 +8,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from mitmail.endpoint import ENDPOINTS
-from mitmail.judge.case import HEALTHY, Brief, expand
+from mitmail.judge.brief import Brief, expand
 from mitmail.judge.client import Client
 from mitmail.judge.result import Shard
 from mitmail.scenario import loader
-from mitmail.scenario.matrix import MatrixFile
+from mitmail.scenario.matrix import HEALTHY, MatrixFile
 from mitmail.scenario.matrix_loader import selected
 
 

@@ -5,8 +5,6 @@ from collections.abc import Callable
 
 import pytest
 
-from mitmail.judge import account
-from mitmail.judge.case import Casebook
 from mitmail.judge.grid import Entry, Errand
 from mitmail.judge.result import Result
 
@@ -17,7 +15,6 @@ class Ledger:
     def __init__(self, errand: Errand, heard: Callable[[Result], None]) -> None:
         self._errand = errand
         self._heard = heard
-        self._book = Casebook(constrained=False)
         self.open: dict[str, Entry] = {entry.name: entry for entry in errand.entries}
         """The cells of which nothing was heard yet."""
 
@@ -39,8 +36,13 @@ class Ledger:
             self._broken(name, "our side failed: the process that asks it came to an end")
 
     def _broken(self, name: str, why: str) -> None:
+        # Here, and not above: it knows the proxy, which takes long to import.
+        from mitmail.judge.account import unasked
+        from mitmail.judge.case import Casebook
+
         entry = self.open[name]
-        self._tell(name, account.unasked(entry, self._errand, self._book.case(entry.brief), why))
+        case = Casebook(constrained=False).case(entry.brief)
+        self._tell(name, unasked(entry, self._errand, case, why))
 
     def _tell(self, name: str, found: Result) -> None:
         if self.open.pop(name, None) is not None:

@@ -61,7 +61,11 @@ def selected(select: Selection) -> dict[str, Scenario]:
     names = [*select.ids, *(name for one in select.sets for name in sets.load(one))]
     names += [name for name, file in known.items() if _group(file) in select.groups]
     names += [x for x in known if any(fnmatchcase(x, glob) for glob in select.globs)]
-    scenarios = [loader.find(name) for name in dict.fromkeys(names)]
+    # Not find(): it looks through all folders for each of them.
+    scenarios = [
+        loader.load(known[name]) if name in known else loader.find(name)
+        for name in dict.fromkeys(names)
+    ]
     return {scenario.id: scenario for scenario in scenarios}
 
 
