@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from mitmail.judge.demo import Cell
+    from mitmail.judge.cell import Cell
     from mitmail.judge.modes import Modes
 
 HEAD = ("scenario", "antivirus", "client", "expected", "client's word", "we saw", "outcome")

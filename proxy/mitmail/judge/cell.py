@@ -1,0 +1,40 @@
+"""A cell: one client in one case on one endpoint, asked and judged."""
+
+from dataclasses import dataclass
+
+from mitmail.engine.verdict import Verdict
+from mitmail.judge.bench import Bench, Hearing
+from mitmail.judge.case import Case
+from mitmail.judge.client import Client, Said
+from mitmail.judge.outcome import Outcome, decide, strongest
+from mitmail.plan import Expectation
+from mitmail.plan.expectation import exception
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What came of one client in one case on one endpoint."""
+
+    case: Case
+    endpoint: str
+    client: str
+    expected: Expectation
+    said: Said
+    seen: Verdict | None
+    outcome: Outcome
+    hearing: Hearing | None = None
+
+
+async def ask(bench: Bench, client: Client, case: Case, endpoint: str) -> Cell:
+    """Ask a client once, and hold what it said and what we saw against the expectation."""
+    return judged(await bench.hear(client, case, endpoint), client, case, endpoint)
+
+
+def judged(hearing: Hearing, client: Client, case: Case, endpoint: str) -> Cell:
+    """The cell that a hearing came to."""
+    expected, plan = case.expect(endpoint), case.plan
+    who = client.name, client.version
+    known = exception(plan.scenario, plan.shield, endpoint, case.trusted, who)
+    outcome = decide(expected, hearing.said, hearing.sessions, known)
+    seen = strongest(hearing.sessions)
+    return Cell(case, endpoint, client.name, expected, hearing.said, seen, outcome, hearing)
