@@ -1,12 +1,13 @@
 """Reports of a run, rendered from its records and from nothing else; credentials are masked."""
 
+import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
 from mitmail.errors import MitmailError
 from mitmail.judge.report import annotation, compatibility, junit, markdown, page, secret
-from mitmail.judge.result import Run, line
+from mitmail.judge.result import Run, line, record
 
 type Render = Callable[[Run, Path | None], str]
 
@@ -15,6 +16,7 @@ FORMATS: Final[dict[str, Render]] = {
     "md": lambda run, base: markdown.render(run),
     "github": lambda run, base: annotation.render(run),
     "junit": lambda run, base: junit.render(run),
+    "json": lambda run, base: json.dumps(record(run), indent=1) + "\n",
     "ndjson": lambda run, base: "".join([line(run.head), *map(line, run.results)]),
     "compatibility": lambda run, base: compatibility.render(run),
 }
@@ -27,7 +29,7 @@ def render(
     base: Path | None = None,
     secrets: Iterable[str] = (),
 ) -> str:
-    """A run as ``html``, ``md``, ``github``, ``junit``, ``ndjson`` or ``compatibility``.
+    """A run as ``html``, ``md``, ``github``, ``junit``, ``json``, ``ndjson``, ``compatibility``.
 
     Screenshots are looked for in ``base``. ``secrets`` are passwords that must not be in it, on
     top of what reads like one.

@@ -13,7 +13,7 @@ _KINDS: Final = {"fail": "error", "error": "error", "warn": "warning"}
 
 
 def render(run: Run) -> str:
-    """The annotations of a run: ten errors and ten warnings at most; the last says what is left."""
+    """The annotations of a run: ten errors and ten warnings at most; the last counts the rest."""
     items = attention.items(run)
     lines: list[str] = []
     for kind in ("error", "warning"):

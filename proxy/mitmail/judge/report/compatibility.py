@@ -7,6 +7,7 @@ from mitmail.judge.report import grid, phrase
 from mitmail.judge.report.grid import Grid, Mark, Row
 from mitmail.judge.report.markdown import code, escaped
 from mitmail.judge.result import Run
+from mitmail.judge.wording import elsewhere
 
 _HEAD: Final = """\
 # What mail clients do
@@ -108,6 +109,5 @@ def _mark(mark: Mark, notes: _Notes) -> str:
 
 
 def _why(mark: Mark) -> str:
-    """The words of a note, without the client's own: they are long, and another's are the same."""
-    one, shown = mark.first, phrase.outcome(mark.outcome)
-    return f"{shown.word}: {one.why}"
+    """The words of a note: the same on the next machine, and in the next run."""
+    return f"{phrase.outcome(mark.outcome).word}: {elsewhere(mark.first.why)}"

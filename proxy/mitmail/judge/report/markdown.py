@@ -55,7 +55,7 @@ def _parts(run: Run) -> Iterator[str]:
     yield f"# mitmail judge: {failed} of {total} cells failed\n"
     tools = ", ".join(f"{name} {version}" for name, version in head.tools.items())
     shard = f", shard {head.shard.index} of {head.shard.total}" if head.shard.total > 1 else ""
-    yield escaped(f"{head.started}, {head.platform}; {tools}{shard}") + "\n"
+    yield escaped(f"{phrase.moment(head.started)}, {head.platform}; {tools}{shard}") + "\n"
     if total != head.cells:
         yield f"**{total} of the {head.cells} cells of the plan are in this report.**\n"
     yield from _counts(run)

@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from mitmail.judge.result import Result
@@ -35,7 +36,7 @@ def outcome(word: str) -> Outcome:
 
 def vulnerable(result: Result) -> bool:
     """Whether the client was surely vulnerable to a dialogue attack in one of its sessions."""
-    found = [x.get("finding") or {} for x in result.sessions]
+    found = [x.get("finding") or {} for x in (*result.sessions, result.seen or {})]
     sure = any((x.get("finding"), x.get("certainty")) == ("vulnerable", "sure") for x in found)
     return sure or (result.outcome == "fail" and result.why.startswith("vulnerable"))
 
@@ -87,6 +88,14 @@ def alert(code: int | None) -> str | None:
     except ValueError:
         return str(code)
     return f"{code} {name}"
+
+
+def moment(iso: str) -> str:
+    """A time as people write it, in UTC; what is no time stays as it is."""
+    try:
+        return f"{datetime.fromisoformat(iso).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    except ValueError:
+        return iso
 
 
 # Who did it, and in which words; what is not here is shown by its own word.
