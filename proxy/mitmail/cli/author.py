@@ -40,6 +40,7 @@ NAMES = [
     *("scenario", "vendor", "behaviour"),
     *("ready", "ready-all", "ready-transparent", "record", "list"),
     *("control-request", "control-answer", "comparison"),
+    *("results", "difference"),
 ]
 
 
@@ -47,8 +48,9 @@ NAMES = [
 @click.argument("name", type=click.Choice(NAMES))
 def schema_command(name: str) -> None:
     """Print the JSON Schema of a file or of an output."""
+    from mitmail.judge import schema as judge
     from mitmail.scenario.schema import FILES, schema
     from mitmail.service.schema import DOCUMENTS
 
     files = {name: schema(name) for name in FILES}
-    click.echo(json.dumps((files | DOCUMENTS)[name], indent=1))
+    click.echo(json.dumps((files | DOCUMENTS | judge.DOCUMENTS)[name], indent=1))
