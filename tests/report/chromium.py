@@ -12,8 +12,12 @@ from pathlib import Path
 from typing import Any, Self
 
 from bench import clean_environment, need
+from mitmail.judge import report
+from mitmail.judge.result import Run
 
 SECONDS = 30.0
+# The squares of the matrix that somebody sees.
+MARKS = "[...document.querySelectorAll('a.mark')].filter(x => x.checkVisibility())"
 # Nothing is asked of anybody: no updates, no sync, no first-run page.
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"),
@@ -159,3 +163,10 @@ def browser(home: Path) -> Iterator[Browser]:
         process.wait(SECONDS)
         os.close(ours_in)
         os.close(ours_out)
+
+
+def shown(browser: Browser, folder: Path, what: Run, fragment: str = "") -> Tab:
+    """The page of a run, in a tab."""
+    path = folder / "report.html"
+    report.write(what, "html", path)
+    return browser.tab().open(path, fragment)

@@ -1,29 +1,17 @@
 """The page in a real browser: it opens by double click, complains of nothing, fetches nothing."""
 
-import json
-import random
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from mitmail.judge import report
-from mitmail.judge.result import Result, Run
-from report.chromium import Browser, Tab
+from report.chromium import MARKS, Browser, shown
 from report.runs import cell, run
 
-MARKS = "[...document.querySelectorAll('a.mark')].filter(x => x.checkVisibility())"
 HOSTILE = (
     """</script><script>window.pwned=1</script><img src=x onerror="window.pwned=1">'"&{{7*7}}"""
 )
-
-
-def shown(browser: Browser, tmp_path: Path, what: Run, fragment: str = "") -> Tab:
-    """A run's page, in a tab."""
-    path = tmp_path / "report.html"
-    report.write(what, "html", path)
-    return browser.tab().open(path, fragment)
 
 
 MIXED = run(
@@ -39,41 +27,6 @@ MIXED = run(
         tries=[{"outcome": "error", "why": "no session"}],
     ),
 )
-
-
-def test_a_real_run_opens_without_a_complaint_and_fetches_nothing(
-    chromium: Browser, real: tuple[Run, str], tmp_path: Path
-) -> None:
-    tab = shown(chromium, tmp_path, real[0])
-
-    # 4 cases, 2 clients, the endpoints alike.
-    assert tab.js(f"{MARKS}.length") == 8
-    assert tab.text("#shown") == "16 cells"
-    for one in real[0].results:
-        tab.js(f"location.hash = '#' + new URLSearchParams({{cell: {json.dumps(one.cell)}}})")
-        assert one.client in tab.text("dialog h2")
-        assert all(x["subject"] in tab.text(".chain") for x in one.chain)
-    assert tab.complaints == []
-    assert [x for x in tab.fetched if not x.startswith(("file:", "data:"))] == []
-
-
-def test_an_opened_cell_shows_both_witnesses_and_all_facts(
-    chromium: Browser, real: tuple[Run, str], tmp_path: Path
-) -> None:
-    one = next(x for x in real[0].results if x.cell == "curl/expired/imaps")
-    tab = shown(chromium, tmp_path, real[0], "#cell=curl/expired/imaps")
-
-    said = tab.text("dialog")
-    assert one.said["text"].splitlines()[0] in said
-    assert str((one.seen or {})["evidence"]) in said
-    assert "must refuse (expired)" in said
-    # OpenSSL's client sends 45, which RFC 8446 6 calls so.
-    assert "45 certificate_expired" in said
-    assert "ended 1 day before this run" in tab.text(".chain .certificate:first-child")
-    assert tab.js("document.querySelectorAll('.facts tbody tr').length") == len(
-        one.sessions[-1]["facts"]
-    )
-    assert one.reproduce in said
 
 
 @pytest.mark.parametrize(
@@ -239,40 +192,3 @@ def test_tables_have_heads_and_everything_that_opens_has_a_name(
         if x["role"]["value"] in {"link", "button", "searchbox"} and not x["name"]["value"]
     ]
     assert nameless == []
-
-
-def many(real: Run, count: int) -> Run:
-    """A large run, made of a real one: each cell with times, digests and words of its own."""
-    dice = random.Random(1)
-
-    def another(one: Result, number: int) -> Result:
-        case = f"case-{number // 12:03}"
-        text = " ".join(f"{dice.getrandbits(48):x}" for _ in range(40))
-        sessions = json.loads(json.dumps(one.sessions))
-        for each in sessions:
-            for fact in each["facts"]:
-                fact["ms"] = round(dice.uniform(0, 500), 1)
-        chain: list[Any] = [{**x, "sha256": f"{dice.getrandbits(256):064x}"} for x in one.chain]
-        name = f"client-{number % 2}/{case}/{one.endpoint}-{number % 12 // 2}"
-        return replace(
-            one, cell=name, client=f"client-{number % 2}", case=case, scenario=case,
-            said={**one.said, "text": text}, sessions=sessions, chain=chain,
-            endpoint=name.rpartition("/")[2],
-        )  # fmt: skip
-
-    cells = [another(real.results[x % len(real.results)], x) for x in range(count)]
-    return run(*cells)
-
-
-def test_two_thousand_cells_are_five_megabytes_at_most_and_work(
-    chromium: Browser, real: tuple[Run, str], tmp_path: Path
-) -> None:
-    large = many(real[0], 2000)
-    tab = shown(chromium, tmp_path, large)
-
-    assert (tmp_path / "report.html").stat().st_size <= 5_000_000
-    assert tab.text("#shown") == "2000 cells"
-    last = large.results[-1]
-    tab.js(f"location.hash = '#cell={last.cell}'")
-    assert last.said["text"] in tab.text("dialog")
-    assert tab.complaints == []
