@@ -41,7 +41,7 @@ def _cell(one: Result, base: Path | None) -> dict[str, Any]:
         "seen": _seen(one.seen),
         "alert": phrase.alert((one.seen or {}).get("alert")),
         "reproduce": one.reproduce,
-        "seconds": round(one.seconds, 1),
+        "seconds": round(one.seconds, 2),
         "unstable": one.unstable,
         "tries": [f"{x.get('outcome')}: {x.get('why')}" for x in one.tries],
         "sessions": [_session(x) for x in _by_number(one.sessions)],

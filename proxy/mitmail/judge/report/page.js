@@ -84,7 +84,7 @@
       one.hidden = Boolean(now.client) && one.dataset.client !== now.client;
     }
     for (const one of all(".warned, #attention")) one.hidden = !one.querySelector(".item:not([hidden])");
-    if (now.text || now.outcome === "warn") for (const one of all(".warned")) one.open = true;
+    if (now.text || now.client || now.outcome) for (const one of all(".warned")) one.open = true;
     document.getElementById("nothing").hidden = found.length > 0;
     document.getElementById("shown").textContent =
       found.length === run.cells.length ? `${found.length} cells` : `${found.length} of ${run.cells.length} cells`;
@@ -166,10 +166,10 @@
     return [h("p", { class: "dim" }, `The client was told to connect to ${one.name}.`), h("ol", { class: "chain" }, drawn)];
   };
 
-  const ARROWS = { client: "→", server: "←", both: "↔", inside: "·" };
+  const ARROWS = { client: "→", server: "←", both: "↔", mitmail: "·" };
   const session = (one, number, total) => {
     const rows = one.facts.map(([ms, who, what, details]) =>
-      h("tr", { class: `f-${who}${/alert|has failed|finding/.test(what) ? " telling" : ""}` },
+      h("tr", { class: `f-${who}${(/alert/.test(what) && !details.startsWith("0 ")) || /has failed|finding/.test(what) ? " telling" : ""}` },
         h("td", { class: "ms" }, ms.toFixed(1)), h("td", {}, h("span", { "aria-hidden": "true" }, `${ARROWS[who] ?? "·"} `), who),
         h("td", {}, what, details ? h("span", { class: "dim" }, ` ${details}`) : null)));
     const head = h("thead", {}, h("tr", {}, ["ms", "who", "what"].map((x) => h("th", { scope: "col" }, x))));

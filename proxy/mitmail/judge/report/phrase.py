@@ -113,16 +113,16 @@ _FACTS: Final = {
     "alert-sent": ("server", "alert"),
     "server-closed": ("server", "closes the connection"),
     "attack": ("server", "attacks"),
-    "upstream-connected": ("inside", "the mail server is connected"),
-    "upstream-verified": ("inside", "the antivirus has checked the server"),
+    "upstream-connected": ("mitmail", "the mail server is connected"),
+    "upstream-verified": ("mitmail", "the antivirus has checked the server"),
     "handshake-done": ("both", "handshake complete"),
     "tls-failed": ("both", "TLS has failed"),
-    "finding": ("inside", "finding"),
+    "finding": ("mitmail", "finding"),
 }
 
 
 _DETAILS: Final = {
-    **dict.fromkeys(("code", "verb", "words", "version", "what", "evidence"), ""),
+    **dict.fromkeys(("code", "verb", "words", "version", "what", "evidence", "finding"), ""),
     "sni": "asks for",
     "offered": "offers",
     "chain": "certificates:",
@@ -133,7 +133,7 @@ _DETAILS: Final = {
 def fact(found: Mapping[str, Any]) -> tuple[float, str, str, str]:
     """A fact of a session: milliseconds, who, what, and the details as text."""
     word = str(found["fact"])
-    who, what = _FACTS.get(word, ("inside", word.replace("-", " ")))
+    who, what = _FACTS.get(word, ("mitmail", word.replace("-", " ")))
     details = {key: x for key, x in found.items() if key not in {"ms", "fact"}}
     if word.startswith("alert-"):
         details["code"] = alert(details.get("code"))

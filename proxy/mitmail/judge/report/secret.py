@@ -8,7 +8,7 @@ masked wherever else it stands in the run, also in Base64, percent-encoded or in
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from typing import Any, Final
@@ -29,7 +29,7 @@ _SECRET: Final = frozenset(
 _ALONE: Final = re.compile(r"(?P<lead>(?:.{0,60}[>:]\s*)?)(?P<word>[A-Za-z0-9+/]{4,}={0,2})\s*")
 _CHALLENGE: Final = re.compile(r"(?:.{0,60}[<:]\s*)?(?:334\b|\+(?:\s|$))")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
-_URL: Final = re.compile(r"(?<=://)(?P<user>[^\s:/@'\"]*):(?P<secret>[^\s/@'\"]+)(?=@)")
+_URL: Final = re.compile(r"(?<=://)(?P<user>[^\s:/@'\"]*):(?P<secret>(?![{$*<])[^\s/@'\"]+)(?=@)")
 # {password} and $MITMAIL_PASSWORD are places for one, and so is what is masked already.
 _VALUE: Final = r"(?P<quote>\\?[\"']?)(?P<secret>(?![{$*<])[^\s\"'\\,;&]+)"
 _LABELLED: Final = (
@@ -37,6 +37,8 @@ _LABELLED: Final = (
     re.compile(rf"(?i)(?P<label>(?<!\S)--?(?:password|passwd|pass|pw)(?:\s+|=)){_VALUE}"),
     re.compile(rf"(?P<label>(?<!\S)(?:--user|-u)(?:\s+|=)[\"']?[^\s:\"']+:){_VALUE}"),
 )
+# Where a client's words stand, and what it sent.
+_DIALOGUES: Final = frozenset(("said", "trace"))
 _LABEL: Final = re.compile(r"(?i)password|passwd|secret")
 # Shorter, or of one kind of letters only, it may be a word that stands for itself elsewhere.
 _SHORTEST: Final = 8
@@ -45,9 +47,12 @@ _SHORTEST: Final = 8
 def masked(run: Run, secrets: Iterable[str] = ()) -> Run:
     """The run without credentials; ``secrets`` are those that are known to whoever asks."""
     known = {x for x in secrets if x} | {x for x in _harvest(run) if _generated(x)}
-    hide = cache(_Hider(frozenset(known)).text)
-    shown: Run = _each(run, hide)
+    hider = _Hider(frozenset(known))
+    shown: Run = _each(run, cache(hider.text), cache(hider.dialogue))
     return shown
+
+
+type _Hide = Callable[[str], str]
 
 
 class _Hider:
@@ -58,8 +63,15 @@ class _Hider:
         self._forms = re.compile("|".join(map(re.escape, ordered))) if ordered else None
 
     def text(self, text: str) -> str:
-        """The text with everything hidden."""
-        return _hidden(_TOKEN.sub(self._token, self._known(text)))
+        """A text of ours: prose, in which LOGIN is a word."""
+        text = _URL.sub(rf"\g<user>:{MASK}", _TOKEN.sub(self._token, self._known(text)))
+        for pattern in _LABELLED:
+            text = pattern.sub(rf"\g<label>\g<quote>{MASK}", text)
+        return text
+
+    def dialogue(self, text: str) -> str:
+        """A text of a client's, which may hold what it sent."""
+        return "\n".join(_dialogue(self.text(text).split("\n")))
 
     def _known(self, text: str) -> str:
         return text if self._forms is None else self._forms.sub(MASK, text)
@@ -69,32 +81,24 @@ class _Hider:
         return MASK if any(x in octets for x in self._secrets) or _sasl(octets) else found[0]
 
 
-def _each(value: Any, hide: Any) -> Any:
+def _each(value: Any, hide: _Hide, dialogue: _Hide) -> Any:
     """A document with every text in it changed; what is named a password is hidden whole."""
     if isinstance(value, str):
         return hide(value)
-    if isinstance(value, Mapping):
-        return {
-            key: MASK if _LABEL.search(str(key)) and isinstance(x, str) else _each(x, hide)
-            for key, x in value.items()
-        }
+    if isinstance(value, dict):
+        return {hide(key): _member(key, x, hide, dialogue) for key, x in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)([_each(x, hide) for x in value])
+        return type(value)([_each(x, hide, dialogue) for x in value])
     if is_dataclass(value) and not isinstance(value, type):
-        return replace(
-            value, **{x.name: _each(getattr(value, x.name), hide) for x in fields(value)}
-        )
+        names = [x.name for x in fields(value)]
+        return replace(value, **{x: _member(x, getattr(value, x), hide, dialogue) for x in names})
     return value
 
 
-def _hidden(text: str) -> str:
-    """A text without what reads like a credential."""
-    if not text.isspace() and ("\n" in text or _COMMAND.fullmatch(text)):
-        text = "\n".join(_dialogue(text.split("\n")))
-    text = _URL.sub(rf"\g<user>:{MASK}", text)
-    for pattern in _LABELLED:
-        text = pattern.sub(rf"\g<label>\g<quote>{MASK}", text)
-    return text
+def _member(key: str, value: Any, hide: _Hide, dialogue: _Hide) -> Any:
+    if isinstance(value, str) and _LABEL.search(key):
+        return MASK
+    return _each(value, dialogue if key in _DIALOGUES else hide, dialogue)
 
 
 def _dialogue(lines: Iterable[str]) -> Iterator[str]:
@@ -118,33 +122,38 @@ def _shown(line: str, verb: str) -> str:
 
 def _harvest(run: Run) -> Iterator[str]:
     """The passwords that stand in a run where one reads like a credential."""
-    for text in set(_texts(run)):
+    texts: set[str] = set()
+    dialogues: set[str] = set()
+    _gather(run, texts, dialogues)
+    for text in texts | dialogues:
         for pattern in (_URL, *_LABELLED):
             yield from (found["secret"] for found in pattern.finditer(text))
         for found in _TOKEN.finditer(text):
             octets = _decoded(found[0])
             if _sasl(octets):
                 yield octets.rpartition(b"\0")[2].decode(errors="replace")
-        for line in text.split("\n"):
-            command = _COMMAND.fullmatch(line)
-            if command is not None and command["verb"] in {"LOGIN", "PASS"}:
-                yield command["line"].split()[-1].strip('"')
+    for line in (line for text in dialogues for line in text.split("\n")):
+        command = _COMMAND.fullmatch(line)
+        if command is not None and command["verb"] in {"LOGIN", "PASS"}:
+            yield command["line"].split()[-1].strip('"')
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _gather(value: Any, texts: set[str], dialogues: set[str]) -> None:
+    """Every text of a document; what is named a password reads like one."""
     if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
+        texts.add(value)
+    elif isinstance(value, dict):
         for key, each in value.items():
-            if isinstance(each, str) and _LABEL.search(str(key)):
-                yield f"password={each}"
-            yield from _texts(each)
+            if isinstance(each, str) and _LABEL.search(key):
+                texts.add(f"password={each}")
+            _gather(each, dialogues if key in _DIALOGUES else texts, dialogues)
     elif isinstance(value, list | tuple):
         for each in value:
-            yield from _texts(each)
+            _gather(each, texts, dialogues)
     elif is_dataclass(value):
         for one in fields(value):
-            yield from _texts(getattr(value, one.name))
+            into = dialogues if one.name in _DIALOGUES else texts
+            _gather(getattr(value, one.name), into, dialogues)
 
 
 def _generated(secret: str) -> bool:
