@@ -38,8 +38,8 @@ MAY_USE = {
         "mailstore",
     },
     "judge": {
-        "errors", "endpoint", "conduct", "pki", "scenario", "plan", "engine", "addon", "mailstore",
-        "service",
+        "errors", "endpoint", "conduct", "pki", "wire", "scenario", "plan", "engine", "addon",
+        "mailstore", "service",
     },
     "cli": {
         "", "errors", "shipped", "endpoint", "pki", "scenario", "plan", "service", "judge",
@@ -54,6 +54,7 @@ ONLY_IN = {
     "aiosmtpd": {"mailstore"},
     "click": {"cli"},
     "pytest": {"judge"},
+    "jinja2": {"judge"},
     "pydantic": {"scenario"},
     "ruamel": {"scenario"},
     "OpenSSL": {"engine"},

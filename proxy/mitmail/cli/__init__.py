@@ -13,9 +13,11 @@ from mitmail.cli.browse import list_command
 from mitmail.cli.ca import ca_group
 from mitmail.cli.compare import compare_command
 from mitmail.cli.demo import demo_command
+from mitmail.cli.diff import diff_command
 from mitmail.cli.judge import judge_command
 from mitmail.cli.merge import merge_command
 from mitmail.cli.new import new_command
+from mitmail.cli.report import report_command
 from mitmail.cli.serve import addon_command, serve_command
 from mitmail.cli.show import show_command
 from mitmail.cli.switch import switch_command
@@ -61,7 +63,7 @@ def cli() -> None:
 for command in (
     list_command, show_command, serve_command, demo_command, new_command, lint_command,
     schema_command, switch_command, compare_command, answer_command, judge_command, merge_command,
-    ca_group, addon_command,
+    report_command, diff_command, ca_group, addon_command,
 ):  # fmt: skip
     cli.add_command(command)
 

@@ -1,6 +1,5 @@
 """``mitmail judge``: clients x cases x endpoints."""
 
-import importlib
 import os
 import shlex
 import sys
@@ -19,7 +18,7 @@ from mitmail.errors import MitmailError
 if TYPE_CHECKING:
     from mitmail.judge.client import Client
     from mitmail.judge.grid import Grid
-    from mitmail.judge.result import Head, Result, Shard
+    from mitmail.judge.result import Head, Result, Run, Shard
     from mitmail.judge.scheduler import Ended
     from mitmail.scenario.matrix import MatrixFile
 
@@ -258,14 +257,17 @@ def _finish(choice: Choice, start: "Head", found: Sequence["Result"], ended: "En
     return exit_code(run.results, strict=choice.strict)
 
 
-def _report(choice: Choice, run: object) -> None:
+def _report(choice: Choice, run: "Run") -> None:
+    from mitmail.judge import report
+
     if choice.folder is None:
         return
+    files = ["results.ndjson", "junit.xml"]
     for name in choice.report:
-        try:
-            report = importlib.import_module("mitmail.judge.report")
-        except ModuleNotFoundError:
-            raise MitmailError(f"this mitmail writes no {name}: leave out --report") from None
-        report.write(run, name, choice.folder / f"report.{name}")
-    files = ", ".join(("results.ndjson", "junit.xml", *(f"report.{x}" for x in choice.report)))
-    click.echo(f"\nWritten to {choice.folder}: {files}.")
+        # GitHub takes its annotations from what a job prints.
+        if name == "github":
+            click.echo(report.render(run, name), nl=False)
+            continue
+        files.append(f"report.{name}")
+        report.write(run, name, choice.folder / files[-1])
+    click.echo(f"\nWritten to {choice.folder}: {', '.join(files)}.")

@@ -103,6 +103,12 @@ def line(record: Head | Result) -> str:
     return json.dumps({"schema": SCHEMA, "record": kind, **asdict(record)}) + "\n"
 
 
+def record(run: Run) -> dict[str, Any]:
+    """A whole run as one JSON document: the head, and the cells in it."""
+    cells = [asdict(one) for one in run.results]
+    return {"schema": SCHEMA, "record": "results", "run": asdict(run.head), "cells": cells}
+
+
 def read(path: Path) -> Run:
     """A run from its file.
 
