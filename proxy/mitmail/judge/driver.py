@@ -16,6 +16,7 @@ from mitmail.judge.offlineimap import offlineimap
 from mitmail.judge.program import run
 from mitmail.judge.python import aiosmtplib, python
 from mitmail.judge.resolution import wrapper
+from mitmail.judge.thunderbird.thunderbird import thunderbird
 from mitmail.judge.tls_tool import gnutls, openssl
 
 type Maker = Callable[[str, tuple[int, ...]], Client]
@@ -35,7 +36,7 @@ PROGRAMS: dict[str, tuple[Maker, str, str]] = {
 # These look a name up, and cannot be told where it leads.
 LED = frozenset({"msmtp", "fetchmail", "mbsync", "neomutt", "offlineimap3"})
 LIBRARIES = ("python", "aiosmtplib", "nodemailer", "nodemailer-9.0.2", "imapflow", "go-smtp")
-KNOWN = (*PROGRAMS, *LIBRARIES)
+KNOWN = (*PROGRAMS, *LIBRARIES, "thunderbird")
 
 
 async def found(names: Iterable[str] = ("curl", "openssl")) -> list[Client]:
@@ -50,6 +51,8 @@ async def found(names: Iterable[str] = ("curl", "openssl")) -> list[Client]:
 async def _find(name: str) -> Client | None:
     if name == "aiosmtplib":
         return aiosmtplib()
+    if name == "thunderbird":
+        return thunderbird()
     if name == "go-smtp":
         path = shutil.which("go")
         return await go_smtp(path, await _version(path, "version")) if path else None
