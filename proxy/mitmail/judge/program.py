@@ -10,7 +10,7 @@ FOREIGN = (
     "SSL_CERT", "CURL_", "NODE_", "REQUESTS_CA", "LD_PRELOAD", "NSS_WRAPPER", "PYTHON", "OPENSSL_",
     "GNUTLS_", "SSLKEYLOGFILE", "JAVA_TOOL_OPTIONS", "GODEBUG", "HOSTALIASES", "http_proxy",
     "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
-    "XDG_", "FETCHMAIL", "MAILCONF", "MAILNAME", "EMAIL", "MAILDIR",
+    "XDG_", "FETCHMAIL", "MAILCONF", "MAILNAME", "EMAIL", "MAILDIR", "MOZ_", "NSS_", "XRE_",
 )  # fmt: skip
 
 

@@ -39,9 +39,7 @@ class Kept:
         assert self._process.stderr is not None
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._errors: collections.deque[str] = collections.deque(maxlen=20)
-        complaints = threading.Thread(
-            target=self._hear, args=(self._process.stderr,), daemon=True
-        )
+        complaints = threading.Thread(target=self._hear, args=(self._process.stderr,), daemon=True)
         complaints.start()
         threading.Thread(
             target=self._read, args=(self._process.stdout, complaints), daemon=True

@@ -1,6 +1,8 @@
 """The names that NSS and Thunderbird have for what is wrong, in the words of the vocabulary.
 
-Source of the names: NSS' ``secerr.h`` and ``sslerr.h``, and mozilla::pkix' ``Result.h``.
+Source of the names: NSS' ``secerr.h`` and ``sslerr.h``, and mozilla::pkix' ``Result.h``. A name
+that is said of several things is none of them: SEC_ERROR_BAD_DER is also that of a name whose form
+is not liked (a wildcard in the middle), SEC_ERROR_UNKNOWN_CRITICAL_EXTENSION that of any.
 """
 
 from collections.abc import Mapping
@@ -11,7 +13,7 @@ REASONS: Mapping[str, str] = {
     "MOZILLA_PKIX_ERROR_NOT_YET_VALID_CERTIFICATE": "not-yet-valid",
     "MOZILLA_PKIX_ERROR_NOT_YET_VALID_ISSUER_CERTIFICATE": "not-yet-valid",
     "SSL_ERROR_BAD_CERT_DOMAIN": "name-mismatch",
-    # Also of a chain that lacks a part: it has no other word for that.
+    # Its word for every chain that cannot be built, also one that lacks a part.
     "SEC_ERROR_UNKNOWN_ISSUER": "unknown-issuer",
     "SEC_ERROR_UNTRUSTED_ISSUER": "unknown-issuer",
     "SEC_ERROR_UNTRUSTED_CERT": "unknown-issuer",
@@ -31,7 +33,6 @@ REASONS: Mapping[str, str] = {
     "SEC_ERROR_PATH_LEN_CONSTRAINT_INVALID": "constraint",
     "SEC_ERROR_CERT_NOT_IN_NAME_SPACE": "constraint",
     "SEC_ERROR_REVOKED_CERTIFICATE": "revoked",
-    "SEC_ERROR_BAD_DER": "malformed",
     "SSL_ERROR_PROTOCOL_VERSION_ALERT": "tls-version",
     "SSL_ERROR_UNSUPPORTED_VERSION": "tls-version",
 }

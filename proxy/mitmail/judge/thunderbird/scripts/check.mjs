@@ -7,7 +7,7 @@ import { fetched } from "resource://mitmail/fetching.mjs";
 import { composed, sent } from "resource://mitmail/sending.mjs";
 import { Screen, answer } from "resource://mitmail/screen.mjs";
 import { named } from "resource://mitmail/outcome.mjs";
-import { clearExceptions, stored, trust } from "resource://mitmail/trust.mjs";
+import { clearExceptions, issuerTrusted, stored, trust } from "resource://mitmail/trust.mjs";
 
 const SHOW = 3000; // milliseconds for a notification, or the dialog behind it
 
@@ -36,6 +36,7 @@ async function check(job) {
     const { security, ...rest } = said;
     return {
       ...rest,
+      issuer_trusted: issuerTrusted(security?.handshakeCertificates ?? [], job.roots),
       shown: screen.shown.map(({ window, ...one }) => one),
       exceptions: stored(),
       pictured: screen.pictured,

@@ -109,8 +109,10 @@ async function exception(window) {
   const { document } = window;
   const ids = ["headerDescription", "statusDescription", "statusLongDescription"];
   const lines = ids.map(id => document.getElementById(id));
-  // It says that it is ready before its texts are.
-  await document.l10n.translateElements(lines);
+  // It says that it is ready before its texts are there.
+  while (!lines.every(line => line.textContent.trim())) {
+    await frame(window);
+  }
   return {
     kind: "exception",
     window,
@@ -135,12 +137,15 @@ export function answer(dialog, confirm) {
 }
 
 async function painted(window) {
-  for (let frame = 0; frame < 2; frame++) {
-    await new Promise(resolve => window.requestAnimationFrame(resolve));
-  }
+  await frame(window);
+  await frame(window);
   if (window.windowUtils.isMozAfterPaintPending) {
     await new Promise(resolve =>
       window.addEventListener("MozAfterPaint", resolve, { once: true })
     );
   }
+}
+
+function frame(window) {
+  return new Promise(resolve => window.requestAnimationFrame(resolve));
 }

@@ -14,6 +14,14 @@ export function trust(roots) {
   }
 }
 
+/** Whether a chain names an authority as an issuer that is trusted. */
+export function issuerTrusted(chain, roots) {
+  const subjects = new Set(
+    roots.map(root => database.constructX509FromBase64(root).subjectName)
+  );
+  return chain.some(one => subjects.has(one.issuerName));
+}
+
 /** Drop whatever was imported, and intermediates, which NSS keeps once it has seen them. */
 export function forget() {
   for (const one of database.getCerts()) {
