@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mitmail.endpoint import ENDPOINTS
-from mitmail.judge.case import HEALTHY, SERVER_ROOT, Case
+from mitmail.judge.case import SERVER_ROOT, Case
 from mitmail.judge.cell import Cell
 from mitmail.judge.client import Said
 from mitmail.judge.control import with_controls
@@ -15,6 +15,7 @@ from mitmail.judge.outcome import Outcome, OutcomeWord
 from mitmail.pki.store import Store
 from mitmail.plan import make
 from mitmail.scenario import loader, sets
+from mitmail.scenario.matrix import HEALTHY
 
 STORE = Store(None)
 

@@ -38,7 +38,7 @@ def lint_command(paths: Sequence[Path], *, as_json: bool) -> None:
 
 
 NAMES = [
-    *("scenario", "vendor", "behaviour", "client"),
+    *("scenario", "vendor", "behaviour", "client", "matrix"),
     *("ready", "ready-all", "ready-transparent", "record", "list"),
     *("control-request", "control-answer", "comparison"),
     *("results", "difference"),

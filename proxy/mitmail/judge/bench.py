@@ -23,6 +23,7 @@ from mitmail.service.orders import USER
 from mitmail.service.record import Served
 from mitmail.service.service import Service
 
+PATIENCE = 15.0
 VERDICT_DEADLINE = 15.0
 # What an attack on the dialogue came to is known at a session's end, soon after the client's.
 END = 8.0
@@ -49,6 +50,7 @@ class Bench:
     service: Service
     password: str
     folder: Path
+    patience: float = PATIENCE
     _roots: dict[bytes, Path] = field(default_factory=dict)
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
@@ -84,6 +86,7 @@ class Bench:
             user=USER,
             password=self.password,
             roots=self._written(case.roots),
+            patience=self.patience,
         )
 
     def _written(self, roots: bytes) -> Path:
@@ -95,14 +98,17 @@ class Bench:
 
 
 @asynccontextmanager
-async def opened() -> AsyncIterator[Bench]:
-    """A bench of this process' own; with it end its ports, its sessions and its files."""
+async def opened(patience: float = PATIENCE) -> AsyncIterator[Bench]:
+    """A bench of this process' own; with it end its ports, its sessions and its files.
+
+    ``patience`` is the time-out, in seconds, that clients are told.
+    """
     password = secrets.token_urlsafe(12)
     mail = MailStore(USER, password, messages=seed(USER, utc_now()))
     async with Mailstore(mail) as mailstore:
         proxy = await Proxy.start()
         try:
             with tempfile.TemporaryDirectory(prefix="mitmail-") as folder:
-                yield Bench(Service(proxy, mailstore), password, Path(folder))
+                yield Bench(Service(proxy, mailstore), password, Path(folder), patience)
         finally:
             await proxy.stop()

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mitmail.judge.case import HEALTHY
 from mitmail.judge.cell import Cell
 from mitmail.judge.outcome import Outcome
+from mitmail.scenario.matrix import HEALTHY
 
 type _Control = tuple[str, str, str]
 

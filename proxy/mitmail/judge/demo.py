@@ -9,12 +9,14 @@ from collections.abc import Callable, Sequence
 
 from mitmail.endpoint import ENDPOINTS
 from mitmail.judge.bench import Bench, opened
-from mitmail.judge.case import BARE, HEALTHY, Brief, Case, Casebook, expand
+from mitmail.judge.brief import Brief, expand
+from mitmail.judge.case import Case, Casebook
 from mitmail.judge.cell import Cell, ask
 from mitmail.judge.client import Client
 from mitmail.judge.control import with_controls
 from mitmail.pki.store import Store
 from mitmail.scenario import loader, sets
+from mitmail.scenario.matrix import BARE, HEALTHY
 
 SHIELD, IMPORTED = "norton", ("norton", "generic")
 
