@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from mitmail.endpoint import Endpoint, MailProtocol, TlsMode
 from mitmail.judge.program import Ended, run
@@ -54,12 +54,18 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A client's own word: its verdict, the reason it names, its exit code and its text."""
+    """A client's own word: its verdict, the reason it names, its exit code and its text.
+
+    ``details`` is what more it knows, by name, as JSON has it; ``screenshot`` a PNG of what it
+    showed.
+    """
 
     verdict: Word
     reason: str | None
     exit_code: int | None
     text: str
+    details: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    screenshot: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

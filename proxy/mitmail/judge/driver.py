@@ -17,6 +17,7 @@ from mitmail.judge.node import PACKAGES, package
 from mitmail.judge.program import run
 from mitmail.judge.python import aiosmtplib, python
 from mitmail.judge.resolution import wrapper
+from mitmail.judge.thunderbird.thunderbird import thunderbird
 from mitmail.judge.tls_tool import gnutls, openssl
 from mitmail.scenario import loader
 from mitmail.scenario.client import DescribedClient
@@ -78,6 +79,9 @@ CODED: Final[dict[str, Coded]] = {
     "gnutls-cli": Coded("gnutls-cli", "gnutls-bin", _program(gnutls, "gnutls-cli", "--version")),
     "neomutt": Coded("neomutt", "neomutt", _program(neomutt, "neomutt", "-v", led=True)),
     "aiosmtplib": Coded("aiosmtplib, of Python", "pip: aiosmtplib", _here(aiosmtplib)),
+    "thunderbird": Coded(
+        "Thunderbird, on a display of its own", "thunderbird xvfb", _here(thunderbird)
+    ),
     **{name: Coded(f"{name}, of Node", f"npm: {name}", _node(name)) for name in PACKAGES},
     **{name: Coded(x.title, x.install, _go(name)) for name, x in COMPILED.items()},
 }

@@ -22,7 +22,7 @@ FOREIGN = (
     "GNUTLS_", "SSLKEYLOGFILE", "JAVA_TOOL_OPTIONS", "GODEBUG", "HOSTALIASES", "http_proxy",
     "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
     "XDG_", "FETCHMAIL", "MAILCONF", "MAILNAME", "EMAIL", "MAILDIR", "PERL5", "RUBY", "JDK_JAVA",
-    "_JAVA",
+    "_JAVA", "MOZ_", "NSS_", "XRE_",
 )  # fmt: skip
 
 

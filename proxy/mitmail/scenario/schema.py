@@ -17,8 +17,8 @@ FILES: Final[dict[Name, type[Model]]] = {
     "scenario": ScenarioFile,
     "vendor": VendorFile,
     "behaviour": BehaviourFile,
-    "matrix": MatrixFile,
     "client": ClientFile,
+    "matrix": MatrixFile,
 }
 
 
