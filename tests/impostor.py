@@ -36,6 +36,8 @@ def act(role: str, root: str, rest: list[str], memory: Path) -> int:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if role == "absent":
         return 0
+    if role == "murderous":
+        os.kill(os.getppid(), signal.SIGKILL)
     if role == "hanging":
         memory.write_text(str(os.getpid()))
         with socket.create_connection((rest[0], int(rest[1]))):
