@@ -53,6 +53,6 @@ def _plainly(outcome: Outcome, said: Said) -> Outcome:
         return outcome
     if said.exit_code in CRASHES:
         return Outcome("error", f"the client crashed ({said.exit_code}): {outcome.why}")
-    if said.text.endswith(LATE):
+    if said.text.endswith(LATE) and LATE not in outcome.why:
         return Outcome("error", f"{LATE}: {outcome.why}")
     return outcome
