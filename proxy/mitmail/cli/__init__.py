@@ -14,6 +14,7 @@ from mitmail.cli.ca import ca_group
 from mitmail.cli.compare import compare_command
 from mitmail.cli.demo import demo_command
 from mitmail.cli.diff import diff_command
+from mitmail.cli.exec import exec_command
 from mitmail.cli.new import new_command
 from mitmail.cli.report import report_command
 from mitmail.cli.serve import addon_command, serve_command
@@ -59,7 +60,7 @@ def cli() -> None:
 
 for command in (
     list_command, show_command, serve_command, demo_command, new_command, lint_command,
-    schema_command, switch_command, compare_command, answer_command,
+    exec_command, schema_command, switch_command, compare_command, answer_command,
     report_command, diff_command, ca_group, addon_command,
 ):  # fmt: skip
     cli.add_command(command)

@@ -18,11 +18,13 @@ from mitmail.judge.watch import Watch
 from mitmail.mailstore.seed import seed
 from mitmail.mailstore.server import Mailstore
 from mitmail.mailstore.store import Store as MailStore
+from mitmail.pki.certificate import pem
 from mitmail.plan.server import utc_now
 from mitmail.service.orders import USER
 from mitmail.service.record import Served
 from mitmail.service.service import Service
 
+PATIENCE = 15.0
 VERDICT_DEADLINE = 15.0
 # What an attack on the dialogue came to is known at a session's end, soon after the client's.
 END = 8.0
@@ -49,6 +51,7 @@ class Bench:
     service: Service
     password: str
     folder: Path
+    patience: float = PATIENCE
     _roots: dict[bytes, Path] = field(default_factory=dict)
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
@@ -76,7 +79,9 @@ class Bench:
         )
 
     def _target(self, served: Served, case: Case) -> Target:
+        root = case.plan.antivirus_root
         return Target(
+            antivirus_root=None if root is None else self._written(pem(root.certificate)),
             endpoint=ENDPOINTS[served.endpoint.name],
             host=served.host,
             port=served.port,
@@ -84,6 +89,7 @@ class Bench:
             user=USER,
             password=self.password,
             roots=self._written(case.roots),
+            patience=self.patience,
         )
 
     def _written(self, roots: bytes) -> Path:
@@ -95,14 +101,17 @@ class Bench:
 
 
 @asynccontextmanager
-async def opened() -> AsyncIterator[Bench]:
-    """A bench of this process' own; with it end its ports, its sessions and its files."""
+async def opened(patience: float = PATIENCE) -> AsyncIterator[Bench]:
+    """A bench of this process' own; with it end its ports, its sessions and its files.
+
+    ``patience`` is the time-out, in seconds, that clients are told.
+    """
     password = secrets.token_urlsafe(12)
     mail = MailStore(USER, password, messages=seed(USER, utc_now()))
     async with Mailstore(mail) as mailstore:
         proxy = await Proxy.start()
         try:
             with tempfile.TemporaryDirectory(prefix="mitmail-") as folder:
-                yield Bench(Service(proxy, mailstore), password, Path(folder))
+                yield Bench(Service(proxy, mailstore), password, Path(folder), patience)
         finally:
             await proxy.stop()
