@@ -18,6 +18,7 @@ from mitmail.judge.watch import Watch
 from mitmail.mailstore.seed import seed
 from mitmail.mailstore.server import Mailstore
 from mitmail.mailstore.store import Store as MailStore
+from mitmail.pki.certificate import pem
 from mitmail.plan.server import utc_now
 from mitmail.service.orders import USER
 from mitmail.service.record import Served
@@ -78,7 +79,9 @@ class Bench:
         )
 
     def _target(self, served: Served, case: Case) -> Target:
+        root = case.plan.antivirus_root
         return Target(
+            antivirus_root=None if root is None else self._written(pem(root.certificate)),
             endpoint=ENDPOINTS[served.endpoint.name],
             host=served.host,
             port=served.port,
