@@ -79,9 +79,8 @@ class Bench:
         )
 
     def _target(self, served: Served, case: Case) -> Target:
-        root = case.plan.antivirus_root
+        product = case.plan.antivirus_root
         return Target(
-            antivirus_root=None if root is None else self._written(pem(root.certificate)),
             endpoint=ENDPOINTS[served.endpoint.name],
             host=served.host,
             port=served.port,
@@ -90,6 +89,7 @@ class Bench:
             password=self.password,
             roots=self._written(case.roots),
             patience=self.patience,
+            antivirus_root=None if product is None else self._written(pem(product.certificate)),
         )
 
     def _written(self, roots: bytes) -> Path:

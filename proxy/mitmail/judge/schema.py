@@ -126,6 +126,7 @@ _RUN: Final[Json] = {
         ),
     },
     "strict": _FLAG,
+    "names": _WORDS,
 }
 _LINES: Final[list[Json]] = [
     _object({"schema": _ONE, "record": {"const": "run"}} | _RUN, more=True),
