@@ -54,6 +54,7 @@ ONLY_IN = {
     "aiosmtpd": {"mailstore"},
     "click": {"cli"},
     "jinja2": {"judge"},
+    "pytest": {"judge"},
     "pydantic": {"scenario"},
     "ruamel": {"scenario"},
     "OpenSSL": {"engine"},

@@ -12,15 +12,16 @@ import click
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
 @click.option("--json", "as_json", is_flag=True, help="As one JSON document.")
 def lint_command(paths: Sequence[Path], *, as_json: bool) -> None:
-    """Check scenarios, vendor profiles, behaviours: every error at once, as file:line:col.
+    """Check the files that people write: every error at once, as file:line:col.
 
+    They are scenarios, vendor profiles (in a folder vendors), behaviours, clients (likewise).
     Without a PATH, everything that ships with mitmail.
     """
     from mitmail import shipped
     from mitmail.errors import MitmailError
     from mitmail.scenario.lint import lint
 
-    ours = [Path(str(shipped.SCENARIOS)), Path(str(shipped.CERTS))]
+    ours = [Path(str(x)) for x in (shipped.SCENARIOS, shipped.CERTS, shipped.CLIENTS)]
     problems = lint(paths or ours)
     if as_json:
         rows = [
@@ -37,7 +38,7 @@ def lint_command(paths: Sequence[Path], *, as_json: bool) -> None:
 
 
 NAMES = [
-    *("scenario", "vendor", "behaviour"),
+    *("scenario", "vendor", "behaviour", "client", "matrix"),
     *("ready", "ready-all", "ready-transparent", "record", "list"),
     *("control-request", "control-answer", "comparison"),
     *("results", "difference"),

@@ -27,9 +27,9 @@ class Head:
     """What was to be run, and with what.
 
     ``plan`` is the SHA-256 of all cell names in their order, ``cells`` their number over all
-    shards. ``clients`` maps a client's name to ``version`` and ``verifies``; ``tools`` the
-    programs that judged (mitmail, mitmproxy, OpenSSL, Python) to their versions. ``started`` is
-    UTC, as ISO 8601.
+    shards, ``names`` the names themselves. ``clients`` maps a client's name to ``version`` and
+    ``verifies``; ``tools`` the programs that judged (mitmail, mitmproxy, OpenSSL, Python) to
+    their versions. ``started`` is UTC, as ISO 8601.
     """
 
     plan: str
@@ -40,6 +40,7 @@ class Head:
     tools: Mapping[str, str]
     clients: Mapping[str, Mapping[str, str]]
     strict: bool = False
+    names: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""Thunderbird, driven: a window on a display that nobody sees, asked through Marionette."""

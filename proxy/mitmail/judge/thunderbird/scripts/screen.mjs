@@ -1,0 +1,151 @@
+// What Thunderbird shows: notifications, prompts and the exception dialog, noted as they open.
+
+import { setTimeout } from "resource://gre/modules/Timer.sys.mjs";
+
+const NOTIFICATION = "chrome://global/content/alerts/alert.xhtml";
+const EXCEPTION = "chrome://pippki/content/exceptionDialog.xhtml";
+const COMPOSE = "chrome://messenger/content/messengercompose/messengercompose.xhtml";
+const PAINT = 500; // milliseconds: a window that is hidden is never painted
+const TOPICS = ["common-dialog-loaded", "cert-exception-ui-ready"];
+
+/** Everything that opens during one check. */
+export class Screen {
+  shown = [];
+  pictured = false;
+  #frame;
+  #copy;
+  #waiting = [];
+
+  /** `frame` is the file in which the display keeps its picture, `copy` where to copy it. */
+  constructor(frame, copy) {
+    this.#frame = frame;
+    this.#copy = copy;
+    Services.ww.registerNotification(this);
+    TOPICS.forEach(topic => Services.obs.addObserver(this, topic));
+  }
+
+  /** Close whatever is open, and note nothing more. */
+  end() {
+    Services.ww.unregisterNotification(this);
+    TOPICS.forEach(topic => Services.obs.removeObserver(this, topic));
+    for (const one of [...Services.ww.getWindowEnumerator()]) {
+      if (one.location.href == COMPOSE) {
+        // Without a question whether to save it.
+        one.gMsgCompose?.CloseWindow();
+      } else if ([NOTIFICATION, EXCEPTION].includes(one.location.href)) {
+        one.close();
+      }
+    }
+  }
+
+  /** The first of a kind that is shown, or null when there is none after so many milliseconds. */
+  first(kind, limit) {
+    const found = this.shown.find(one => one.kind == kind);
+    return found ?? Promise.race([
+      new Promise(resolve => this.#waiting.push({ kind, resolve })),
+      new Promise(resolve => setTimeout(() => resolve(null), limit)),
+    ]);
+  }
+
+  /** The compose window that opens next, once it is ready. */
+  composing() {
+    return new Promise(resolve => (this.resolveComposing = resolve));
+  }
+
+  /** Take a picture of the whole display once a window is painted. */
+  async take(window) {
+    await Promise.race([painted(window), new Promise(resolve => setTimeout(resolve, PAINT))]);
+    await IOUtils.copy(this.#frame, this.#copy);
+    this.pictured = true;
+  }
+
+  observe(subject, topic) {
+    if (topic == "domwindowopened") {
+      // It is sent by a notification that can be clicked.
+      subject.addEventListener("AlertActive", () => this.#note(notification(subject)), {
+        once: true,
+      });
+      subject.addEventListener("compose-startup-done", () => this.resolveComposing?.(subject), {
+        once: true,
+      });
+    } else if (topic == "cert-exception-ui-ready") {
+      exception(subject).then(one => this.#note(one));
+    } else if (topic == "common-dialog-loaded") {
+      this.#prompt(subject);
+    }
+  }
+
+  #note(one) {
+    this.shown.push(one);
+    for (const waiting of this.#waiting.filter(other => other.kind == one.kind)) {
+      waiting.resolve(one);
+    }
+  }
+
+  /** Nobody is there to answer: a question for a password is cancelled, all else is OK. */
+  async #prompt(window) {
+    const { args } = window.Dialog;
+    const pressed = /password/i.test(args.promptType) ? "cancel" : "accept";
+    const one = { kind: "prompt", title: args.title ?? "", texts: [args.text ?? ""], pressed };
+    this.#note({ window, ...one });
+    await this.take(window);
+    window.document.getElementById("commonDialog").getButton(pressed).click();
+  }
+}
+
+function notification(window) {
+  const { document } = window;
+  return {
+    // Of a certificate, or of any other trouble with a server.
+    kind: window.gAlertCookie.endsWith(" certError") ? "notification" : "alert",
+    window,
+    title: document.getElementById("alertTitleLabel").value,
+    texts: [document.getElementById("alertTextLabel").textContent],
+    clickable: document.getElementById("alertNotification").hasAttribute("clickable"),
+  };
+}
+
+async function exception(window) {
+  const { document } = window;
+  const ids = ["headerDescription", "statusDescription", "statusLongDescription"];
+  const lines = ids.map(id => document.getElementById(id));
+  // It says that it is ready before its texts are there.
+  while (!lines.every(line => line.textContent.trim())) {
+    await frame(window);
+  }
+  return {
+    kind: "exception",
+    window,
+    title: document.title,
+    texts: lines.map(line => line.textContent.trim()),
+    location: document.getElementById("locationTextBox").value,
+    pressed: null,
+  };
+}
+
+/** Press the dialog's own button: the one that confirms, for good or for now, or the other. */
+export function answer(dialog, confirm) {
+  const { document } = dialog.window;
+  if (confirm) {
+    document.getElementById("permanent").checked = confirm == "permanent";
+  }
+  const button = document
+    .getElementById("exceptiondialog")
+    .getButton(confirm ? "extra1" : "cancel");
+  dialog.pressed = button.label;
+  button.click();
+}
+
+async function painted(window) {
+  await frame(window);
+  await frame(window);
+  if (window.windowUtils.isMozAfterPaintPending) {
+    await new Promise(resolve =>
+      window.addEventListener("MozAfterPaint", resolve, { once: true })
+    );
+  }
+}
+
+function frame(window) {
+  return new Promise(resolve => window.requestAnimationFrame(resolve));
+}

@@ -1,0 +1,73 @@
+"""The one Thunderbird of this process, which is kept warm: a start takes seconds."""
+
+import atexit
+import threading
+
+from mitmail.errors import CannotJudgeError
+from mitmail.judge.client import Said, Target
+from mitmail.judge.thunderbird.answer import read
+from mitmail.judge.thunderbird.instance import Instance
+from mitmail.judge.thunderbird.job import Wish, job, unfit
+from mitmail.judge.thunderbird.kept import GoneError
+from mitmail.judge.thunderbird.marionette import RefusedError
+
+# What it gets on top of the target's patience, for its account, its windows and a slow machine.
+GRACE = 15.0
+
+
+class Warm:
+    """The one Thunderbird of this process: started when first asked, anew after a failure."""
+
+    def __init__(self, program: str, xvfb: str) -> None:
+        self.program, self.xvfb = program, xvfb
+        self.instance: Instance | None = None
+        self._lock = threading.Lock()
+        self._failures: list[str] = []
+        atexit.register(self.end)
+
+    def check(self, target: Target, wish: Wish) -> Said:
+        """Ask it; one after the other."""
+        if (why := unfit(target)) is not None:
+            return _failed(why)
+        with self._lock:
+            # What has failed twice to start will not start for the next case either.
+            if len(self._failures) > 1:
+                return _failed(self._failures[-1])
+            if self.instance is not None and not self.instance.answers():
+                # It ended between two cases, which is none of this one's doing.
+                self.end()
+            try:
+                if self.instance is None:
+                    self.instance = Instance(self.program, self.xvfb)
+                    self.instance.start()
+                    self._failures.clear()
+                found, picture = self.instance.check(job(target, wish), target.patience + GRACE)
+            except CannotJudgeError as error:
+                self.instance = None
+                self._failures.append(str(error))
+                return _failed(str(error))
+            except (GoneError, TimeoutError, RefusedError) as error:
+                self.end()
+                return _failed(_broken(error, target.patience + GRACE))
+            except BaseException:
+                self.end()
+                raise
+        return read(found, picture)
+
+    def end(self) -> None:
+        """End it, also while it is being asked."""
+        if (instance := self.instance) is not None:
+            self.instance = None
+            instance.end()
+
+
+def _failed(words: str) -> Said:
+    return Said("error", None, None, words)
+
+
+def _broken(error: Exception, seconds: float) -> str:
+    if isinstance(error, TimeoutError):
+        return f"Thunderbird did not answer in {seconds:.0f} s: the next case gets a new one"
+    if isinstance(error, GoneError):
+        return f"Thunderbird ended meanwhile ({error}): the next case gets a new one"
+    return f"Thunderbird could not do it ({error}): the next case gets a new one"
