@@ -1,22 +1,40 @@
 """Fixtures: one small real run, one browser."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
-from bench import need
+from bench import clean_environment, need
+from mitmail.judge import result
 from mitmail.judge.result import Run
 from report.chromium import Browser, browser
-from report.judged import judge
 
-CASES = ("healthy", "expired", "expired+norton", "cn-only")
+CASES = ("healthy", "expired", "cn-only")
+ASKED = [
+    *("--client", "curl", "--client", "python", "--endpoint", "imaps", "--endpoint", "smtp"),
+    *("--antivirus", "none", "--antivirus", "norton"),
+]
 
 
 @pytest.fixture(scope="session")
-def real() -> tuple[Run, str]:
-    """Python and curl in a few cases, and the password that was used."""
+def real(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Python and curl in a few cases, bare and behind norton, as mitmail judge asks them."""
     need("curl")
-    return judge(CASES, ("curl", "python"), ("imaps", "smtp"))
+    home = tmp_path_factory.mktemp("judge")
+    (home / "few.set").write_text("\n".join(CASES))
+    command = [sys.executable, "-m", "mitmail", "judge", "--set", str(home / "few.set")]
+    ended = subprocess.run(
+        [*command, *ASKED, "-n", "0", "-o", str(home)],
+        env=clean_environment(MITMAIL_HOME=str(home)),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return result.read(home / "results.ndjson")
 
 
 @pytest.fixture(scope="session")

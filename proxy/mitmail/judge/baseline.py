@@ -11,6 +11,7 @@ hidden by it.
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -101,7 +102,8 @@ def write(path: Path, run: Run) -> None:
         new.write_text(text, encoding="utf-8")
         new.replace(path)
     except OSError as error:
-        new.unlink(missing_ok=True)
+        with suppress(OSError):  # its folder may be none
+            new.unlink()
         raise MitmailError(f"cannot write {path}: {error.strerror}") from None
 
 

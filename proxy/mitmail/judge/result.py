@@ -140,7 +140,9 @@ def _records(lines: Iterable[str], where: str) -> Iterator[Head | Result]:
             raise MitmailError(f"{words}: run mitmail judge again") from None
 
 
-def _record(found: dict[str, Any]) -> Head | Result:
+def _record(found: Any) -> Head | Result:
+    if not isinstance(found, dict):
+        raise ValueError("it is no object")
     if found.pop("schema") != SCHEMA:
         raise ValueError("its schema is another version's")
     kind = found.pop("record")

@@ -54,8 +54,8 @@ def _head(run: Run, found: Grid) -> str:
         endpoints=len({x.endpoint for x in run.results}),
         cells=len(run.results),
         date=run.head.started[:10],
-        platform=escaped(run.head.platform),
-        tools=", ".join(f"{name} {version}" for name, version in run.head.tools.items()),
+        platform=escaped(run.head.platform.partition("-")[0]),
+        tools=", ".join(phrase.tools(run.head.tools)),
     )
 
 

@@ -33,7 +33,7 @@ def _case(suite: ET.Element, one: Result, head: Head) -> None:
         suite,
         "testcase",
         classname=_text(one.client),
-        name=_text(f"{one.case}/{one.endpoint}"),
+        name=_text(one.cell),
         time=f"{one.seconds:.3f}",
     )
     if (element := _element(one, head)) is not None:

@@ -53,7 +53,7 @@ def _parts(run: Run) -> Iterator[str]:
     head = run.head
     failed, total = run.count("fail"), len(run.results)
     yield f"# mitmail judge: {failed} of {total} cells failed\n"
-    tools = ", ".join(f"{name} {version}" for name, version in head.tools.items())
+    tools = ", ".join(phrase.tools(head.tools))
     shard = f", shard {head.shard.index} of {head.shard.total}" if head.shard.total > 1 else ""
     yield escaped(f"{phrase.moment(head.started)}, {head.platform}; {tools}{shard}") + "\n"
     if total != head.cells:

@@ -90,6 +90,11 @@ def alert(code: int | None) -> str | None:
     return f"{code} {name}"
 
 
+def tools(versions: Mapping[str, str]) -> list[str]:
+    """The programs with their versions; OpenSSL's begins with its name."""
+    return [x if x.startswith(name) else f"{name} {x}" for name, x in versions.items()]
+
+
 def moment(iso: str) -> str:
     """A time as people write it, in UTC; what is no time stays as it is."""
     try:
