@@ -112,6 +112,8 @@ _READ: Mapping[str, Callable[[bytes], Any]] = {"signature": _signature, "names":
 
 def masked(text: str, secret: str) -> str:
     """A client's words without the password, also where a dialogue carried it in JSON."""
+    if not secret:
+        return text
     for word in (secret, json.dumps(secret)[1:-1]):
         text = text.replace(word, "***")
     return text
