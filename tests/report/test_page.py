@@ -10,7 +10,8 @@ from report.chromium import MARKS, Browser, shown
 from report.runs import cell, run
 
 HOSTILE = (
-    """</script><script>window.pwned=1</script><img src=x onerror="window.pwned=1">'"&{{7*7}}"""
+    """</script ></script><script>window.pwned=1</script>"""
+    """<img src=x onerror="window.pwned=1">'"&{{7*7}}"""
 )
 
 

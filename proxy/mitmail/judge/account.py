@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from mitmail.judge import evidence
+from mitmail.judge import evidence, secret
 from mitmail.judge.attempt import Attempt
 from mitmail.judge.bench import Hearing
 from mitmail.judge.case import Case
@@ -21,9 +21,9 @@ UNMET = ("fail", "warn")
 def result(entry: Entry, errand: Errand, attempt: Attempt, password: str) -> Result:
     """The result of an attempt; the password stands nowhere in it."""
     cell, hearing = attempt.cell, attempt.cell.hearing
-    return replace(
+    made = replace(
         _bare(entry, errand, cell.case, _expected(cell), cell.outcome),
-        said=_said(cell.said, password),
+        said=asdict(cell.said),
         seen=_seen(cell, hearing),
         seconds=hearing.seconds if hearing is not None else 0.0,
         unstable=attempt.unstable,
@@ -31,6 +31,8 @@ def result(entry: Entry, errand: Errand, attempt: Attempt, password: str) -> Res
         sessions=[] if hearing is None else evidence.sessions(hearing),
         chain=[] if hearing is None else evidence.chain(hearing),
     )
+    # Some clients print the whole dialogue, and the password in Base64 with it.
+    return secret.cleared(made, [password])
 
 
 def unasked(entry: Entry, errand: Errand, case: Case, why: str) -> Result:
@@ -59,7 +61,7 @@ def _bare(
         name=case.name,
         endpoint=entry.endpoint,
         expected=expected,
-        said=_said(Said("error", None, None, "not asked"), ""),
+        said=asdict(Said("error", None, None, "not asked")),
         seen=None,
         outcome=ruled.word,
         why=ruled.why,
@@ -80,11 +82,6 @@ def _with_known_failures(outcome: Outcome, reason: str | None) -> Outcome:
 def _expected(cell: Cell) -> dict[str, Any]:
     said = cell.expected
     return {"verdict": said.verdict, "reasons": sorted(said.reasons), "level": said.level}
-
-
-def _said(said: Said, password: str) -> dict[str, Any]:
-    text = evidence.masked(said.text, password) if password else said.text
-    return asdict(said) | {"text": text}
 
 
 def _seen(cell: Cell, hearing: Hearing | None) -> dict[str, Any] | None:

@@ -212,20 +212,14 @@
     return `mitmail serve ${scenario}` + (antivirus ? ` --antivirus ${antivirus[1]}` : "");
   };
 
-  let before = null;
   const detail = (now) => {
     const one = cells.get(now.cell);
     if (!one) {
       if (dialog.open) dialog.close();
-      before?.focus();
-      before = null;
       return;
     }
     dialog.replaceChildren(opened(one));
-    if (!dialog.open) {
-      before = document.activeElement;
-      dialog.showModal();
-    }
+    if (!dialog.open) dialog.showModal();
     dialog.scrollTop = 0;
     document.getElementById("cell-title").focus({ preventScroll: true });
   };
