@@ -14,6 +14,7 @@ from mitmail.cli.ca import ca_group
 from mitmail.cli.compare import compare_command
 from mitmail.cli.demo import demo_command
 from mitmail.cli.diff import diff_command
+from mitmail.cli.exec import exec_command
 from mitmail.cli.judge import judge_command
 from mitmail.cli.merge import merge_command
 from mitmail.cli.new import new_command
@@ -62,7 +63,8 @@ def cli() -> None:
 
 for command in (
     list_command, show_command, serve_command, demo_command, new_command, lint_command,
-    schema_command, switch_command, compare_command, answer_command, judge_command, merge_command,
+    schema_command, switch_command, compare_command, answer_command, exec_command,
+    judge_command, merge_command,
     report_command, diff_command, ca_group, addon_command,
 ):  # fmt: skip
     cli.add_command(command)

@@ -42,6 +42,7 @@ NAMES = [
     *("ready", "ready-all", "ready-transparent", "record", "list"),
     *("control-request", "control-answer", "comparison"),
     *("results", "difference"),
+    *("exec", "list-clients"),
 ]
 
 

@@ -1,6 +1,5 @@
 """``mitmail judge``: clients x cases x endpoints."""
 
-import importlib
 import os
 import shlex
 import sys
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mitmail.cli.outcome import exit_code, print_outcomes
+from mitmail.cli.conclusion import conclude, exit_code, held_against, update
 from mitmail.cli.progress import Progress
 from mitmail.errors import MitmailError
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from mitmail.judge.client import Client
     from mitmail.judge.grid import Grid
     from mitmail.judge.result import Head, Result, Shard
-    from mitmail.judge.scheduler import Ended
     from mitmail.scenario.matrix import MatrixFile
 
 NOTHING_SELECTED = 5
@@ -44,6 +42,8 @@ class Choice:
     folder: Path | None = None
     report: tuple[str, ...] = ()
     strict: bool = False
+    baseline: Path | None = None
+    update_baseline: bool = False
 
 
 @dataclass(slots=True)
@@ -100,6 +100,11 @@ def _shard(context: click.Context, option: click.Parameter, said: str | None) ->
 @click.option(
     "--report", callback=_formats, default="", metavar="html,md,github", help="And these."
 )
+@click.option(
+    "--baseline", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help="Known deviations: exit code 1 only for others.",
+)  # fmt: skip
+@click.option("--update-baseline", is_flag=True, help="Write what deviates now into it.")
 @click.option("--strict", is_flag=True, help="Exit code 1 also for what is only advised against.")
 def judge_command(set_: str | None, **said: object) -> None:
     """Ask real mail clients in many cases, and say who did the right thing.
@@ -130,8 +135,10 @@ def _judge(choice: Choice) -> int:
     from mitmail.judge.roster import roster
 
     scheduler.check()
-    if choice.report and choice.folder is None:
+    if set(choice.report) - {"github"} and choice.folder is None:
         raise MitmailError("--report needs a folder to write to: -o DIR")
+    if choice.update_baseline and choice.baseline is None:
+        raise MitmailError("--update-baseline needs the file to write: --baseline FILE")
     matrix = _matrix(choice)
     found = asyncio.run(roster(_words(choice, matrix)))
     grid = make(matrix, list(found.values()), choice.only)
@@ -175,7 +182,7 @@ def _run(choice: Choice, grid: "Grid", found: dict[str, "Client"], start: "Head"
     from mitmail.judge import scheduler
     from mitmail.judge.grid import Errand
     from mitmail.judge.head import spelled
-    from mitmail.judge.result import line
+    from mitmail.judge.result import Run, line
 
     entries = grid.of(start.shard)
     errand = Errand(
@@ -200,7 +207,15 @@ def _run(choice: Choice, grid: "Grid", found: dict[str, "Client"], start: "Head"
         junit = None if choice.folder is None else choice.folder / "junit.xml"
         processes = _processes(choice.processes, len(entries))
         ended = scheduler.run(errand, processes=processes, junit=junit, heard=heard)
-    return _finish(choice, start, docket.results, ended)
+    run = Run(start, tuple(sorted(docket.results, key=lambda one: one.index)))
+    conclude(run, choice.folder, choice.report)
+    if ended.signal is not None:
+        click.echo(f"Interrupted: {ended.missing} cells were not asked.", err=True)
+        return 128 + ended.signal
+    if choice.update_baseline:
+        assert choice.baseline is not None
+        update(run, choice.baseline)
+    return exit_code(run) if choice.baseline is None else held_against(run, choice.baseline)
 
 
 def _stream(folder: Path | None, stack: ExitStack) -> Callable[[str], None]:
@@ -243,29 +258,3 @@ def _announce(start: "Head", grid: "Grid", mine: int) -> None:
     click.echo(f"Asking {names}.")
     part = f", {mine} of them here (shard {start.shard.index} of {start.shard.total})"
     click.echo(f"{len(grid.entries)} cells{part if mine != len(grid.entries) else ''}.")
-
-
-def _finish(choice: Choice, start: "Head", found: Sequence["Result"], ended: "Ended") -> int:
-    from mitmail.judge.result import Run
-
-    run = Run(start, tuple(sorted(found, key=lambda one: one.index)))
-    click.echo("")
-    print_outcomes(run.results)
-    _report(choice, run)
-    if ended.signal is not None:
-        click.echo(f"Interrupted: {ended.missing} cells were not asked.", err=True)
-        return 128 + ended.signal
-    return exit_code(run.results, strict=choice.strict)
-
-
-def _report(choice: Choice, run: object) -> None:
-    if choice.folder is None:
-        return
-    for name in choice.report:
-        try:
-            report = importlib.import_module("mitmail.judge.report")
-        except ModuleNotFoundError:
-            raise MitmailError(f"this mitmail writes no {name}: leave out --report") from None
-        report.write(run, name, choice.folder / f"report.{name}")
-    files = ", ".join(("results.ndjson", "junit.xml", *(f"report.{x}" for x in choice.report)))
-    click.echo(f"\nWritten to {choice.folder}: {files}.")

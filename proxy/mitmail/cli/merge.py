@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from mitmail.cli.outcome import exit_code, print_outcomes
+from mitmail.cli.conclusion import exit_code
+from mitmail.cli.outcome import print_outcomes
 
 
 @click.command("merge")
@@ -29,4 +30,4 @@ def merge_command(paths: Sequence[Path], file: Path) -> None:
     run = merge(paths)
     write(run, file)
     print_outcomes(run.results)
-    sys.exit(exit_code(run.results, strict=run.head.strict))
+    sys.exit(exit_code(run))

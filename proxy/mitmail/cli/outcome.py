@@ -41,14 +41,6 @@ def print_outcomes(results: Sequence["Result"]) -> None:
     print_counts(one.outcome for one in results)
 
 
-def exit_code(results: Sequence["Result"], *, strict: bool) -> int:
-    """1 when a client did not do what it must, 3 when only something could not be judged."""
-    words = {one.outcome for one in results}
-    if words & ({"fail", "warn"} if strict else {"fail"}):
-        return 1
-    return 3 if "error" in words else 0
-
-
 def _remarks(results: Sequence["Result"]) -> Iterator[str]:
     """What went wrong, endpoints that say the same in one line."""
     alike: dict[tuple[str, ...], list[Result]] = {}

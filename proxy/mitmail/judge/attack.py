@@ -175,7 +175,7 @@ class _Prepared:
 
 
 def _endpoints(plan: Plan, client: Client) -> list[str]:
-    return [x for x in plan.scenario.endpoints if ENDPOINTS[x].protocol in client.protocols]
+    return [x for x in plan.scenario.endpoints if client.speaks(ENDPOINTS[x])]
 
 
 def _open(words: str) -> Finding:

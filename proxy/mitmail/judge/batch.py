@@ -18,7 +18,7 @@ from mitmail.judge import placeholder, program, reading
 from mitmail.judge.client import GRACE, Said, Target
 from mitmail.judge.furnishing import furnish, known
 from mitmail.judge.placeholder import all_filled, filled
-from mitmail.judge.program import Kept
+from mitmail.judge.program import Kept, Process
 from mitmail.scenario.client import DescribedClient
 
 STARTING: Final = 30.0  # seconds for a process that has to start, or to compile itself, first
@@ -32,7 +32,7 @@ class _Process:
     """One process of a batch client, and what it has said besides its verdicts."""
 
     loop: asyncio.AbstractEventLoop
-    itself: asyncio.subprocess.Process
+    itself: Process
     home: tempfile.TemporaryDirectory[str]
     said: Kept
     listening: asyncio.Task[None]
@@ -71,12 +71,12 @@ class Batch:
         if process is None:
             return
         process.safety.detach()
-        program.end(process.itself)
+        process.itself.end()
         if process.loop is asyncio.get_running_loop():
             process.listening.cancel()
             await asyncio.gather(process.listening, return_exceptions=True)
-            await process.itself.wait()
-        program.close(process.itself)
+            await process.itself.over()
+        process.itself.close()
         process.home.cleanup()
 
     def _turn(self) -> asyncio.Lock:
@@ -114,7 +114,7 @@ class Batch:
         )
         said = Kept()
         listening = asyncio.ensure_future(program.read(process.stderr, said))
-        safety = weakref.finalize(self, program.end, process)
+        safety = weakref.finalize(self, process.end)
         loop = asyncio.get_running_loop()
         return _Process(loop, process, folder, said, listening, safety)
 
@@ -143,8 +143,8 @@ class Batch:
         return None
 
     async def _broken(self, process: _Process, words: str) -> Said:
-        program.end(process.itself)
-        code = await process.itself.wait()
+        process.itself.end()
+        code = await process.itself.over()
         await asyncio.wait([process.listening], timeout=LEAVING)
         said = bytes(process.said).decode(errors="replace").strip()
         await self.close()

@@ -18,6 +18,7 @@ from mitmail.judge.watch import Watch
 from mitmail.mailstore.seed import seed
 from mitmail.mailstore.server import Mailstore
 from mitmail.mailstore.store import Store as MailStore
+from mitmail.pki.certificate import pem
 from mitmail.plan.server import utc_now
 from mitmail.service.orders import USER
 from mitmail.service.record import Served
@@ -78,6 +79,7 @@ class Bench:
         )
 
     def _target(self, served: Served, case: Case) -> Target:
+        product = case.plan.antivirus_root
         return Target(
             endpoint=ENDPOINTS[served.endpoint.name],
             host=served.host,
@@ -87,6 +89,7 @@ class Bench:
             password=self.password,
             roots=self._written(case.roots),
             patience=self.patience,
+            antivirus_root=None if product is None else self._written(pem(product.certificate)),
         )
 
     def _written(self, roots: bytes) -> Path:

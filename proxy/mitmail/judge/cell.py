@@ -2,14 +2,18 @@
 
 from dataclasses import dataclass, replace
 
+from mitmail.endpoint import ENDPOINTS
 from mitmail.engine.verdict import Verdict
 from mitmail.judge.bench import Bench, Hearing
 from mitmail.judge.case import Case
 from mitmail.judge.client import Client, Said
 from mitmail.judge.crash import CRASHES
-from mitmail.judge.outcome import Outcome, decide, strongest
+from mitmail.judge.deviation import deviation
+from mitmail.judge.outcome import Known, Outcome, decide, strongest
 from mitmail.plan import Expectation
 from mitmail.plan.expectation import exception
+
+LATE = "the client did not end in time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,9 @@ def judged(hearing: Hearing, client: Client, case: Case, endpoint: str) -> Cell:
     """The cell that a hearing came to."""
     expected, plan = case.expect(endpoint), case.plan
     who = client.name, client.version
-    known = exception(plan.scenario, plan.shield, endpoint, case.trusted, who)
+    known: Known | None = exception(plan.scenario, plan.shield, endpoint, case.trusted, who)
+    if known is None:
+        known = deviation(client, ENDPOINTS[endpoint], expected, hearing.said)
     outcome = _plainly(decide(expected, hearing.said, hearing.sessions, known), hearing.said)
     seen = strongest(hearing.sessions)
     return Cell(case, endpoint, client.name, expected, hearing.said, seen, outcome, hearing)
@@ -51,6 +57,6 @@ def _plainly(outcome: Outcome, said: Said) -> Outcome:
         return outcome
     if said.exit_code in CRASHES:
         return Outcome("error", f"the client crashed ({said.exit_code}): {outcome.why}")
-    if said.exit_code is None:
-        return Outcome("error", f"the client did not end in time: {outcome.why}")
+    if said.text.endswith(LATE):
+        return Outcome("error", f"{LATE}: {outcome.why}")
     return outcome

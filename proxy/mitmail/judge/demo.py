@@ -51,7 +51,7 @@ async def run(
         for case in every
         for endpoint in case.plan.scenario.endpoints
         for client in clients
-        if ENDPOINTS[endpoint].protocol in client.protocols
+        if client.speaks(ENDPOINTS[endpoint])
     ]
     finished = 0
     # Twice the cores: a client spends about half of its time waiting for our greeting.

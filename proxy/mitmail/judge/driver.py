@@ -3,15 +3,17 @@
 import asyncio
 import re
 import shutil
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from mitmail.endpoint import Endpoint, MailProtocol, TlsMode
 from mitmail.errors import CannotJudgeError, MitmailError
 from mitmail.judge import described
-from mitmail.judge.client import Client, Verifies
+from mitmail.judge.client import ALL, MODES, Client, Verifies
 from mitmail.judge.golang import COMPILED, go
+from mitmail.judge.neomutt import SPEAKS as NEOMUTT
 from mitmail.judge.neomutt import neomutt
 from mitmail.judge.node import PACKAGES, package
 from mitmail.judge.program import run
@@ -31,6 +33,7 @@ class Coded:
     """A client that is code: what it is, and what to install where it is not here."""
 
     title: str
+    protocols: frozenset[MailProtocol]
     install: str
     make: Maker
 
@@ -72,34 +75,57 @@ def _here(client: Callable[[], Client | None]) -> Maker:
 
 
 CODED: Final[dict[str, Coded]] = {
-    "python": Coded("Python's imaplib, poplib and smtplib", "", _here(python)),
+    "python": Coded("Python's imaplib, poplib and smtplib", ALL, "python3", _here(python)),
     "openssl": Coded(
-        "openssl s_client, told to verify", "openssl", _program(openssl, "openssl", "version")
+        "openssl s_client, told to verify", ALL, "openssl", _program(openssl, "openssl", "version")
     ),
-    "gnutls-cli": Coded("gnutls-cli", "gnutls-bin", _program(gnutls, "gnutls-cli", "--version")),
-    "neomutt": Coded("neomutt", "neomutt", _program(neomutt, "neomutt", "-v", led=True)),
-    "aiosmtplib": Coded("aiosmtplib, of Python", "pip: aiosmtplib", _here(aiosmtplib)),
+    "gnutls-cli": Coded(
+        "gnutls-cli", ALL, "gnutls-bin", _program(gnutls, "gnutls-cli", "--version")
+    ),
+    "neomutt": Coded(
+        "neomutt", NEOMUTT, "neomutt libnss-wrapper", _program(neomutt, "neomutt", "-v", led=True)
+    ),
+    "aiosmtplib": Coded(
+        "aiosmtplib, of Python", frozenset({"smtp"}), "aiosmtplib by pip", _here(aiosmtplib)
+    ),
     "thunderbird": Coded(
-        "Thunderbird, on a display of its own", "thunderbird xvfb", _here(thunderbird)
+        "Thunderbird, on a display of its own", ALL, "thunderbird xvfb", _here(thunderbird)
     ),
-    **{name: Coded(f"{name}, of Node", f"npm: {name}", _node(name)) for name in PACKAGES},
-    **{name: Coded(x.title, x.install, _go(name)) for name, x in COMPILED.items()},
+    **{
+        name: Coded(f"{name}, of Node", protocols, f"{name} by npm", _node(name))
+        for name, (_, protocols) in PACKAGES.items()
+    },
+    **{
+        name: Coded(one.title, frozenset({one.protocol}), one.install, _go(name))
+        for name, one in COMPILED.items()
+    },
 }
 KNOWN: Final = (*CODED, *loader.client_files())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """A client that mitmail knows: ``client`` is None where it is not here.
 
-    ``install`` is what to install then, and ``verifies`` what a described one verifies.
+    ``install`` is what to install then, by the names of Debian's packages where not said.
     """
 
     name: str
     title: str
     install: str
     client: Client | None
+    protocols: frozenset[MailProtocol]
+    modes: frozenset[TlsMode] = MODES
     verifies: Verifies = "full"
+    weaker: Mapping[str, Verifies] = field(default_factory=dict)
+
+    def speaks(self, endpoint: Endpoint) -> bool:
+        """Whether it can be asked on this endpoint."""
+        return endpoint.protocol in self.protocols and endpoint.tls in self.modes
+
+    def verifies_on(self, endpoint: Endpoint) -> Verifies:
+        """What it verifies on this endpoint."""
+        return self.weaker.get(endpoint.name, self.verifies)
 
 
 async def found(names: Iterable[str] = ("curl", "openssl")) -> list[Client]:
@@ -128,30 +154,53 @@ async def load(name_or_path: str) -> Client:
     return one.client
 
 
+def command(words: Sequence[str], protocols: Iterable[MailProtocol] = ALL) -> Client:
+    """A user's own command as a client, of which nothing is known but what it says.
+
+    Raises MitmailError for a placeholder that is mistyped, CannotJudgeError for a program that
+    is not here.
+    """
+    said = loader.command_client(words, tuple(sorted(protocols)))
+    program = shutil.which(words[0])
+    if program is None:
+        raise CannotJudgeError(f"cannot run {words[0]}: there is no such program here")
+    return described.make(said, (program, *said.command[1:]), (0,))
+
+
 def advice(one: Entry) -> str:
     """What to do about a client that is not here."""
-    if one.name in CODED and wrapper() is None and one.name == "neomutt":
-        return "install neomutt and libnss-wrapper"
-    return f"install {one.install}" if one.install else "install the programs that its file names"
+    return f"install {one.install}" if one.install else "install what its file needs"
 
 
 async def entry(name_or_path: str) -> Entry:
     """A client that may be here. Raises KeyError for a name that is not known."""
     if (coded := CODED.get(name_or_path)) is not None:
         client = await coded.make()
-        if client is not None:
-            client = replace(client, title=coded.title)
-        return Entry(name_or_path, coded.title, coded.install, client)
-    file = Path(name_or_path) if is_path(name_or_path) else loader.client_files()[name_or_path]
-    said = loader.load_client(file)
-    install = " ".join(_packages(said))
-    verifies = said.verifies.get("otherwise", "full")
-    return Entry(said.id, said.title, install, await _described(said), verifies)
+        return Entry(
+            name=name_or_path,
+            title=coded.title,
+            install=coded.install,
+            client=None if client is None else replace(client, title=coded.title),
+            protocols=coded.protocols,
+        )
+    path = is_path(name_or_path)
+    said = loader.load_client(Path(name_or_path) if path else loader.client_files()[name_or_path])
+    unplaced = described.make(said, said.command, (0,))
+    return Entry(
+        name=said.id,
+        title=said.title,
+        install=" ".join(_packages(said)),
+        client=await _described(said),
+        protocols=unplaced.protocols,
+        modes=unplaced.modes,
+        verifies=unplaced.verifies,
+        weaker=unplaced.weaker,
+    )
 
 
 def _packages(said: DescribedClient) -> list[str]:
     wanted = [said.package] if said.package else []
-    return wanted + (["libnss-wrapper"] if said.resolve == "wrapper" and wrapper() is None else [])
+    return wanted + (["libnss-wrapper"] if said.resolve == "wrapper" else [])
 
 
 async def _described(said: DescribedClient) -> Client | None:

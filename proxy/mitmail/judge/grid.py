@@ -83,7 +83,7 @@ def make(matrix: MatrixFile, clients: Sequence[Client], only: Sequence[str] = ()
         for brief in briefs
         for endpoint in matrix.endpoints
         if endpoint in reach[brief.scenario_id]
-        if ENDPOINTS[endpoint].protocol in client.protocols
+        if client.speaks(ENDPOINTS[endpoint])
     ]
     kept = [entry for entry in found if _wanted(entry, matrix, only)]
     kept.sort(key=lambda entry: entry.name)

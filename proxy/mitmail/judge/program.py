@@ -74,13 +74,51 @@ def privileged() -> bool:
     return sys.platform != "win32" and os.geteuid() == 0
 
 
+class _Protocol(asyncio.subprocess.SubprocessStreamProtocol):
+    def __init__(self) -> None:
+        super().__init__(limit=LINE, loop=asyncio.get_running_loop())
+        self.exited = asyncio.Event()
+
+    def process_exited(self) -> None:
+        super().process_exited()
+        self.exited.set()
+
+
+class Process(asyncio.subprocess.Process):
+    """A process in a group of its own. What it starts may hold its pipes open when it is over."""
+
+    def __init__(self, transport: asyncio.SubprocessTransport, protocol: _Protocol) -> None:
+        super().__init__(transport, protocol, asyncio.get_running_loop())
+        self._pipes = transport
+        self._exited = protocol.exited
+
+    async def over(self) -> int:
+        """Wait for its end, whoever holds its pipes open (``wait`` does wait for those)."""
+        await self._exited.wait()
+        assert self.returncode is not None
+        return self.returncode
+
+    def end(self) -> None:
+        """End it and what it started: the whole process group, where there are such."""
+        if sys.platform == "win32":
+            with contextlib.suppress(ProcessLookupError):
+                self.kill()
+        else:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Close its pipes; to be called when it is over."""
+        self._pipes.close()
+
+
 async def start(
     command: Sequence[str],
     variables: Mapping[str, str],
     *,
     user: int | None = None,
     streams: Mapping[str, Any] | None = None,
-) -> asyncio.subprocess.Process:
+) -> Process:
     """Start a command in a process group of its own, with pipes unless told otherwise.
 
     Raises CannotJudgeError when it cannot be started.
@@ -90,12 +128,13 @@ async def start(
         options |= {"user": user, "group": user, "extra_groups": []}
     first, *rest = command
     try:
-        return await asyncio.create_subprocess_exec(
-            first, *rest, env=dict(variables), start_new_session=True, limit=LINE, **options
+        transport, protocol = await asyncio.get_running_loop().subprocess_exec(
+            _Protocol, first, *rest, env=dict(variables), start_new_session=True, **options
         )
     except OSError as error:
         words = f"cannot run {command[0]}: {error.strerror}"
         raise CannotJudgeError(words) from None
+    return Process(transport, protocol)
 
 
 async def run(
@@ -123,17 +162,17 @@ async def run(
     code = None
     try:
         async with asyncio.timeout(seconds):
-            code = await process.wait()
+            code = await process.over()
     except TimeoutError:
         pass
     finally:
-        end(process)
-        await process.wait()
+        process.end()
+        await process.over()
         # What was said before the end is in the pipes. Who left the group may hold them open.
         await asyncio.wait([talking], timeout=LATE)
         talking.cancel()
         await asyncio.gather(talking, return_exceptions=True)
-        close(process)
+        process.close()
     return Ended(code, bytes(out), bytes(err))
 
 
@@ -151,18 +190,3 @@ async def read(stream: asyncio.StreamReader | None, into: Kept) -> None:
     assert stream is not None
     while piece := await stream.read(65536):
         into += piece
-
-
-def end(process: asyncio.subprocess.Process) -> None:
-    """End a process and what it started: the whole process group, where there are such."""
-    if sys.platform == "win32":
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-    else:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-
-
-def close(process: asyncio.subprocess.Process) -> None:
-    """Close what is left of a process that has ended: the pipes that somebody may hold open."""
-    process._transport.close()  # type: ignore[attr-defined] # the public face cannot

@@ -126,6 +126,7 @@ _RUN: Final[Json] = {
         ),
     },
     "strict": _FLAG,
+    "names": _WORDS,
 }
 _LINES: Final[list[Json]] = [
     _object({"schema": _ONE, "record": {"const": "run"}} | _RUN, more=True),
@@ -192,7 +193,52 @@ def _document(name: str, title: str, body: Json) -> Json:
     return head | body
 
 
+_DEPTH: Final[Json] = {"enum": list(get_args(Verifies.__value__))}
+_EXEC: Final[Json] = _object(
+    {
+        "schema": _ONE,
+        "record": {"const": "exec"},
+        "scenario": _WORD,
+        "antivirus": _WORD,
+        "client": _object({"name": _WORD, "version": _WORD, "verifies": _DEPTH}),
+        "answers": {
+            "type": "array",
+            "items": _object(
+                {
+                    "asked": _WORD,
+                    **{
+                        key: _CELL[key]
+                        for key in ("endpoint", "expected", "said", "seen", "outcome", "why")
+                    },
+                }
+            ),
+        },
+    }
+)
+_CLIENTS: Final[Json] = _object(
+    {
+        "schema": _ONE,
+        "clients": {
+            "type": "array",
+            "items": _object(
+                {
+                    "name": _WORD,
+                    "title": _WORD,
+                    "version": _WORD_OR_NULL,
+                    "verifies": {
+                        "type": "object",
+                        "propertyNames": {"enum": list(ENDPOINTS)},
+                        "additionalProperties": _DEPTH,
+                    },
+                    "install": _WORD_OR_NULL,
+                }
+            ),
+        },
+    }
+)
 DOCUMENTS: Final[dict[str, Json]] = {
+    "exec": _document("exec", "mitmail exec --json", _EXEC),
+    "list-clients": _document("list-clients", "mitmail list --clients --json", _CLIENTS),
     "results": _document(
         "results",
         "Each line of results.ndjson (a run, then its cells), and mitmail report --format json",

@@ -9,7 +9,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
 from mitmail.errors import CannotJudgeError
-from mitmail.judge.program import Ended, Kept, close, end, environment, start
+from mitmail.judge.program import Ended, Kept, environment, start
 
 # Wide, so that nothing is cut off; an ncurses program paints plain text where it can do no better.
 SIZE = {"LINES": "50", "COLUMNS": "200", "TERM": "vt100"}
@@ -50,16 +50,16 @@ async def show(
             (reading, showing), timeout=seconds, return_when=asyncio.FIRST_COMPLETED
         )
         if showing in done:
-            end(process)
-        code = await process.wait() if done else None
+            process.end()
+        code = await process.over() if done else None
     finally:
-        end(process)
-        await process.wait()
+        process.end()
+        await process.over()
         reading.cancel()
         showing.cancel()
         await asyncio.gather(reading, showing, return_exceptions=True)
         transport.close()
-        close(process)
+        process.close()
     return Ended(code, bytes(painted), bytes(said))
 
 

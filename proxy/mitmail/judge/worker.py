@@ -5,7 +5,7 @@ import threading
 from concurrent.futures import Future
 from typing import Any
 
-from mitmail.judge import account, roster
+from mitmail.judge import account, driver
 from mitmail.judge.bench import opened
 from mitmail.judge.client import Client
 from mitmail.judge.gate import Gate
@@ -52,6 +52,7 @@ class Worker:
             for task in self._running:
                 task.cancel()
             await asyncio.gather(*self._running, return_exceptions=True)
+            await asyncio.gather(*(client.close() for client in self._clients.values()))
 
     async def _ask(self, entry: Entry) -> Result:
         task = asyncio.current_task()
@@ -66,5 +67,5 @@ class Worker:
 
     async def _client(self, name: str) -> Client:
         if name not in self._clients:
-            self._clients[name] = await roster.find(self._errand.clients[name])
+            self._clients[name] = await driver.load(self._errand.clients[name])
         return self._clients[name]

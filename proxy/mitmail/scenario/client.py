@@ -67,6 +67,7 @@ def _everywhere(said: object) -> object:
     return {"otherwise": said} if isinstance(said, str) else said
 
 
+_DEPTHS: Final[dict[str, Any]] = {"enum": ["none", "chain", "full"]}
 _WORDS: Final[dict[str, Any]] = {"type": "array", "items": {"type": "string"}}
 
 type Command = Annotated[
@@ -83,8 +84,8 @@ type Depth = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"enum": ["none", "chain", "full"]},
-                {"type": "object", "additionalProperties": {"enum": ["none", "chain", "full"]}},
+                {"type": "object", "additionalProperties": _DEPTHS},
+                _DEPTHS,
             ]
         }
     ),

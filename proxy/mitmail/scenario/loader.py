@@ -91,6 +91,18 @@ def load_client(file: Traversable) -> DescribedClient:
     return DescribedClient.model_construct(**dict(said), id=stem(file), file=document.file)
 
 
+def command_client(words: Sequence[str], protocols: Sequence[str]) -> DescribedClient:
+    """A client that is a command, as its file would say it; raises MitmailError."""
+    try:
+        said = ClientFile.model_validate(
+            {"title": words[0], "command": list(words), "protocols": list(protocols)}
+        )
+    except ValidationError as error:
+        found = (each["msg"].removeprefix("Value error, ") for each in error.errors())
+        raise MitmailError(f"in the command: {'; '.join(found)}") from None
+    return DescribedClient.model_construct(**dict(said), id="command", file="")
+
+
 def _parse[M: Model](file: Traversable, form: type[M], name: Name) -> tuple[M, Document]:
     document = read(file)
     return _checked(file, document, form, name), document
