@@ -1,6 +1,7 @@
 """The evidence of each cell, as the page shows it when the cell is opened."""
 
 import base64
+import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -27,7 +28,8 @@ def _cell(one: Result, base: Path | None) -> dict[str, Any]:
         "client": one.client,
         "version": one.version,
         "case": one.case,
-        "scenario": " ".join([one.scenario, *phrase.setting(one)]),
+        "scenario": phrase.case(one),
+        "serve": _serve(one),
         "title": one.title,
         "matters": one.why_it_matters,
         "name": one.name,
@@ -48,6 +50,11 @@ def _cell(one: Result, base: Path | None) -> dict[str, Any]:
         "chain": [dict(x) for x in one.chain],
         "screenshot": _picture(one.screenshot, base),
     }
+
+
+def _serve(one: Result) -> str:
+    antivirus = "" if one.antivirus == "none" else f" --antivirus {shlex.quote(one.antivirus)}"
+    return f"mitmail serve {shlex.quote(one.scenario)}{antivirus}"
 
 
 def _said(said: Mapping[str, Any]) -> str:
