@@ -1,6 +1,7 @@
 """The evidence of each cell, as the page shows it when the cell is opened."""
 
 import base64
+import json
 import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -66,8 +67,16 @@ def _said(said: Mapping[str, Any]) -> str:
 
 def _more(said: Mapping[str, Any]) -> list[list[str]]:
     """What else a client's driver knows: the dialog that it showed, its own name of an error."""
-    known = {"verdict", "reason", "exit_code", "text"}
-    return [[key, str(x)] for key, x in said.items() if key not in known and x not in (None, "")]
+    known = {"verdict", "reason", "exit_code", "text", "details"}
+    more = {key: x for key, x in said.items() if key not in known} | (said.get("details") or {})
+    return [[key.replace("_", " "), _plain(x)] for key, x in more.items() if x or x == 0]
+
+
+def _plain(value: object) -> str:
+    """What a driver knows, as text: words as they are, and the rest as JSON."""
+    if isinstance(value, list) and all(isinstance(x, str) for x in value):
+        return "; ".join(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _seen(seen: Mapping[str, Any] | None) -> str:
