@@ -2,10 +2,11 @@
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from mitmail.judge import evidence
+from mitmail.judge import evidence, picture, secret
 from mitmail.judge.attempt import Attempt
 from mitmail.judge.bench import Hearing
 from mitmail.judge.case import Case
@@ -21,16 +22,19 @@ UNMET = ("fail", "warn")
 def result(entry: Entry, errand: Errand, attempt: Attempt, password: str) -> Result:
     """The result of an attempt; the password stands nowhere in it."""
     cell, hearing = attempt.cell, attempt.cell.hearing
-    return replace(
+    made = replace(
         _bare(entry, errand, cell.case, _expected(cell), cell.outcome),
-        said=_said(cell.said, password),
+        said=_said(cell.said),
         seen=_seen(cell, hearing),
         seconds=hearing.seconds if hearing is not None else 0.0,
         unstable=attempt.unstable,
         tries=[{"outcome": x.outcome.word, "why": x.outcome.why} for x in attempt.earlier],
         sessions=[] if hearing is None else evidence.sessions(hearing),
         chain=[] if hearing is None else evidence.chain(hearing),
+        screenshot=_screenshot(cell.said, entry, errand),
     )
+    # Some clients print the whole dialogue, and the password in Base64 with it.
+    return secret.cleared(made, [password])
 
 
 def unasked(entry: Entry, errand: Errand, case: Case, why: str) -> Result:
@@ -59,7 +63,7 @@ def _bare(
         name=case.name,
         endpoint=entry.endpoint,
         expected=expected,
-        said=_said(Said("error", None, None, "not asked"), ""),
+        said=_said(Said("error", None, None, "not asked")),
         seen=None,
         outcome=ruled.word,
         why=ruled.why,
@@ -82,9 +86,19 @@ def _expected(cell: Cell) -> dict[str, Any]:
     return {"verdict": said.verdict, "reasons": sorted(said.reasons), "level": said.level}
 
 
-def _said(said: Said, password: str) -> dict[str, Any]:
-    text = evidence.masked(said.text, password) if password else said.text
-    return asdict(said) | {"text": text}
+def _said(said: Said) -> dict[str, Any]:
+    words = {
+        "verdict": said.verdict,
+        "reason": said.reason,
+        "exit_code": said.exit_code,
+        "text": said.text,
+    }
+    return words | ({"details": dict(said.details)} if said.details else {})
+
+
+def _screenshot(said: Said, entry: Entry, errand: Errand) -> str | None:
+    folder = None if errand.folder is None else Path(errand.folder)
+    return picture.keep(said.screenshot, entry.index, entry.name, folder)
 
 
 def _seen(cell: Cell, hearing: Hearing | None) -> dict[str, Any] | None:
