@@ -154,6 +154,7 @@ def test_what_wants_an_exception_is_said_on_all_six(
     for endpoint in SIX:
         said = bench.check(endpoint, f"s5-{scenario}-{endpoint}")
         assert (error(said), said.reason) == (nss, reason)
+        assert said.details["dialog"] is not None, said
         assert said.details["dialog"]["texts"][1] == heading
         assert said.details["dialog"]["location"].startswith(f"{NAME}:")
 
