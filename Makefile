@@ -56,6 +56,11 @@ proof: $(VENV)/ready ## Put every case to every verifier here, today and in a ye
 starttls: $(VENV)/ready ## Put every dialogue attack to every client here: docs/starttls.md (`make clients` first).
 	cd tests && $(abspath $(BIN))/python -W ignore -m attack.write
 
+.PHONY: matrix
+matrix: $(VENV)/ready ## Put every client here to the quick set: docs/compatibility.md (`make clients` first).
+	$(BIN)/mitmail judge --set quick -o $(VENV)/matrix --report html || test $$? = 1
+	$(BIN)/mitmail report $(VENV)/matrix/results.ndjson --format compatibility -o docs/compatibility.md
+
 .PHONY: hostile
 hostile: $(VENV)/ready ## Garble 100,000 dialogues for each tracker, 10,000 for each mail server and session.
 	HOSTILE_ROUNDS=100000 $(BIN)/python -m pytest -q tests/test_wire_hostile.py

@@ -1,6 +1,7 @@
 """The bench that the tests work at: programs, clean environments, free deadlines."""
 
 import os
+import select
 import shutil
 import sys
 
@@ -35,3 +36,16 @@ def clean_environment(**extra: str) -> dict[str, str]:
     """This process' environment without what changes a client's verdict."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(_FOREIGN)}
     return kept | extra
+
+
+def ends(pid: int) -> bool:
+    """Whether a process ends soon, or has; it need not be collected."""
+    assert sys.platform == "linux"
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([process], [], [], 10)[0])
+    finally:
+        os.close(process)

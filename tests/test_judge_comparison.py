@@ -7,6 +7,7 @@ import pytest
 from mitmail.errors import MitmailError
 from mitmail.judge import command
 from mitmail.judge.comparison import Comparison, Leg, Word, compare, leg
+from mitmail.judge.placeholder import all_filled
 
 ROOTS = {"server": "/server.pem", "antivirus": "/norton.pem"}
 EXPIRED = {"imaps": {"verdict": "reject", "reasons": ["expired"], "level": "must"}}
@@ -158,7 +159,7 @@ def test_what_stands_in_a_command_is_filled_in_once() -> None:
     known = command.values(STATE, None)
     words = ("{host}:{port}", "{password}", "${HOME}", "{}", "{other}", "{antivirus_root}")
 
-    assert command.filled(words, known) == [
+    assert all_filled(words, known) == [
         "127.0.0.1:3993", "{port}", "${HOME}", "{}", "{other}", "",
     ]  # fmt: skip
     assert known["endpoint"] == "imaps"

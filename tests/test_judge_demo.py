@@ -6,12 +6,16 @@ from pathlib import Path
 import pytest
 
 from mitmail.endpoint import ENDPOINTS
+from mitmail.judge.case import SERVER_ROOT, Case
+from mitmail.judge.cell import Cell
 from mitmail.judge.client import Said
-from mitmail.judge.demo import HEALTHY, SERVER_ROOT, Case, Cell, cases, with_controls
+from mitmail.judge.control import with_controls
+from mitmail.judge.demo import cases
 from mitmail.judge.outcome import Outcome, OutcomeWord
 from mitmail.pki.store import Store
 from mitmail.plan import make
 from mitmail.scenario import loader, sets
+from mitmail.scenario.matrix import HEALTHY
 
 STORE = Store(None)
 

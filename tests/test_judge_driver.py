@@ -11,18 +11,31 @@ import pytest
 
 from mitmail.endpoint import ENDPOINTS, find
 from mitmail.errors import MitmailError
-from mitmail.judge import driver, screen
+from mitmail.judge import described, driver, screen
 from mitmail.judge.client import ALL, Client, Job, Said, Target
-from mitmail.judge.curl import curl, curl_ssl
-from mitmail.judge.fetchmail import fetchmail
-from mitmail.judge.mbsync import mbsync
-from mitmail.judge.msmtp import msmtp
 from mitmail.judge.neomutt import neomutt
-from mitmail.judge.offlineimap import offlineimap
 from mitmail.judge.program import Ended, environment
 from mitmail.judge.python import aiosmtplib, python
 from mitmail.judge.tls_tool import gnutls, openssl
+from mitmail.scenario import loader
 
+type Maker = Callable[[str, tuple[int, ...]], Client]
+
+
+def shipped(name: str) -> Maker:
+    """What makes the client that a shipped file describes."""
+    said = loader.find_client(name)
+
+    def make(path: str, version: tuple[int, ...]) -> Client:
+        return described.make(said, (path, *said.command[1:]), version)
+
+    make.__name__ = name
+    return make
+
+
+curl, curl_ssl, msmtp, mbsync, fetchmail, offlineimap = map(
+    shipped, ("curl", "curl-ssl", "msmtp", "mbsync", "fetchmail", "offlineimap3")
+)
 TARGET = Target(
     endpoint=ENDPOINTS["imaps"],
     host="127.0.0.1",
@@ -125,16 +138,14 @@ def test_gnutls_names_its_reasons_on_standard_output() -> None:
         (gnutls, b"*** Fatal error: The TLS connection was non-properly terminated.", "error"),
     ],
 )
-def test_exit_1_refuses_only_where_tls_failed(
-    client: Callable[[str, tuple[int, ...]], Client], said_: bytes, verdict: str
-) -> None:
+def test_exit_1_refuses_only_where_tls_failed(client: Maker, said_: bytes, verdict: str) -> None:
     """Both end with 1 for whatever goes wrong, also for a server that is not there."""
     read = client("program", (3, 0, 0)).read
 
     assert read(TARGET, Ended(1, b"", said_)).verdict == verdict
 
 
-WORDS: list[tuple[Callable[[str, tuple[int, ...]], Client], str, str, tuple[str, str | None]]] = [
+WORDS: list[tuple[Maker, str, str, tuple[str, str | None]]] = [
     (
         msmtp,
         "smtp",
@@ -250,7 +261,7 @@ WORDS: list[tuple[Callable[[str, tuple[int, ...]], Client], str, str, tuple[str,
 
 @pytest.mark.parametrize(("client", "endpoint", "words", "gist_"), WORDS)
 def test_a_client_refuses_only_in_words_of_its_own(
-    client: Callable[[str, tuple[int, ...]], Client],
+    client: Maker,
     endpoint: str,
     words: str,
     gist_: tuple[str, str | None],
@@ -328,7 +339,7 @@ def test_neomutt_is_read_by_what_it_paints(painted: bytes, gist_: tuple[str, str
 
 @pytest.mark.parametrize("client", [mbsync, fetchmail, offlineimap])
 def test_who_ends_well_without_a_mail_has_fetched_none(
-    client: Callable[[str, tuple[int, ...]], Client],
+    client: Maker,
 ) -> None:
     read = client("program", (1,)).read
 
@@ -336,7 +347,7 @@ def test_who_ends_well_without_a_mail_has_fetched_none(
     assert read(TARGET, Ended(0, b"", b"", b"Subject: x\r\n")).verdict == "accept"
 
 
-MUST: dict[Callable[[str, tuple[int, ...]], Client], str] = {
+MUST: dict[Maker, str] = {
     curl: "--ssl-reqd", msmtp: "tls_starttls on", mbsync: "SSLType STARTTLS",
     fetchmail: "sslproto 'tls1.2+'", offlineimap: "starttls = yes",
     neomutt: "set ssl_force_tls=yes",
@@ -344,9 +355,7 @@ MUST: dict[Callable[[str, tuple[int, ...]], Client], str] = {
 
 
 @pytest.mark.parametrize("client", MUST)
-def test_starttls_is_a_must_in_each_clients_own_setting(
-    client: Callable[[str, tuple[int, ...]], Client], tmp_path: Path
-) -> None:
+def test_starttls_is_a_must_in_each_clients_own_setting(client: Maker, tmp_path: Path) -> None:
     target = replace(TARGET, endpoint=ENDPOINTS["imap"], patience=3.0)
     job = client("program", (1,)).prepare(target, tmp_path)
     written = [x.read_text() for x in tmp_path.iterdir() if x.name.endswith("rc")]

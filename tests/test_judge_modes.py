@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from mitmail.engine.verdict import Verdict
+from mitmail.judge.case import BOTH_ROOTS, SERVER_ROOT, Case
+from mitmail.judge.cell import Cell
 from mitmail.judge.client import Said
-from mitmail.judge.demo import BOTH_ROOTS, SERVER_ROOT, Case, Cell
 from mitmail.judge.modes import compare
 from mitmail.judge.outcome import Outcome, OutcomeWord
 from mitmail.pki.store import Store

@@ -38,8 +38,8 @@ MAY_USE = {
         "mailstore",
     },
     "judge": {
-        "errors", "endpoint", "conduct", "pki", "scenario", "plan", "engine", "addon", "mailstore",
-        "service",
+        "errors", "endpoint", "conduct", "pki", "wire", "scenario", "plan", "engine", "addon",
+        "mailstore", "service",
     },
     "cli": {
         "", "errors", "shipped", "endpoint", "pki", "scenario", "plan", "service", "judge",
@@ -53,6 +53,8 @@ ONLY_IN = {
     "mitmproxy": {"addon"},
     "aiosmtpd": {"mailstore"},
     "click": {"cli"},
+    "jinja2": {"judge"},
+    "pytest": {"judge"},
     "pydantic": {"scenario"},
     "ruamel": {"scenario"},
     "OpenSSL": {"engine"},

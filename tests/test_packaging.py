@@ -35,7 +35,7 @@ def files_in(folder: str, suffix: str) -> set[str]:
 def test_the_wheel_holds_the_code_and_the_data_and_nothing_else(wheel: Path) -> None:
     shipped = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
 
-    languages = (".py", ".mjs", ".go")
+    languages = (".py", ".mjs", ".go", ".html", ".css", ".js", ".java", ".pl", ".rb", ".yaml")
     code = {f"mitmail/{file}" for x in languages for file in files_in("proxy/mitmail", x)}
     code.add("mitmail/py.typed")
     kinds = (("scenarios", ".yaml"), ("scenarios", ".set"), ("certs", ".yaml"))

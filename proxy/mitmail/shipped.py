@@ -1,6 +1,7 @@
-"""The YAML that ships with mitmail: the scenarios and the vendor profiles.
+"""The YAML that ships with mitmail: the scenarios, the vendor profiles and the clients.
 
-A wheel carries them in ``mitmail/data/``; a checkout keeps them at its top level.
+A wheel carries the first two in ``mitmail/data/``; a checkout keeps them at its top level. The
+clients lie beside the code that asks them.
 """
 
 from importlib.resources import files
@@ -16,3 +17,4 @@ def _shipped(folder: str) -> Traversable:
 
 SCENARIOS = _shipped("scenarios")
 CERTS = _shipped("certs")
+CLIENTS = files("mitmail") / "judge" / "clients"

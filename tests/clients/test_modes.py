@@ -15,8 +15,9 @@ import pytest
 from bench import need
 from mitmail.endpoint import ENDPOINTS, MailProtocol
 from mitmail.judge import demo, driver
+from mitmail.judge.case import SERVER_ROOT, Case
+from mitmail.judge.cell import Cell
 from mitmail.judge.client import Client, Job, Said, Target
-from mitmail.judge.demo import SERVER_ROOT, Case, Cell
 from mitmail.judge.modes import Modes, compare
 from mitmail.judge.program import Ended
 from mitmail.pki.store import Store

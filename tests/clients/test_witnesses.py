@@ -11,7 +11,8 @@ import pytest
 
 from bench import need
 from mitmail.judge import demo, driver
-from mitmail.judge.demo import Case, Cell
+from mitmail.judge.case import SERVER_ROOT, Case
+from mitmail.judge.cell import Cell
 from mitmail.pki.store import Store
 from mitmail.plan import make
 from mitmail.plan.server import utc_now
@@ -29,7 +30,7 @@ def cases(wanted: Collection[str]) -> Iterator[Case]:
         if "imaps" in scenario.endpoints and scenario.id not in SILENT:
             alone = scenario.model_copy(update={"endpoints": ("imaps",)})
             plan = make(alone, None, store, now=now, constrained=False)
-            yield Case(plan, demo.SERVER_ROOT, plan.name)
+            yield Case(plan, SERVER_ROOT, plan.name)
 
 
 @pytest.fixture(scope="module", params=["quick", pytest.param("all", marks=pytest.mark.long)])

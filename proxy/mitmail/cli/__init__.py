@@ -13,7 +13,12 @@ from mitmail.cli.browse import list_command
 from mitmail.cli.ca import ca_group
 from mitmail.cli.compare import compare_command
 from mitmail.cli.demo import demo_command
+from mitmail.cli.diff import diff_command
+from mitmail.cli.exec import exec_command
+from mitmail.cli.judge import judge_command
+from mitmail.cli.merge import merge_command
 from mitmail.cli.new import new_command
+from mitmail.cli.report import report_command
 from mitmail.cli.serve import addon_command, serve_command
 from mitmail.cli.show import show_command
 from mitmail.cli.switch import switch_command
@@ -25,6 +30,7 @@ mitmail serve expired                    a mail server whose certificate has exp
 mitmail serve --antivirus norton         a good server, behind a simulated Norton
 mitmail switch healthy                   another scenario in a running serve, same ports
 mitmail compare --antivirus norton       is it the antivirus, or the account?
+mitmail judge                            every client here, in the cases that matter most
 mitmail list                             every scenario, one line each
 mitmail show hosting-wildcard            one scenario, explained
 """
@@ -57,8 +63,9 @@ def cli() -> None:
 
 for command in (
     list_command, show_command, serve_command, demo_command, new_command, lint_command,
-    schema_command, switch_command, compare_command, answer_command,
-    ca_group, addon_command,
+    schema_command, switch_command, compare_command, answer_command, exec_command,
+    judge_command, merge_command,
+    report_command, diff_command, ca_group, addon_command,
 ):  # fmt: skip
     cli.add_command(command)
 

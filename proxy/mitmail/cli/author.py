@@ -12,15 +12,16 @@ import click
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
 @click.option("--json", "as_json", is_flag=True, help="As one JSON document.")
 def lint_command(paths: Sequence[Path], *, as_json: bool) -> None:
-    """Check scenarios, vendor profiles, behaviours: every error at once, as file:line:col.
+    """Check the files that people write: every error at once, as file:line:col.
 
+    They are scenarios, vendor profiles (in a folder vendors), behaviours, clients (likewise).
     Without a PATH, everything that ships with mitmail.
     """
     from mitmail import shipped
     from mitmail.errors import MitmailError
     from mitmail.scenario.lint import lint
 
-    ours = [Path(str(shipped.SCENARIOS)), Path(str(shipped.CERTS))]
+    ours = [Path(str(x)) for x in (shipped.SCENARIOS, shipped.CERTS, shipped.CLIENTS)]
     problems = lint(paths or ours)
     if as_json:
         rows = [
@@ -37,9 +38,11 @@ def lint_command(paths: Sequence[Path], *, as_json: bool) -> None:
 
 
 NAMES = [
-    *("scenario", "vendor", "behaviour"),
+    *("scenario", "vendor", "behaviour", "client", "matrix"),
     *("ready", "ready-all", "ready-transparent", "record", "list"),
     *("control-request", "control-answer", "comparison"),
+    *("results", "difference"),
+    *("exec", "list-clients"),
 ]
 
 
@@ -47,8 +50,9 @@ NAMES = [
 @click.argument("name", type=click.Choice(NAMES))
 def schema_command(name: str) -> None:
     """Print the JSON Schema of a file or of an output."""
+    from mitmail.judge import schema as judge
     from mitmail.scenario.schema import FILES, schema
     from mitmail.service.schema import DOCUMENTS
 
     files = {name: schema(name) for name in FILES}
-    click.echo(json.dumps((files | DOCUMENTS)[name], indent=1))
+    click.echo(json.dumps((files | DOCUMENTS | judge.DOCUMENTS)[name], indent=1))

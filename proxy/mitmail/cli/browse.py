@@ -31,6 +31,9 @@ scenarios_option = click.option(
 @click.option(
     "--antivirus", "what", flag_value="antivirus", help="List the simulated antivirus products."
 )
+@click.option(
+    "--clients", "what", flag_value="clients", help="List the mail clients that can be asked."
+)
 @click.option("--switches", "what", flag_value="switches", help="List what --switch turns on.")
 @scenarios_option
 @click.option("--json", "as_json", is_flag=True, help="As one JSON document.")
@@ -44,11 +47,12 @@ def list_command(
     as_json: bool,
     markdown: bool,
 ) -> None:
-    """List every scenario, one line each; or the antivirus products, or their behaviours.
+    """List every scenario, one line each; or antivirus products, their behaviours, clients.
 
     \b
     mitmail list --group trust
     mitmail list --antivirus
+    mitmail list --clients
     """
     from mitmail.cli import catalogue
     from mitmail.scenario import loader, sets
@@ -58,7 +62,12 @@ def list_command(
     if what is not None:
         if groups or set_ is not None or folders:
             raise click.UsageError("--group, --set and --scenarios are for scenarios")
-        _list_products(what, as_json=as_json, markdown=markdown)
+        if what == "clients":
+            from mitmail.cli import clients
+
+            clients.listed(as_json=as_json, markdown=markdown)
+        else:
+            _list_products(what, as_json=as_json, markdown=markdown)
         return
     everything = loader.load_all(folders)
     wanted = sets.load(set_, folders) if set_ is not None else everything

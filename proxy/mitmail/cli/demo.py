@@ -1,14 +1,17 @@
 """``mitmail demo``: see it work."""
 
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 import click
 
+from mitmail.cli.outcome import print_counts
+
 if TYPE_CHECKING:
-    from mitmail.judge.demo import Cell
+    from mitmail.judge.cell import Cell
     from mitmail.judge.modes import Modes
 
 HEAD = ("scenario", "antivirus", "client", "expected", "client's word", "we saw", "outcome")
@@ -132,20 +135,8 @@ def _words(verdict: str, details: Iterable[str]) -> str:
 
 
 def _summary(cells: Sequence["Cell"], compared: "Modes") -> int:
-    count = {word: sum(cell.outcome.word == word for cell in cells) for word in _MEANINGS}
-    click.echo("")
-    for word, meaning in _MEANINGS.items():
-        if count[word]:
-            click.echo(f"{count[word]:4} {word:5}  {meaning}")
+    print_counts(cell.outcome.word for cell in cells)
+    count = Counter(cell.outcome.word for cell in cells)
     if count["fail"] or any(not x.known for x in compared.differences):
         return 1
     return 3 if count["error"] else 0
-
-
-_MEANINGS = {
-    "pass": "the client did what it should, by its own word and by what we saw",
-    "warn": "the client does what a standard only advises against",
-    "xfail": "a known exception of that client, kept with its source in the profile",
-    "fail": "the client did not do what it must",
-    "error": "could not be judged",
-}

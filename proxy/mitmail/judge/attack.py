@@ -10,6 +10,7 @@ from mitmail.endpoint import ENDPOINTS
 from mitmail.engine.finding import Finding
 from mitmail.engine.session import Session
 from mitmail.judge.client import Client, Said, Target
+from mitmail.judge.crash import CRASHES
 from mitmail.judge.watch import Watch
 from mitmail.pki.certificate import pem
 from mitmail.pki.store import Store
@@ -24,8 +25,6 @@ PATIENCE = 3.0  # seconds of silence that a client is told to bear
 END = 8.0  # seconds for its sessions to end once it has
 # A run of several sessions: what one of them proves counts before what another leaves open.
 ORDER = ("vulnerable", "inconclusive", "safe", "aborted")
-# SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV; on Windows an access violation.
-CRASHES = frozenset({-4, -6, -7, -8, -11, 0xC0000005})
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +175,7 @@ class _Prepared:
 
 
 def _endpoints(plan: Plan, client: Client) -> list[str]:
-    return [x for x in plan.scenario.endpoints if ENDPOINTS[x].protocol in client.protocols]
+    return [x for x in plan.scenario.endpoints if client.speaks(ENDPOINTS[x])]
 
 
 def _open(words: str) -> Finding:

@@ -1,42 +1,131 @@
 """The clients that mitmail knows how to ask, and those of them that are here."""
 
+import asyncio
 import re
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
 
-from mitmail.judge.client import Client
-from mitmail.judge.curl import curl, curl_ssl
-from mitmail.judge.fetchmail import fetchmail
-from mitmail.judge.golang import go_smtp
-from mitmail.judge.mbsync import mbsync
-from mitmail.judge.msmtp import msmtp
+from mitmail.endpoint import Endpoint, MailProtocol, TlsMode
+from mitmail.errors import CannotJudgeError, MitmailError
+from mitmail.judge import described
+from mitmail.judge.client import ALL, MODES, Client, Verifies
+from mitmail.judge.golang import COMPILED, go
+from mitmail.judge.neomutt import SPEAKS as NEOMUTT
 from mitmail.judge.neomutt import neomutt
 from mitmail.judge.node import PACKAGES, package
-from mitmail.judge.offlineimap import offlineimap
 from mitmail.judge.program import run
 from mitmail.judge.python import aiosmtplib, python
 from mitmail.judge.resolution import wrapper
 from mitmail.judge.thunderbird.thunderbird import thunderbird
 from mitmail.judge.tls_tool import gnutls, openssl
+from mitmail.scenario import loader
+from mitmail.scenario.client import DescribedClient
+from mitmail.scenario.word import did_you_mean, is_path
 
-type Maker = Callable[[str, tuple[int, ...]], Client]
+type Maker = Callable[[], Awaitable[Client | None]]
 
-# Client: what makes it, the command that it is, and what that prints its version for.
-PROGRAMS: dict[str, tuple[Maker, str, str]] = {
-    "curl": (curl, "curl", "--version"),
-    "curl-ssl": (curl_ssl, "curl", "--version"),
-    "openssl": (openssl, "openssl", "version"),
-    "gnutls-cli": (gnutls, "gnutls-cli", "--version"),
-    "msmtp": (msmtp, "msmtp", "--version"),
-    "fetchmail": (fetchmail, "fetchmail", "--version"),
-    "mbsync": (mbsync, "mbsync", "--version"),
-    "neomutt": (neomutt, "neomutt", "-v"),
-    "offlineimap3": (offlineimap, "offlineimap", "--version"),
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """A client that is code: what it is, and what to install where it is not here."""
+
+    title: str
+    protocols: frozenset[MailProtocol]
+    install: str
+    make: Maker
+
+
+def _program(
+    make: Callable[[str, tuple[int, ...]], Client], command: str, ask: str, *, led: bool = False
+) -> Maker:
+    async def found() -> Client | None:
+        path = shutil.which(command)
+        # It looks a name up, and cannot be told where it leads.
+        if path is None or (led and wrapper() is None):
+            return None
+        return make(path, await _version([path, ask]) or (0,))
+
+    return found
+
+
+def _node(name: str) -> Maker:
+    async def found() -> Client | None:
+        path = shutil.which("node")
+        return package(name, path) if path else None
+
+    return found
+
+
+def _go(name: str) -> Maker:
+    async def found() -> Client | None:
+        path = shutil.which("go")
+        return await go(name, path, await _version([path, "version"]) or (0,)) if path else None
+
+    return found
+
+
+def _here(client: Callable[[], Client | None]) -> Maker:
+    async def found() -> Client | None:
+        return client()
+
+    return found
+
+
+CODED: Final[dict[str, Coded]] = {
+    "python": Coded("Python's imaplib, poplib and smtplib", ALL, "python3", _here(python)),
+    "openssl": Coded(
+        "openssl s_client, told to verify", ALL, "openssl", _program(openssl, "openssl", "version")
+    ),
+    "gnutls-cli": Coded(
+        "gnutls-cli", ALL, "gnutls-bin", _program(gnutls, "gnutls-cli", "--version")
+    ),
+    "neomutt": Coded(
+        "neomutt", NEOMUTT, "neomutt libnss-wrapper", _program(neomutt, "neomutt", "-v", led=True)
+    ),
+    "aiosmtplib": Coded(
+        "aiosmtplib, of Python", frozenset({"smtp"}), "aiosmtplib by pip", _here(aiosmtplib)
+    ),
+    "thunderbird": Coded(
+        "Thunderbird, on a display of its own", ALL, "thunderbird xvfb", _here(thunderbird)
+    ),
+    **{
+        name: Coded(f"{name}, of Node", protocols, f"{name} by npm", _node(name))
+        for name, (_, protocols) in PACKAGES.items()
+    },
+    **{
+        name: Coded(one.title, frozenset({one.protocol}), one.install, _go(name))
+        for name, one in COMPILED.items()
+    },
 }
-# These look a name up, and cannot be told where it leads.
-LED = frozenset({"msmtp", "fetchmail", "mbsync", "neomutt", "offlineimap3"})
-LIBRARIES = ("python", "aiosmtplib", "nodemailer", "nodemailer-9.0.2", "imapflow", "go-smtp")
-KNOWN = (*PROGRAMS, *LIBRARIES, "thunderbird")
+KNOWN: Final = (*CODED, *loader.client_files())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A client that mitmail knows: ``client`` is None where it is not here.
+
+    ``install`` is what to install then, by the names of Debian's packages where not said.
+    """
+
+    name: str
+    title: str
+    install: str
+    client: Client | None
+    protocols: frozenset[MailProtocol]
+    modes: frozenset[TlsMode] = MODES
+    verifies: Verifies = "full"
+    weaker: Mapping[str, Verifies] = field(default_factory=dict)
+
+    def speaks(self, endpoint: Endpoint) -> bool:
+        """Whether it can be asked on this endpoint."""
+        return endpoint.protocol in self.protocols and endpoint.tls in self.modes
+
+    def verifies_on(self, endpoint: Endpoint) -> Verifies:
+        """What it verifies on this endpoint."""
+        return self.weaker.get(endpoint.name, self.verifies)
 
 
 async def found(names: Iterable[str] = ("curl", "openssl")) -> list[Client]:
@@ -44,29 +133,94 @@ async def found(names: Iterable[str] = ("curl", "openssl")) -> list[Client]:
 
     Raises KeyError for a name that is not known.
     """
-    clients = [await _find(name) for name in names if name != "python"]
-    return [python(), *(client for client in clients if client is not None)]
+    wanted = ["python", *(name for name in names if name != "python")]
+    entries = await asyncio.gather(*map(entry, wanted))
+    return [one.client for one in entries if one.client is not None]
 
 
-async def _find(name: str) -> Client | None:
-    if name == "aiosmtplib":
-        return aiosmtplib()
-    if name == "thunderbird":
-        return thunderbird()
-    if name == "go-smtp":
-        path = shutil.which("go")
-        return await go_smtp(path, await _version(path, "version")) if path else None
-    if name in PACKAGES:
-        path = shutil.which("node")
-        return package(name, path) if path else None
-    make, command, ask = PROGRAMS[name]
-    path = shutil.which(command)
-    if path is None or (name in LED and wrapper() is None):
+async def load(name_or_path: str) -> Client:
+    """The client of this name, or the one that this file describes.
+
+    Raises MitmailError for one that is not known, and for a wrong file; CannotJudgeError, with
+    what to install, for one that is not here.
+    """
+    if not is_path(name_or_path) and name_or_path not in KNOWN:
+        hint = did_you_mean(name_or_path, KNOWN)
+        words = f"no client {name_or_path!r}{hint}: mitmail list --clients names them all"
+        raise MitmailError(f"{words}; one of your own is a file, ./{name_or_path}.yaml")
+    one = await entry(name_or_path)
+    if one.client is None:
+        raise CannotJudgeError(f"the client {one.name} is not here: {advice(one)}")
+    return one.client
+
+
+def command(words: Sequence[str], protocols: Iterable[MailProtocol] = ALL) -> Client:
+    """A user's own command as a client, of which nothing is known but what it says.
+
+    Raises MitmailError for a placeholder that is mistyped, CannotJudgeError for a program that
+    is not here.
+    """
+    said = loader.command_client(words, tuple(sorted(protocols)))
+    program = shutil.which(words[0])
+    if program is None:
+        raise CannotJudgeError(f"cannot run {words[0]}: there is no such program here")
+    return described.make(said, (program, *said.command[1:]), (0,))
+
+
+def advice(one: Entry) -> str:
+    """What to do about a client that is not here."""
+    return f"install {one.install}" if one.install else "install what its file needs"
+
+
+async def entry(name_or_path: str) -> Entry:
+    """A client that may be here. Raises KeyError for a name that is not known."""
+    if (coded := CODED.get(name_or_path)) is not None:
+        client = await coded.make()
+        return Entry(
+            name=name_or_path,
+            title=coded.title,
+            install=coded.install,
+            client=None if client is None else replace(client, title=coded.title),
+            protocols=coded.protocols,
+        )
+    path = is_path(name_or_path)
+    said = loader.load_client(Path(name_or_path) if path else loader.client_files()[name_or_path])
+    unplaced = described.make(said, said.command, (0,))
+    return Entry(
+        name=said.id,
+        title=said.title,
+        install=" ".join(_packages(said)),
+        client=await _described(said),
+        protocols=unplaced.protocols,
+        modes=unplaced.modes,
+        verifies=unplaced.verifies,
+        weaker=unplaced.weaker,
+    )
+
+
+def _packages(said: DescribedClient) -> list[str]:
+    wanted = [said.package] if said.package else []
+    return wanted + (["libnss-wrapper"] if said.resolve == "wrapper" else [])
+
+
+async def _described(said: DescribedClient) -> Client | None:
+    program = shutil.which(said.command[0])
+    if program is None or (said.resolve == "wrapper" and wrapper() is None):
         return None
-    return make(path, await _version(path, ask))
+    if not all(shutil.which(need) or Path(need).exists() for need in said.needs):
+        return None
+    version = await _version(said.version) if said.version else (0,)
+    command = (program, *said.command[1:])
+    return described.make(said, command, version) if version is not None else None
 
 
-async def _version(path: str, ask: str) -> tuple[int, ...]:
-    ended = await run([path, ask], seconds=10)
-    match = re.search(rb"\d+(\.\d+)+|(?<=NeoMutt )\d{8}", ended.out)
+async def _version(command: Iterable[str]) -> tuple[int, ...] | None:
+    """The version that a command prints; None when the command fails."""
+    try:
+        ended = await run([*command], seconds=20)
+    except CannotJudgeError:
+        return None
+    if ended.code != 0:
+        return None
+    match = re.search(rb"\d+(\.\d+)+|(?<=NeoMutt )\d{8}", ended.out + ended.err)
     return tuple(int(part) for part in match[0].split(b".")) if match else (0,)

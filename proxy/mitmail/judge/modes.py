@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mitmail.endpoint import ENDPOINTS, TlsMode
-from mitmail.judge.demo import Case, Cell
+from mitmail.judge.case import Case
+from mitmail.judge.cell import Cell
 
 
 @dataclass(frozen=True, slots=True)

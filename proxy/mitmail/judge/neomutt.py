@@ -34,6 +34,7 @@ set smtp_authenticators="plain"
 """
 
 
+SPEAKS: frozenset[MailProtocol] = frozenset({"imap", "smtp"})
 # What it paints when the INBOX is open, with mail in it, and when it asks about a certificate.
 OPENED = re.compile(rb"NeoMutt: imaps?://\S+ \[Msgs:[1-9]")
 SHOWN = re.compile(OPENED.pattern + rb"|\(r\)eject, accept \(o\)nce|\[Msgs:0")
@@ -73,8 +74,7 @@ def neomutt(path: str, version: tuple[int, ...]) -> Client:
         command += ["-f", f"{imap}://{target.name}:{target.port}/INBOX"]
         return Job(command=command, environment=environment, until=SHOWN)
 
-    speaks: frozenset[MailProtocol] = frozenset({"imap", "smtp"})
-    return Client("neomutt", version, speaks, prepare, _read_neomutt, on_screen=True)
+    return Client("neomutt", version, SPEAKS, prepare, _read_neomutt, on_screen=True)
 
 
 def _read_neomutt(target: Target, ended: Ended) -> Said:

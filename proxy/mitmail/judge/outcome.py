@@ -1,15 +1,14 @@
 """The outcome of one cell: two witnesses, held against the expectation."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from mitmail.engine.finding import Finding
 from mitmail.engine.session import Session
 from mitmail.engine.verdict import Verdict
 from mitmail.judge.client import Said
 from mitmail.plan import Expectation
-from mitmail.scenario.exception import ClientException
 
 type OutcomeWord = Literal["pass", "fail", "warn", "error", "skip", "xfail"]
 
@@ -27,11 +26,27 @@ class Outcome:
     why: str
 
 
+class Known(Protocol):
+    """What a client is known to do otherwise than a correct one: for these reasons, and why."""
+
+    @property
+    def verdict(self) -> Literal["accept", "reject"]:
+        """What it does nevertheless."""
+
+    @property
+    def reasons(self) -> Collection[str]:
+        """The reasons that it may give."""
+
+    @property
+    def why(self) -> str:
+        """What it is that makes it do so."""
+
+
 def decide(
     expected: Expectation,
     said: Said,
     sessions: Sequence[Session],
-    exception: ClientException | None = None,
+    exception: Known | None = None,
 ) -> Outcome:
     """Compare what the client said, and what we saw, with what a correct client does.
 
@@ -50,10 +65,11 @@ def decide(
     # A session that is still open may yet become an accept, which would outweigh all others.
     if seen is None or any(x.verdict is None for x in sessions):
         return Outcome("error", "a session of the client has no verdict")
+    if said.verdict == "error":
+        saw = f" ({seen.evidence})" if seen.verdict in {"none", "hang"} else ""
+        return Outcome("error", f"the client failed: {' '.join(said.text.split())[-200:]}{saw}")
     if seen.verdict in {"none", "hang"}:
         return Outcome("error", seen.evidence)
-    if said.verdict == "error":
-        return Outcome("error", f"the client failed: {' '.join(said.text.split())[-200:]}")
     if said.verdict != seen.verdict:
         words = f"the client says {said.verdict}, we saw {seen.verdict}: {seen.evidence}"
         return Outcome("error", words)
@@ -74,7 +90,7 @@ def strongest(sessions: Sequence[Session]) -> Verdict | None:
     return min(verdicts, key=lambda x: order.index(x.verdict), default=None)
 
 
-def _excepted(exception: ClientException, said: Said) -> Outcome:
+def _excepted(exception: Known, said: Said) -> Outcome:
     if said.verdict == exception.verdict and said.reason in {None, *exception.reasons}:
         return Outcome("xfail", f"known of this client: {exception.why}")
     wanted = f"{exception.verdict} ({' or '.join(sorted(exception.reasons))})"

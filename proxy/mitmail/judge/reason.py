@@ -24,10 +24,6 @@ TEXTS: Table = (
     ("unable to verify the first certificate", "unknown-issuer"),
     ("permitted subtree violation", "constraint"),
 )
-CURL_TEXTS: Table = (
-    *TEXTS,
-    (r"(starttls|stls) (not (supported|available)|denied)", "starttls"),
-)
 GNUTLS_TEXTS: Table = (
     ("expired", "expired"),
     ("not yet activated", "not-yet-valid"),
@@ -36,42 +32,14 @@ GNUTLS_TEXTS: Table = (
     ("the name in the certificate does not match", "name-mismatch"),
     ("issuer is unknown", "unknown-issuer"),
 )
-MSMTP_TEXTS: Table = (
-    *((f"certificate verification failed.*{pattern}", word) for pattern, word in GNUTLS_TEXTS),
-    ("certificate verification failed", None),
-    ("does not support tls via the starttls command", "starttls"),
-    ("command starttls failed", "starttls"),
-    ("tls handshake failed", None),
+# What is in JSSE's chain of exceptions.
+JAVA_TEXTS: Table = (
+    ("certificateexpiredexception|validity check failed", "expired"),
+    ("certificatenotyetvalidexception", "not-yet-valid"),
+    ("can't verify identity of server|no subject alternative", "name-mismatch"),
+    ("unable to find valid certification path", "unknown-issuer"),
 )
-MBSYNC_TEXTS: Table = (
-    *((f"ssl error connecting .*{pattern}", word) for pattern, word in TEXTS),
-    ("ssl error connecting ", None),
-    ("certificate owner does not match hostname", "name-mismatch"),
-    # Said of a server that does not offer STARTTLS.
-    ("imap error: ssl support not available", "starttls"),
-    ("imap command 'starttls' returned an error", "starttls"),
-    ("secure connect to .*:ssl routines:", None),
-)
-# With -v it prints the dialogue; by its errors a refusal and the end look the same.
-FETCHMAIL_TEXTS: Table = (
-    *((f"certificate verification error: {pattern}", word) for pattern, word in TEXTS),
-    ("broken certification chain at: .*", None),
-    ("certificate verify failed", None),
-    (r"imap> \w+ starttls\s+fetchmail: imap< \w+ (no|bad)\b", "starttls"),
-    (r"pop3> stls\s+fetchmail: pop3< -err", "starttls"),
-    (r"pop3> capa\s+fetchmail: pop3< -err[\s\S]*stls is mandatory", "starttls"),
-    ("openssl reported: .*:ssl routines:", None),
-)
-OFFLINEIMAP_TEXTS: Table = (
-    *((f"certificate verify failed: {pattern}", word) for pattern, word in TEXTS),
-    ("certificate verify failed", None),
-    ("no matching domain name found in certificate", "name-mismatch"),
-    # It looks for a common name where the subjectAltName names nothing.
-    ("no commonname found in certificate", "name-mismatch"),
-    ("couldn't establish tls session", "starttls"),
-    ("starttls command error", "starttls"),
-    (r"could not connect via ssl .*got: \[ssl:", None),
-)
+LIBRARIES: dict[str, Table] = {"openssl": TEXTS, "gnutls": GNUTLS_TEXTS, "java": JAVA_TEXTS}
 NEOMUTT_TEXTS: Table = (
     ("warning: server certificate has expired", "expired"),
     ("warning: server certificate is not yet valid", "not-yet-valid"),

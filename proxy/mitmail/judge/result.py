@@ -27,9 +27,9 @@ class Head:
     """What was to be run, and with what.
 
     ``plan`` is the SHA-256 of all cell names in their order, ``cells`` their number over all
-    shards. ``clients`` maps a client's name to ``version`` and ``verifies``; ``tools`` the
-    programs that judged (mitmail, mitmproxy, OpenSSL, Python) to their versions. ``started`` is
-    UTC, as ISO 8601.
+    shards, ``names`` the names themselves. ``clients`` maps a client's name to ``version`` and
+    ``verifies``; ``tools`` the programs that judged (mitmail, mitmproxy, OpenSSL, Python) to
+    their versions. ``started`` is UTC, as ISO 8601.
     """
 
     plan: str
@@ -40,6 +40,7 @@ class Head:
     tools: Mapping[str, str]
     clients: Mapping[str, Mapping[str, str]]
     strict: bool = False
+    names: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +103,12 @@ def line(record: Head | Result) -> str:
     return json.dumps({"schema": SCHEMA, "record": kind, **asdict(record)}) + "\n"
 
 
+def record(run: Run) -> dict[str, Any]:
+    """A whole run as one JSON document: the head, and the cells in it."""
+    cells = [asdict(one) for one in run.results]
+    return {"schema": SCHEMA, "record": "results", "run": asdict(run.head), "cells": cells}
+
+
 def read(path: Path) -> Run:
     """A run from its file.
 
@@ -133,7 +140,9 @@ def _records(lines: Iterable[str], where: str) -> Iterator[Head | Result]:
             raise MitmailError(f"{words}: run mitmail judge again") from None
 
 
-def _record(found: dict[str, Any]) -> Head | Result:
+def _record(found: Any) -> Head | Result:
+    if not isinstance(found, dict):
+        raise ValueError("it is no object")
     if found.pop("schema") != SCHEMA:
         raise ValueError("its schema is another version's")
     kind = found.pop("record")

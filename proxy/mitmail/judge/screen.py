@@ -9,7 +9,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
 from mitmail.errors import CannotJudgeError
-from mitmail.judge.program import Ended, environment
+from mitmail.judge.program import Ended, Kept, environment, start
 
 # Wide, so that nothing is cut off; an ncurses program paints plain text where it can do no better.
 SIZE = {"LINES": "50", "COLUMNS": "200", "TERM": "vt100"}
@@ -27,21 +27,15 @@ async def show(
         raise CannotJudgeError(f"{command[0]} needs a terminal of Unix: ask it on another system")
     ours, theirs = os.openpty()
     try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=theirs,
-            stdout=theirs,
-            stderr=asyncio.subprocess.PIPE,
-            env=environment(**SIZE, **extra),
-            start_new_session=True,
-        )
+        streams = {"stdin": theirs, "stdout": theirs, "stderr": asyncio.subprocess.PIPE}
+        process = await start(command, environment(**SIZE, **extra), streams=streams)
     except BaseException:
         os.close(ours)
         raise
     finally:
         os.close(theirs)
     assert process.stderr is not None
-    painted, said = bytearray(), bytearray()
+    painted, said = Kept(), Kept()
     screen = asyncio.StreamReader()
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(screen), os.fdopen(ours, "rb", 0)
@@ -56,16 +50,16 @@ async def show(
             (reading, showing), timeout=seconds, return_when=asyncio.FIRST_COMPLETED
         )
         if showing in done:
-            process.kill()
-        code = await process.wait() if done else None
+            process.end()
+        code = await process.over() if done else None
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        process.end()
+        await process.over()
         reading.cancel()
         showing.cancel()
         await asyncio.gather(reading, showing, return_exceptions=True)
         transport.close()
+        process.close()
     return Ended(code, bytes(painted), bytes(said))
 
 
@@ -75,7 +69,7 @@ async def _read_both(screen: Coroutine[Any, Any, None], errors: Coroutine[Any, A
 
 async def _read(
     stream: asyncio.StreamReader,
-    into: bytearray,
+    into: Kept,
     until: re.Pattern[bytes],
     shown: asyncio.Event,
 ) -> None:
@@ -83,5 +77,5 @@ async def _read(
     with contextlib.suppress(OSError):
         while piece := await stream.read(65536):
             into += piece
-            if until.search(into):
+            if until.search(bytes(into)):
                 shown.set()

@@ -45,6 +45,10 @@ def _problem(details: ErrorDetails, document: Document, described: dict[str, Any
     elif kind == "extra_forbidden":
         place = document.key_place(path)
         message = _unknown(path[-1], part(described, path[:-1]).get("properties", ()))
+    elif path[-1:] == ("[key]",):
+        path = path[:-1]
+        place = document.key_place(path)
+        message = _wrong(details, {})
     else:
         place = document.value_place(path)
         message = _wrong(details, part(described, path))

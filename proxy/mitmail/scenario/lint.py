@@ -27,7 +27,7 @@ def lint(paths: Sequence[Path]) -> list[Problem]:
     """Return all that is wrong in these files and folders, sorted by place; [] when all is well.
 
     A file in a folder named ``vendors`` is a vendor profile, in one named ``behaviours`` a
-    behaviour, any other one a scenario.
+    behaviour, in one named ``clients`` a client, any other one a scenario.
     """
     problems: set[Problem] = set()
     files: dict[Path, Path] = {}
@@ -50,6 +50,7 @@ def lint(paths: Sequence[Path]) -> list[Problem]:
 _LOADERS: Final[Mapping[str, Callable[[Path], object]]] = {
     "vendors": loader.load_vendor,
     "behaviours": loader.load_behaviour,
+    "clients": loader.load_client,
 }
 
 
@@ -64,6 +65,7 @@ def _clashes(files: Sequence[Path]) -> Iterator[Problem]:
         *loader.files().values(),
         *loader.vendor_files().values(),
         *loader.behaviour_files().values(),
+        *loader.client_files().values(),
     ]
     for file in (*(Path(str(each)) for each in shipped), *files):
         first = taken.setdefault((_kind(file), file.stem), file)

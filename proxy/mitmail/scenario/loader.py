@@ -1,4 +1,4 @@
-"""Finding and loading scenarios and vendor profiles: the shipped ones and the user's own."""
+"""Finding and loading scenarios, vendor profiles, clients: the shipped ones, the user's own."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from mitmail import shipped as data
 from mitmail.errors import MitmailError
 from mitmail.scenario.behaviour import Behaviour, BehaviourFile
+from mitmail.scenario.client import ClientFile, DescribedClient
 from mitmail.scenario.complaint import complaints
 from mitmail.scenario.document import Document, read
 from mitmail.scenario.model import Scenario, ScenarioFile
@@ -84,6 +85,24 @@ def load_behaviour(file: Traversable) -> Behaviour:
     return Behaviour.model_construct(**dict(said), id=stem(file), file=document.file)
 
 
+def load_client(file: Traversable) -> DescribedClient:
+    """Load one client file; raises `ScenarioError` with all that is wrong in it."""
+    said, document = _parse(file, ClientFile, "client")
+    return DescribedClient.model_construct(**dict(said), id=stem(file), file=document.file)
+
+
+def command_client(words: Sequence[str], protocols: Sequence[str]) -> DescribedClient:
+    """A client that is a command, as its file would say it; raises MitmailError."""
+    try:
+        said = ClientFile.model_validate(
+            {"title": words[0], "command": list(words), "protocols": list(protocols)}
+        )
+    except ValidationError as error:
+        found = (each["msg"].removeprefix("Value error, ") for each in error.errors())
+        raise MitmailError(f"in the command: {'; '.join(found)}") from None
+    return DescribedClient.model_construct(**dict(said), id="command", file="")
+
+
 def _parse[M: Model](file: Traversable, form: type[M], name: Name) -> tuple[M, Document]:
     document = read(file)
     return _checked(file, document, form, name), document
@@ -136,6 +155,11 @@ def behaviour_files() -> dict[str, Traversable]:
     return _by_id([data.CERTS / "behaviours"])
 
 
+def client_files() -> dict[str, Traversable]:
+    """Return the file of each shipped client by id; nothing is parsed."""
+    return _by_id([data.CLIENTS])
+
+
 def shipped() -> dict[str, Traversable]:
     """Return the files of the shipped scenarios by id; nothing is parsed."""
     return files()
@@ -170,6 +194,11 @@ def find_vendor(id_or_path: str, folders: Sequence[Path] = ()) -> Vendor:
 def find_behaviour(id_or_path: str) -> Behaviour:
     """Load a behaviour by its id, or by the path of its file; raises as `find` does."""
     return _find(id_or_path, "switch", lambda _: behaviour_files(), (), load_behaviour)
+
+
+def find_client(id_or_path: str) -> DescribedClient:
+    """Load a client by its id, or by the path of its file; raises as `find` does."""
+    return _find(id_or_path, "client", lambda _: client_files(), (), load_client)
 
 
 def _find[T](

@@ -5,16 +5,20 @@ from functools import cache
 from typing import Any, Final, Literal
 
 from mitmail.scenario.behaviour import BehaviourFile
+from mitmail.scenario.client import ClientFile
+from mitmail.scenario.matrix import MatrixFile
 from mitmail.scenario.model import ScenarioFile
 from mitmail.scenario.part import Model
 from mitmail.scenario.vendor import VendorFile
 
-type Name = Literal["scenario", "vendor", "behaviour"]
+type Name = Literal["scenario", "vendor", "behaviour", "client", "matrix"]
 
 FILES: Final[dict[Name, type[Model]]] = {
     "scenario": ScenarioFile,
     "vendor": VendorFile,
     "behaviour": BehaviourFile,
+    "client": ClientFile,
+    "matrix": MatrixFile,
 }
 
 

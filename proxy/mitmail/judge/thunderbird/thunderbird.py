@@ -37,6 +37,11 @@ class Thunderbird(Client):
             self.warm.end()
             raise
 
+    async def close(self) -> None:
+        """End the instance; the next case starts another."""
+        if self.warm is not None:
+            await asyncio.to_thread(self.warm.end)
+
 
 def thunderbird() -> Thunderbird | None:
     """Thunderbird, if it and Xvfb are here (Linux; Debian: thunderbird, xvfb)."""

@@ -1,0 +1,38 @@
+"""``mitmail report``: the results of a run, for people and for CI."""
+
+from pathlib import Path
+
+import click
+
+FORMATS = ("html", "md", "github", "junit", "json", "ndjson", "compatibility")
+
+
+@click.command("report")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--format", "shape", type=click.Choice(FORMATS), default="html", show_default=True,
+    help="html is one file that opens by double click; md is a summary for GitHub, github its "
+    "annotations, compatibility a table for documentation.",
+)  # fmt: skip
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="PATH",
+    help="Write it here; without, or with -, it is printed.",
+)  # fmt: skip
+def report_command(file: Path, shape: str, output: Path | None) -> None:
+    """Render the results of a run: FILE is the results.ndjson of mitmail judge.
+
+    Passwords are masked in every format.
+
+    \b
+    mitmail report results.ndjson -o report.html
+    mitmail report results.ndjson --format md >> "$GITHUB_STEP_SUMMARY"
+    mitmail report results.ndjson --format github
+    """
+    from mitmail.judge import report, result
+
+    run = result.read(file)
+    if output is None or str(output) == "-":
+        click.echo(report.render(run, shape, base=file.parent), nl=False)
+        return
+    report.write(run, shape, output, base=file.parent)
+    click.echo(f"{output}: {len(run.results)} cells.", err=True)

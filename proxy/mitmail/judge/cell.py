@@ -1,0 +1,62 @@
+"""A cell: one client in one case on one endpoint, asked and judged."""
+
+from dataclasses import dataclass, replace
+
+from mitmail.endpoint import ENDPOINTS
+from mitmail.engine.verdict import Verdict
+from mitmail.judge.bench import Bench, Hearing
+from mitmail.judge.case import Case
+from mitmail.judge.client import Client, Said
+from mitmail.judge.crash import CRASHES
+from mitmail.judge.deviation import deviation
+from mitmail.judge.outcome import Known, Outcome, decide, strongest
+from mitmail.plan import Expectation
+from mitmail.plan.expectation import exception
+
+LATE = "the client did not end in time"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What came of one client in one case on one endpoint."""
+
+    case: Case
+    endpoint: str
+    client: str
+    expected: Expectation
+    said: Said
+    seen: Verdict | None
+    outcome: Outcome
+    hearing: Hearing | None = None
+
+    def ruled(self, outcome: Outcome) -> "Cell":
+        """The same cell with another outcome."""
+        return replace(self, outcome=outcome)
+
+
+async def ask(bench: Bench, client: Client, case: Case, endpoint: str) -> Cell:
+    """Ask a client once, and hold what it said and what we saw against the expectation."""
+    return judged(await bench.hear(client, case, endpoint), client, case, endpoint)
+
+
+def judged(hearing: Hearing, client: Client, case: Case, endpoint: str) -> Cell:
+    """The cell that a hearing came to."""
+    expected, plan = case.expect(endpoint), case.plan
+    who = client.name, client.version
+    known: Known | None = exception(plan.scenario, plan.shield, endpoint, case.trusted, who)
+    if known is None:
+        known = deviation(client, ENDPOINTS[endpoint], expected, hearing.said)
+    outcome = _plainly(decide(expected, hearing.said, hearing.sessions, known), hearing.said)
+    seen = strongest(hearing.sessions)
+    return Cell(case, endpoint, client.name, expected, hearing.said, seen, outcome, hearing)
+
+
+def _plainly(outcome: Outcome, said: Said) -> Outcome:
+    """What a client did that had nothing to do with mail goes first."""
+    if outcome.word != "error" or said.verdict != "error":
+        return outcome
+    if said.exit_code in CRASHES:
+        return Outcome("error", f"the client crashed ({said.exit_code}): {outcome.why}")
+    if said.text.endswith(LATE):
+        return Outcome("error", f"{LATE}: {outcome.why}")
+    return outcome

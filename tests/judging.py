@@ -1,0 +1,93 @@
+"""The bench of the judge: impostors as client files, and real runs of ``mitmail judge``."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench import clean_environment
+
+MITMAIL = [sys.executable, "-m", "mitmail"]
+CLIENT = """\
+title: An impostor, {role}
+command: "{python} -I {program} {role} {{host}} {{port}} {{name}} {{root}} {{user}} {{password}}"
+protocols: [imap]
+modes: [implicit]
+refuses: [{{exit: [60]}}]
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What came of a run: its exit code, what it printed, and its records by cell."""
+
+    code: int
+    out: str
+    err: str
+    folder: Path
+
+    @property
+    def head(self) -> dict[str, Any]:
+        return self.records[0]
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        text = (self.folder / "results.ndjson").read_text(encoding="utf-8")
+        return [json.loads(line) for line in text.splitlines()]
+
+    @property
+    def cells(self) -> dict[str, dict[str, Any]]:
+        return {record["cell"]: record for record in self.records[1:]}
+
+
+def impostors(folder: Path, *roles: str) -> list[Path]:
+    """Client files of impostors in a folder."""
+    program = folder / "impostor.py"
+    shutil.copy(Path(__file__).with_name("impostor.py"), program)
+    files = []
+    for role in roles:
+        file = folder / f"{role}.yaml"
+        file.write_text(CLIENT.format(role=role, python=sys.executable, program=program))
+        files.append(file)
+    return files
+
+
+def judge(*words: str | Path, folder: Path, cwd: Path | None = None, **environment: str) -> Judged:
+    """A real run, to its end."""
+    command = [*MITMAIL, "judge", *map(str, words), "-o", str(folder)]
+    ended = subprocess.run(
+        command,
+        env=clean_environment(**environment),
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return Judged(ended.returncode, ended.stdout, ended.stderr, folder)
+
+
+def start(words: Sequence[str | Path], folder: Path) -> "subprocess.Popen[str]":
+    """A real run that goes on, in a session of its own."""
+    return subprocess.Popen(
+        [*MITMAIL, "judge", *map(str, words), "-o", str(folder)],
+        env=clean_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def is_gone(pid: int) -> bool:
+    """Whether there is no such process."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False

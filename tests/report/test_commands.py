@@ -1,0 +1,133 @@
+"""The commands, as a user runs them: what they print, write, and leave with."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped] # ships no types
+
+from mitmail.cli import cli
+from mitmail.errors import MitmailError
+from mitmail.judge import result
+from mitmail.judge.result import Run
+from report.runs import ACCEPTED, cell, run
+
+MIXED = run(cell("curl/expired/imap"), cell("curl/expired/imaps", "fail"))
+
+
+def mitmail(*arguments: object) -> Result:
+    """Run a command; what a user can fix is raised."""
+    ended = CliRunner().invoke(cli, [str(x) for x in arguments])
+    if isinstance(ended.exception, MitmailError):
+        raise ended.exception
+    return ended
+
+
+def saved(what: Run, path: Path) -> Path:
+    """A file of results."""
+    path.write_text("".join([result.line(what.head), *map(result.line, what.results)]))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("shape", "begins"),
+    [
+        ("html", "<!doctype html>"),
+        ("md", "# mitmail judge"),
+        ("github", "::error title="),
+        ("junit", "<?xml "),
+        ("json", '{\n "schema": 1'),
+        ("ndjson", '{"schema": 1, "record": "run"'),
+        ("compatibility", "# What mail clients do"),
+    ],
+)
+def test_a_report_is_printed_or_written_the_same(tmp_path: Path, shape: str, begins: str) -> None:
+    file, out = saved(MIXED, tmp_path / "results.ndjson"), tmp_path / "out" / "report"
+
+    printed = mitmail("report", file, "--format", shape)
+    written = mitmail("report", file, "--format", shape, "-o", out)
+
+    assert printed.stdout.startswith(begins)
+    assert out.read_text() == printed.stdout
+    assert (written.stdout, written.exit_code) == ("", 0)
+    assert [x.name for x in out.parent.iterdir()] == ["report"]
+
+
+def test_what_is_rendered_as_ndjson_is_the_run_again(tmp_path: Path) -> None:
+    file = saved(MIXED, tmp_path / "results.ndjson")
+
+    again = mitmail("report", file, "--format", "ndjson").stdout
+
+    assert result.parse(again.splitlines(), "again") == MIXED
+
+
+def test_a_screenshot_is_looked_for_beside_the_results(tmp_path: Path) -> None:
+    (tmp_path / "shot.png").write_bytes(b"\x89PNG\r\n\x1a\nrest")
+    file = saved(run(cell("curl/expired/imap", screenshot="shot.png")), tmp_path / "results")
+    out = tmp_path / "elsewhere" / "report.html"
+
+    mitmail("report", file, "-o", out)
+
+    assert "data:image/png;base64,iVBORw0KGgpyZXN0" in out.read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "cannot read .*results: No such file"),
+        ("", "results:1: no results of mitmail judge"),
+        ('{"schema": 1, "record": "ready"}\n', "results:1: no record of mitmail judge"),
+        ('{"schema": 1, "rec', "results:1: no record"),
+        ('{"schema": 2, "record": "run"}\n', "results:1: .*schema is another version's"),
+        ("[1]\n", "results:1: no record of mitmail judge"),
+        ("1\n", "results:1: no record of mitmail judge"),
+    ],
+)
+def test_a_file_that_is_none_is_said_in_one_line(
+    tmp_path: Path, text: str | None, words: str
+) -> None:
+    path = tmp_path / "results"
+    if text is not None:
+        path.write_text(text)
+
+    for command in (["report", path], ["diff", path, path]):
+        with pytest.raises(MitmailError, match=words) as caught:
+            mitmail(*command)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    file = saved(MIXED, tmp_path / "results.ndjson")
+
+    with pytest.raises(MitmailError, match=r"cannot write .*report\.html"):
+        mitmail("report", file, "-o", file / "report.html")
+
+
+def test_a_diff_leaves_with_1_when_something_is_worse(tmp_path: Path) -> None:
+    good = saved(run(cell("curl/expired/imap")), tmp_path / "good")
+    bad = saved(run(cell("curl/expired/imap", "fail", version="8")), tmp_path / "bad")
+
+    worse, better, same = (mitmail("diff", *x) for x in ((good, bad), (bad, good), (bad, bad)))
+
+    assert [x.exit_code for x in (worse, better, same)] == [1, 0, 0]
+    assert worse.stdout.startswith("curl 1.2 -> 8\n1 cells compared: 1 worse.\n\nworse\n")
+    assert "  curl/expired/imap: pass, refuses (expired)" in worse.stdout
+    assert same.stdout == "1 cells compared: no difference.\n"
+
+
+def test_a_diff_as_json_fits_its_schema_and_has_no_password(tmp_path: Path) -> None:
+    said = {**ACCEPTED, "text": "C: a LOGIN qa x7Kd93hQz2LmPw"}
+    old = saved(run(cell("curl/expired/imap")), tmp_path / "old")
+    new = saved(run(cell("curl/expired/imap", "fail", said=said)), tmp_path / "new")
+
+    ended = mitmail("diff", old, new, "--json")
+    schema = json.loads(mitmail("schema", "difference").stdout)
+
+    Draft202012Validator(schema).validate(json.loads(ended.stdout))
+    assert ended.exit_code == 1
+    assert "x7Kd93hQz2LmPw" not in ended.stdout + mitmail("diff", old, new).stdout
+
+
+def test_the_schema_of_results_is_printed() -> None:
+    Draft202012Validator.check_schema(json.loads(mitmail("schema", "results").stdout))

@@ -1,0 +1,131 @@
+"""The grid: sorted names, fair shards, and what a matrix leaves out."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mitmail.judge.brief import Brief, expand
+from mitmail.judge.client import ALL, Client
+from mitmail.judge.grid import Entry, Errand, Grid, digest, errand, make
+from mitmail.judge.result import Shard
+from mitmail.scenario import loader
+from mitmail.scenario.matrix import Cells, KnownCells, MatrixFile, Selection
+
+
+def client(name: str, **more: object) -> Client:
+    made = Client(name, (1,), ALL, lambda *_: None, lambda *_: None)  # type: ignore[arg-type] # never asked
+    return replace(made, **more)  # type: ignore[arg-type] # as named
+
+
+def matrix(*ids: str, **more: object) -> MatrixFile:
+    return MatrixFile(select=Selection(ids=ids)).model_copy(update=more)
+
+
+def names(*ids: str, only: tuple[str, ...] = (), **more: object) -> list[str]:
+    return make(matrix(*ids, **more), [client("curl"), client("another")], only).names
+
+
+def test_a_case_is_named_by_what_it_is() -> None:
+    assert [
+        Brief(scenario="expired").id,
+        Brief(scenario="expired", antivirus="norton").id,
+        Brief(scenario="healthy", antivirus="norton", imported=True).id,
+        Brief(scenario="hosting-wildcard", connect_as="srv07.hoster.test").id,
+        Brief(scenario="mine/odd.yaml", antivirus="their/av.yaml").id,
+    ] == [
+        "expired", "expired+norton", "healthy+norton+imported",
+        "hosting-wildcard=srv07.hoster.test", "odd+av",
+    ]  # fmt: skip
+
+
+def test_a_file_of_ones_own_is_not_taken_for_the_shipped_one_of_its_name(tmp_path: Path) -> None:
+    own = tmp_path / "expired.yaml"
+    own.write_text(Path(str(loader.files()["self-signed"])).read_text())
+
+    (brief,) = expand([loader.find(str(own))])
+
+    assert (brief.id, brief.scenario) == ("expired", str(own))
+
+
+def test_cells_are_sorted_and_the_healthy_server_is_always_asked() -> None:
+    assert names("expired", endpoints=("imaps", "smtp")) == [
+        "another/expired/imaps", "another/expired/smtp",
+        "another/healthy/imaps", "another/healthy/smtp",
+        "curl/expired/imaps", "curl/expired/smtp",
+        "curl/healthy/imaps", "curl/healthy/smtp",
+    ]  # fmt: skip
+
+
+def test_a_client_is_asked_where_it_speaks_and_a_case_where_it_exists() -> None:
+    mute = client("mute", protocols=frozenset({"pop3"}), modes=frozenset({"implicit"}))
+    found = make(matrix("starttls-stripped"), [mute, client("curl")]).names
+
+    assert [name for name in found if name.startswith("mute/")] == ["mute/healthy/pop3s"]
+    assert {name for name in found if "stripped" in name} == {
+        f"curl/starttls-stripped/{x}" for x in ("imap", "pop3", "smtp")
+    }
+
+
+def test_what_is_excluded_or_not_asked_for_is_no_cell() -> None:
+    left_out = (Cells(client="curl", case="expired", endpoint="*s"),)
+    found = names("expired", exclude=left_out, endpoints=("imap", "imaps"), only=("curl/*",))
+
+    assert found == ["curl/expired/imap", "curl/healthy/imap", "curl/healthy/imaps"]
+
+
+def test_behind_an_antivirus_a_control_is_asked_without_it() -> None:
+    found = names(
+        "hosting-wildcard",
+        antiviruses=("norton+imported",),
+        endpoints=("imaps",),
+        only=("curl/*",),
+    )
+
+    assert found == [
+        "curl/healthy+norton+imported/imaps",
+        "curl/hosting-wildcard+norton+imported/imaps",
+        "curl/hosting-wildcard=srv07.hoster.test/imaps",
+    ]  # fmt: skip
+
+
+def test_an_entry_knows_why_it_fails_and_what_it_shares() -> None:
+    known = KnownCells(client="curl", case="exp*", reason="of old")
+    asked = make(matrix("expired", xfail=(known,)), [client("curl", exclusive="screen")])
+    found = {entry.brief.id: (entry.xfail, entry.exclusive) for entry in asked.entries}
+
+    assert found == {"expired": ("of old", "screen"), "healthy": (None, "screen")}
+
+
+@pytest.mark.parametrize("total", [1, 2, 5, 16])
+def test_shards_are_all_cells_once_and_each_has_its_part_of_every_client(total: int) -> None:
+    grid = make(matrix("expired", "self-signed"), [client("curl"), client("another")])
+    parts = [grid.of(Shard(index=index, total=total)) for index in range(1, total + 1)]
+
+    assert sorted(entry.index for part in parts for entry in part) == list(
+        range(len(grid.entries))
+    )
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+    for name in ("curl", "another"):
+        counts = [sum(entry.client == name for entry in part) for part in parts]
+        assert max(counts) - min(counts) <= 1
+
+
+def test_the_plan_is_the_same_whoever_looks_and_another_for_one_cell_less() -> None:
+    one, other = (make(matrix("expired"), [client("curl")]) for _ in range(2))
+
+    assert one.plan == other.plan == digest(one.names)
+    assert Grid(one.entries[1:]).plan != one.plan
+
+
+def test_an_errand_comes_through_a_file_as_it_was(tmp_path: Path) -> None:
+    entry = Entry(
+        index=3, client="curl", brief=Brief(scenario="x", imported=True), endpoint="pop3"
+    )
+    told = Errand(
+        entries=(entry,), clients={"curl": "./curl.yaml"}, versions={"curl": "1"}, again="mitmail",
+        patience=2.5,
+    )  # fmt: skip
+    told.write(tmp_path / "cells.json")
+
+    assert errand(tmp_path / "cells.json") == told
