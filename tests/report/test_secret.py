@@ -9,8 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from mitmail.judge import report
-from mitmail.judge.report import secret
+from mitmail.judge import report, secret
 from mitmail.judge.result import Result, Run
 from report.runs import cell, run
 
@@ -118,6 +117,22 @@ def forms() -> Iterator[str]:
     yield from FORMS
     yield from (PASSWORD.encode().hex().upper(), quote(PASSWORD))
     yield base64.b64encode(PASSWORD.encode()).decode().rstrip("=")
+
+
+def test_what_is_named_a_password_is_masked_whatever_it_is() -> None:
+    said = {"verdict": "accept", "text": "", "account": {"password": "fish and chips"}}
+    shown = secret.masked(run(cell("curl/expired/imaps", said=said))).results[0].said
+
+    assert shown["account"] == {"password": "***"}
+
+
+def test_what_follows_the_login_stays() -> None:
+    """As swaks prints it: DATA alone on a line is no response, though it could be Base64."""
+    sent = (
+        f"<~  250 HELP\n ~> AUTH PLAIN {PLAIN}\n<~  235 2.7.0 Ok\n ~> DATA\n<~  354 Go\n ~> QUIT"
+    )
+
+    assert text(saying(sent)) == sent.replace(PLAIN, "***")
 
 
 def test_a_word_that_everybody_says_is_masked_only_where_it_is_a_password() -> None:

@@ -24,8 +24,7 @@ def diff_command(old: Path, new: Path, *, as_json: bool) -> None:
     \b
     mitmail diff before/results.ndjson after/results.ndjson
     """
-    from mitmail.judge import difference, result
-    from mitmail.judge.report import secret
+    from mitmail.judge import difference, result, secret
 
     found = difference.compare(*(secret.masked(result.read(x)) for x in (old, new)))
     if as_json:

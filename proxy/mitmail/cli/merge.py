@@ -25,9 +25,12 @@ def merge_command(paths: Sequence[Path], file: Path) -> None:
     \b
     mitmail merge shards/ -o results.ndjson
     """
-    from mitmail.judge.merging import merge, write
+    from mitmail.judge.merging import files, merge, write
+    from mitmail.judge.picture import gather
 
     run = merge(paths)
+    gather(run, [x.parent for x in files(paths)], file.parent)
     write(run, file)
+    picture.gather(run, {one.parent for one in files(paths)}, file.parent)
     print_outcomes(run.results)
     sys.exit(exit_code(run))

@@ -1,19 +1,17 @@
 """The account of a cell: all that was said, seen and concluded, as one result."""
 
-import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mitmail.judge import evidence
+from mitmail.judge import evidence, picture, secret
 from mitmail.judge.attempt import Attempt
 from mitmail.judge.bench import Hearing
 from mitmail.judge.case import Case
 from mitmail.judge.cell import Cell
 from mitmail.judge.client import Said
-from mitmail.judge.gate import NOT_ASKED
 from mitmail.judge.grid import Entry, Errand
 from mitmail.judge.outcome import Outcome
 from mitmail.judge.result import Result
@@ -24,17 +22,19 @@ UNMET = ("fail", "warn")
 def result(entry: Entry, errand: Errand, attempt: Attempt, password: str) -> Result:
     """The result of an attempt; the password stands nowhere in it."""
     cell, hearing = attempt.cell, attempt.cell.hearing
-    return replace(
+    made = replace(
         _bare(entry, errand, cell.case, _expected(cell), cell.outcome),
-        said=_said(cell.said, password),
+        said=_said(cell.said),
         seen=_seen(cell, hearing),
         seconds=hearing.seconds if hearing is not None else 0.0,
         unstable=attempt.unstable,
         tries=[{"outcome": x.outcome.word, "why": x.outcome.why} for x in attempt.earlier],
         sessions=[] if hearing is None else evidence.sessions(hearing),
         chain=[] if hearing is None else evidence.chain(hearing),
-        screenshot=_kept(entry, errand, cell.said.screenshot),
+        screenshot=_screenshot(cell.said, entry, errand),
     )
+    # Some clients print the whole dialogue, and the password in Base64 with it.
+    return secret.cleared(made, [password])
 
 
 def unasked(entry: Entry, errand: Errand, case: Case, why: str) -> Result:
@@ -63,7 +63,7 @@ def _bare(
         name=case.name,
         endpoint=entry.endpoint,
         expected=expected,
-        said=_said(NOT_ASKED, ""),
+        said=_said(Said("error", None, None, "not asked")),
         seen=None,
         outcome=ruled.word,
         why=ruled.why,
@@ -81,29 +81,24 @@ def _with_known_failures(outcome: Outcome, reason: str | None) -> Outcome:
     return Outcome("fail", words)
 
 
-def _kept(entry: Entry, errand: Errand, screenshot: bytes | None) -> str | None:
-    """Where a picture was put, seen from the results; without a folder for them it is gone."""
-    if screenshot is None or errand.folder is None:
-        return None
-    place = Path("screenshots", f"{entry.name}.png")
-    file = Path(errand.folder, place)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(screenshot)
-    return place.as_posix()
-
-
 def _expected(cell: Cell) -> dict[str, Any]:
     said = cell.expected
     return {"verdict": said.verdict, "reasons": sorted(said.reasons), "level": said.level}
 
 
-def _said(said: Said, password: str) -> dict[str, Any]:
-    text = evidence.masked(said.text, password)
-    told = {"verdict": said.verdict, "reason": said.reason, "exit_code": said.exit_code}
-    if not said.details:
-        return told | {"text": text}
-    details = evidence.masked(json.dumps(dict(said.details)), password)
-    return told | {"text": text, "details": json.loads(details)}
+def _said(said: Said) -> dict[str, Any]:
+    words = {
+        "verdict": said.verdict,
+        "reason": said.reason,
+        "exit_code": said.exit_code,
+        "text": said.text,
+    }
+    return words | ({"details": dict(said.details)} if said.details else {})
+
+
+def _screenshot(said: Said, entry: Entry, errand: Errand) -> str | None:
+    folder = None if errand.folder is None else Path(errand.folder)
+    return picture.keep(said.screenshot, entry.index, entry.name, folder)
 
 
 def _seen(cell: Cell, hearing: Hearing | None) -> dict[str, Any] | None:
