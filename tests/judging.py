@@ -23,7 +23,7 @@ refuses: [{{exit: [60]}}]
 {more}
 """
 # Two that share something, of which there is one.
-SHARING = ("blind", "liar")
+SHARING = ("blind", "liar", "jealous", "jealous-too")
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,22 @@ def test_a_cell_whose_process_dies_is_an_error_and_the_run_goes_on(tmp_path: Pat
     assert why.startswith("our side failed: worker 'gw")
 
 
+@pytest.mark.long
+def test_clients_that_share_something_are_asked_one_after_the_other(tmp_path: Path) -> None:
+    """Each of them breaks down where it meets the other."""
+    clients = impostors(tmp_path, "jealous", "jealous-too")
+    words = [word for file in clients for word in ("--client", file)]
+
+    told = judge(
+        *words, "--set", "demo", "--endpoint", "imaps", "-n", "2", folder=tmp_path / "out"
+    )
+
+    assert len(told.cells) == 26
+    assert {(cell["outcome"], len(cell["tries"])) for cell in told.cells.values()} <= {
+        ("pass", 0), ("warn", 0),
+    }  # fmt: skip
+
+
 def test_collecting_cells_needs_no_proxy() -> None:
     program = (
         "import sys\n"

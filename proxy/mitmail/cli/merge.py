@@ -31,6 +31,5 @@ def merge_command(paths: Sequence[Path], file: Path) -> None:
     run = merge(paths)
     gather(run, [x.parent for x in files(paths)], file.parent)
     write(run, file)
-    picture.gather(run, {one.parent for one in files(paths)}, file.parent)
     print_outcomes(run.results)
     sys.exit(exit_code(run))
