@@ -12,7 +12,7 @@ from mitmail.judge.thunderbird.kept import GoneError
 from mitmail.judge.thunderbird.marionette import RefusedError
 
 # What it gets on top of the target's patience, for its account, its windows and a slow machine.
-GRACE = 15.0
+GRACE = 25.0
 
 
 class Warm:

@@ -44,6 +44,8 @@ function open(job) {
   if (job.protocol == "smtp") {
     made.outgoing = outgoing(job);
     identity.smtpServerKey = made.outgoing.key;
+    // An account that receives nothing is none to a compose window.
+    account.incomingServer = accounts.createIncomingServer("outgoing", job.name, "none");
   } else {
     made.incoming = incoming(job);
     account.incomingServer = made.incoming;

@@ -9,7 +9,7 @@ import { Screen, answer } from "resource://mitmail/screen.mjs";
 import { named } from "resource://mitmail/outcome.mjs";
 import { clearExceptions, issuerTrusted, stored, trust } from "resource://mitmail/trust.mjs";
 
-const SHOW = 3000; // milliseconds for a notification, or the dialog behind it
+const SHOW = 8000; // milliseconds for a notification, or the dialog behind it
 
 /** Begin a check; its end is one line on standard output, behind the job's mark. */
 export function begin(job) {

@@ -26,16 +26,13 @@ export class Screen {
 
   /** Close whatever is open, and note nothing more. */
   end() {
-    Services.ww.unregisterNotification(this);
-    TOPICS.forEach(topic => Services.obs.removeObserver(this, topic));
     for (const one of [...Services.ww.getWindowEnumerator()]) {
-      if (one.location.href == COMPOSE) {
-        // Without a question whether to save it.
-        one.gMsgCompose?.CloseWindow();
-      } else if ([NOTIFICATION, EXCEPTION].includes(one.location.href)) {
+      if ([NOTIFICATION, EXCEPTION, COMPOSE].includes(one.location.href)) {
         one.close();
       }
     }
+    Services.ww.unregisterNotification(this);
+    TOPICS.forEach(topic => Services.obs.removeObserver(this, topic));
   }
 
   /** The first of a kind that is shown, or null when there is none after so many milliseconds. */
@@ -52,6 +49,17 @@ export class Screen {
     return new Promise(resolve => (this.resolveComposing = resolve));
   }
 
+  /** Its editor is there some time after the window. */
+  #composes(window) {
+    window.gMsgCompose.RegisterStateListener({
+      QueryInterface: ChromeUtils.generateQI(["nsIMsgComposeStateListener"]),
+      NotifyComposeFieldsReady() {},
+      NotifyComposeBodyReady: () => this.resolveComposing?.(window),
+      ComposeProcessDone() {},
+      SaveInFolderDone() {},
+    });
+  }
+
   /** Take a picture of the whole display once a window is painted. */
   async take(window) {
     await Promise.race([painted(window), new Promise(resolve => setTimeout(resolve, PAINT))]);
@@ -65,7 +73,7 @@ export class Screen {
       subject.addEventListener("AlertActive", () => this.#note(notification(subject)), {
         once: true,
       });
-      subject.addEventListener("compose-startup-done", () => this.resolveComposing?.(subject), {
+      subject.addEventListener("compose-startup-done", () => this.#composes(subject), {
         once: true,
       });
     } else if (topic == "cert-exception-ui-ready") {

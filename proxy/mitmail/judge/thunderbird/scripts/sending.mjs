@@ -52,7 +52,8 @@ export async function composed(job, made, screen) {
       onStatus() {},
       onStopSending(id, status) {
         // Of what can be overridden it is told in a moment, with all there is to know.
-        if (!isOverridable(status)) {
+        // Then it gives up what it was sending, which is no news.
+        if (status != Cr.NS_ERROR_ABORT && !isOverridable(status)) {
           resolve(stopped(status, null));
         }
       },
@@ -65,9 +66,12 @@ export async function composed(job, made, screen) {
 }
 
 function isOverridable(status) {
-  return Cc["@mozilla.org/nss_errors_service;1"]
-    .getService(Ci.nsINSSErrorsService)
-    .isErrorOverridable(status);
+  const errors = Cc["@mozilla.org/nss_errors_service;1"].getService(Ci.nsINSSErrorsService);
+  try {
+    return errors.isErrorOverridable(status);
+  } catch {
+    return false; // it is none of NSS'
+  }
 }
 
 function fieldsOf(job) {

@@ -37,9 +37,7 @@ export function clearExceptions() {
   exceptions.clearAllOverrides();
 }
 
-/** The exceptions that are stored: host, port, and whether they end with the program. */
+/** The exceptions that are stored, by host and port. */
 export function stored() {
-  return exceptions
-    .getOverrides()
-    .map(one => ({ host: one.asciiHost, port: one.port, temporary: !!one.isTemporary }));
+  return exceptions.getOverrides().map(one => ({ host: one.asciiHost, port: one.port }));
 }
