@@ -192,6 +192,7 @@ def _run(choice: Choice, grid: "Grid", found: dict[str, "Client"], start: "Head"
         again=_again(choice),
         patience=choice.timeout,
         strict=choice.strict,
+        folder=None if choice.folder is None else str(choice.folder.absolute()),
     )
     _announce(start, grid, len(entries))
     with ExitStack() as stack:

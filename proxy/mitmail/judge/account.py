@@ -1,8 +1,10 @@
 """The account of a cell: all that was said, seen and concluded, as one result."""
 
+import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 from mitmail.judge import evidence
@@ -16,6 +18,7 @@ from mitmail.judge.outcome import Outcome
 from mitmail.judge.result import Result
 
 UNMET = ("fail", "warn")
+PICTURES = "screenshots"  # the folder of them, in that of a run
 
 
 def result(entry: Entry, errand: Errand, attempt: Attempt, password: str) -> Result:
@@ -30,6 +33,7 @@ def result(entry: Entry, errand: Errand, attempt: Attempt, password: str) -> Res
         tries=[{"outcome": x.outcome.word, "why": x.outcome.why} for x in attempt.earlier],
         sessions=[] if hearing is None else evidence.sessions(hearing),
         chain=[] if hearing is None else evidence.chain(hearing),
+        screenshot=_pictured(entry, errand, cell.said.screenshot),
     )
 
 
@@ -83,8 +87,23 @@ def _expected(cell: Cell) -> dict[str, Any]:
 
 
 def _said(said: Said, password: str) -> dict[str, Any]:
-    text = evidence.masked(said.text, password) if password else said.text
-    return asdict(said) | {"text": text}
+    told = asdict(replace(said, screenshot=None))
+    del told["screenshot"]
+    if not password:
+        return told
+    masked: dict[str, Any] = json.loads(evidence.masked(json.dumps(told["details"]), password))
+    return told | {"text": evidence.masked(said.text, password), "details": masked}
+
+
+def _pictured(entry: Entry, errand: Errand, picture: bytes | None) -> str | None:
+    """The name of the picture's file, below the folder of the run."""
+    if picture is None or errand.folder is None:
+        return None
+    name = Path(PICTURES) / f"{entry.index:05}.png"
+    file = Path(errand.folder) / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(picture)
+    return name.as_posix()
 
 
 def _seen(cell: Cell, hearing: Hearing | None) -> dict[str, Any] | None:
