@@ -26,8 +26,8 @@ PROTOCOLS: dict[str, tuple[str, ...]] = {
 }
 # It has no STARTTLS.
 IMPLICIT_ONLY = "getmail6"
-# One JVM here is enough: test_verifying.py asks the other three.
-LATER = ("javamail-identity", "jakarta-mail", "jakarta-mail-identity")
+# One JVM here is enough: test_verifying.py asks the other three; Thunderbird has tests of its own.
+LATER = ("javamail-identity", "jakarta-mail", "jakarta-mail-identity", "thunderbird")
 # These verify after the handshake, and close without a word.
 LATE = ("msmtp", "mbsync", "neomutt")
 # In its batch mode neomutt opens its question about the certificate, and says nothing of it.

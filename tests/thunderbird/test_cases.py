@@ -17,7 +17,7 @@ from mitmail.plan import make
 from mitmail.scenario import loader
 from thunderbird.cases import CASES, Row
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.long  # of its own: `make thunderbird`
 WARM = 1.5  # seconds
 
 

@@ -20,7 +20,7 @@ from mitmail.judge.client import Target
 from mitmail.judge.thunderbird.instance import Instance
 from mitmail.judge.thunderbird.warm import Warm
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.long  # of its own: `make thunderbird`
 
 
 def target(house: House, endpoint: str = "imaps", case: str = "healthy") -> Target:

@@ -18,7 +18,7 @@ from serve.program import mitmail
 from serve.serving import NAME, USER, ForPerson, ForProgram, Place
 from serve.switching import switched
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.long  # of its own: `make thunderbird`
 SIX = tuple(ENDPOINTS)
 UNTRUSTED, OTHER_NAME = "SEC_ERROR_UNKNOWN_ISSUER", "SSL_ERROR_BAD_CERT_DOMAIN"
 
