@@ -10,7 +10,7 @@ FIND_PYTHON = for p in "$(PYTHON)" "python$$(cat .python-version)" python3.13 py
 
 .PHONY: help
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(VENV)/ready: pyproject.toml
 	@python=$$($(FIND_PYTHON)); \
@@ -48,13 +48,18 @@ clients: $(VENV)/ready ## Install the mail libraries of Node that the tests ask 
 .PHONY: proof
 proof: $(VENV)/ready ## Put every case to every verifier here, today and in a year: docs/proof.md.
 	@$(COMPILED)
-	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "long and not alone"
+	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "long and not alone" --ignore tests/thunderbird
 	$(BIN)/python -m pytest -q -m alone
 	cd tests && $(abspath $(BIN))/python -W ignore -m proof.write
 
 .PHONY: starttls
 starttls: $(VENV)/ready ## Put every dialogue attack to every client here: docs/starttls.md (`make clients` first).
 	cd tests && $(abspath $(BIN))/python -W ignore -m attack.write
+
+.PHONY: thunderbird
+thunderbird: $(VENV)/ready ## Put forty cases and six support stories to Thunderbird (apt install thunderbird xvfb).
+	@$(COMPILED)
+	$(BIN)/python -m pytest -q tests/thunderbird
 
 .PHONY: matrix
 matrix: $(VENV)/ready ## Put every client here to the quick set: docs/compatibility.md (`make clients` first).
