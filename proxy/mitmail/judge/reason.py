@@ -34,8 +34,8 @@ GNUTLS_TEXTS: Table = (
 )
 # What is in JSSE's chain of exceptions.
 JAVA_TEXTS: Table = (
-    ("certificateexpiredexception|validity check failed", "expired"),
     ("certificatenotyetvalidexception", "not-yet-valid"),
+    ("certificateexpiredexception", "expired"),
     ("can't verify identity of server|no subject alternative", "name-mismatch"),
     ("unable to find valid certification path", "unknown-issuer"),
 )
