@@ -91,13 +91,23 @@ class Program:
             pytest.fail(f"{pattern!r} was not said in {seconds:g} s, but this:\n{self.said}")
         return found
 
-    def hears(self, pattern: str, *, seconds: float) -> str | None:
+    def warning(self, pattern: str) -> str:
+        """As ``line``, on standard error."""
+        found = self.hears(pattern, seconds=SECONDS, among=self.err)
+        if found is None:
+            pytest.fail(f"{pattern!r} was not said in {SECONDS:g} s, but this:\n{self.said}")
+        return found
+
+    def hears(
+        self, pattern: str, *, seconds: float, among: Sequence[str] | None = None
+    ) -> str | None:
         """As ``line``, and None when nothing of the kind is said in that time."""
+        lines = self.out if among is None else among
         matches = re.compile(pattern).search
         deadline = monotonic() + seconds
         with self._told:
             while True:
-                if found := next(filter(matches, self.out), None):
+                if found := next(filter(matches, lines), None):
                     return found
                 left = deadline - monotonic()
                 if left <= 0 or not self._open:
