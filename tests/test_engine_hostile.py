@@ -24,7 +24,7 @@ from mitmail.engine.session import Session
 from mitmail.engine.spec import Mode, SessionSpec, Trust
 from talk import JOINED, LEGS, NAME, PROTOCOLS, Side, Talk, identity, root, trusting
 
-ROUNDS = int(os.environ.get("HOSTILE_ROUNDS", "100"))
+ROUNDS = int(os.environ.get("HOSTILE_ROUNDS", "40"))
 # Everything that the engine keeps for later is limited to 256 KiB a side, or to less.
 KEPT = 5 * 262_144
 # What a door refuses by itself though more may follow: was that said before the refusal, or after?
