@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from random import Random
+from time import process_time
 
 import pytest
 
@@ -239,3 +240,22 @@ def test_no_flood_fills_memory(
             actions += session.eof("client") + session.eof("server")
             assert session.over
             check(actions)
+
+
+PATIENCE = 3.0  # seconds of processor time: what is linear takes 0.2, what is quadratic 30
+
+
+@PROTOCOLS
+@pytest.mark.parametrize("line", [b"\r\n", b"\n", b"NOOP\r\n"])
+def test_a_flood_of_lines_that_wait_for_the_server_is_ended_soon(
+    protocol: Protocol, line: bytes
+) -> None:
+    session = open_session(protocol, "starttls", "plain")
+    actions = session.start() + session.connected(None)
+    began = process_time()
+
+    actions += session.data("client", line * 30_000)
+
+    assert process_time() - began < PATIENCE
+    assert session.over
+    check(actions)
