@@ -38,7 +38,7 @@ PYTEST   = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q
 .PHONY: test
 test: $(VENV)/ready ## Run the tests (a part of them: .venv/bin/pytest tests/test_engine_verdict.py).
 	@$(COMPILED)
-	$(PYTEST) -n auto --dist loadfile -m "not long"
+	$(PYTEST) -n auto --dist loadfile --no-loadscope-reorder -m "not long"
 
 .PHONY: clients
 clients: $(VENV)/ready ## Install the mail libraries of Node that the tests ask as clients (needs npm).
