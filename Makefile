@@ -65,7 +65,7 @@ thunderbird: $(VENV)/ready ## Put forty cases and six support stories to Thunder
 .PHONY: matrix
 matrix: $(VENV)/ready ## Put every client here to the quick set: docs/compatibility.md (`make clients` first).
 	$(BIN)/mitmail judge --set quick -o $(VENV)/matrix --report html || test $$? = 1
-	@! grep -h '"outcome": "error"' $(VENV)/matrix/results.ndjson | cut -c 1-160
+	@! grep -o '"cell": "[^"]*".*"outcome": "error", "why": "[^"]*"' $(VENV)/matrix/results.ndjson
 	$(BIN)/mitmail report $(VENV)/matrix/results.ndjson --format compatibility -o docs/compatibility.md
 
 .PHONY: hostile
