@@ -157,6 +157,25 @@ def test_a_screenshot_is_in_the_page_and_what_is_no_picture_is_not(
     assert tab.js("document.images.length") == 0
 
 
+def test_what_more_a_client_knows_is_told_in_words(chromium: Browser, tmp_path: Path) -> None:
+    shown_ = [{"kind": "exception", "texts": ["Add Security Exception", "Outdated"]}, "and more"]
+    details = {"nss_error": "SEC_ERROR_EXPIRED_CERTIFICATE", "shown": shown_, "warm": False}
+    said = {"verdict": "reject", "reason": None, "exit_code": None, "text": "", "details": details}
+    what = run(cell("bird/expired/imaps", said=said))
+    tab = shown(chromium, tmp_path, what, "#cell=bird/expired/imaps")
+
+    told = "[...document.querySelectorAll('dialog section dl')][0].innerText"
+    assert tab.js(told).split("\n") == [
+        "nss error",
+        "SEC_ERROR_EXPIRED_CERTIFICATE",
+        "shown",
+        "kind: exception / texts: Add Security Exception Outdated",
+        "and more",
+        "warm",
+        "false",
+    ]
+
+
 def test_without_scripts_the_matrix_and_what_needs_attention_are_there(
     chromium: Browser, tmp_path: Path
 ) -> None:

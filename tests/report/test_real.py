@@ -76,6 +76,7 @@ def many(real: Run, count: int) -> Run:
     return run(*(another(real.results[x % len(real.results)], x) for x in range(count)))
 
 
+@pytest.mark.long
 def test_two_thousand_cells_are_five_megabytes_at_most_and_work(
     chromium: Browser, real: Run, tmp_path: Path
 ) -> None:

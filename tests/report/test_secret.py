@@ -15,9 +15,11 @@ from report.runs import cell, run
 
 PASSWORD = "x7-Kd_93hQz2LmPw"
 PLAIN = base64.b64encode(f"\0qa@customer.test\0{PASSWORD}".encode()).decode()
+BEARER = base64.b64encode(f"user=qa\1auth=Bearer {PASSWORD}\1\1".encode()).decode()
 FORMS = (
     PASSWORD,
     PLAIN,
+    BEARER,
     base64.b64encode(PASSWORD.encode()).decode(),
     PASSWORD.encode().hex(),
     quote(f"{PASSWORD}/", safe=""),
@@ -30,6 +32,7 @@ LEAKS = (
     f"a AUTHENTICATE PLAIN {PLAIN}",
     f"AUTHENTICATE PLAIN\n+ \n{PLAIN}",
     f"sending {PLAIN} to the server",
+    f"sending {BEARER} to the server",
     f"imaps://qa:{PASSWORD}@mail.customer.test:993/INBOX",
     f"curl --user qa@customer.test:{PASSWORD} imaps://mail.customer.test",
     f"client --password {PASSWORD} --host mail.customer.test",

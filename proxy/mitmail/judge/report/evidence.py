@@ -69,14 +69,17 @@ def _more(said: Mapping[str, Any]) -> list[list[str]]:
     """What else a client's driver knows: the dialog that it showed, its own name of an error."""
     known = {"verdict", "reason", "exit_code", "text", "details"}
     more = {key: x for key, x in said.items() if key not in known} | (said.get("details") or {})
-    return [[key.replace("_", " "), _plain(x)] for key, x in more.items() if x or x == 0]
+    return [[key.replace("_", " "), _plain(x)] for key, x in more.items() if x or x in (0, False)]
 
 
 def _plain(value: object) -> str:
-    """What a driver knows, as text: words as they are, and the rest as JSON."""
-    if isinstance(value, list) and all(isinstance(x, str) for x in value):
-        return "; ".join(value)
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    """What a driver knows, as text: a line for each item, and one for all members of an object."""
+    if isinstance(value, Mapping):
+        members = (f"{key}: {_plain(x)}" for key, x in value.items() if x not in (None, "", []))
+        return " / ".join(members).replace("\n", " ")
+    if isinstance(value, list):
+        return "\n".join(map(_plain, value))
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _seen(seen: Mapping[str, Any] | None) -> str:
