@@ -28,7 +28,7 @@ PROTOCOLS: dict[str, tuple[str, ...]] = {
 # It has no STARTTLS.
 IMPLICIT_ONLY = "getmail6"
 # The quick tests start one JVM, and ask these over implicit TLS only.
-LATER = ("javamail-identity", "jakarta-mail", "jakarta-mail-identity")
+LATER = ("javamail-identity", "jakarta-mail", "jakarta-mail-identity", "thunderbird")
 BRIEFLY = ("javamail", "swaks", "getmail6", "perl-net-smtp", "ruby-net-imap", "go-imap")
 # As they are asked, these verify no name.
 NAMELESS = ("swaks", "javamail", "jakarta-mail")

@@ -6,7 +6,8 @@ import pytest
 
 from bench import need
 from clients.house import House
-from mitmail.judge.thunderbird.thunderbird import Thunderbird, thunderbird
+from mitmail.judge.thunderbird.thunderbird import warm
+from mitmail.judge.thunderbird.warm import Warm
 
 
 @pytest.fixture(scope="module")
@@ -18,12 +19,11 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[Thunderbird]:
+def client() -> Iterator[Warm]:
     """Thunderbird, which is ended when the module is through."""
     need("thunderbird")
     need("Xvfb")
-    found = thunderbird()
+    found = warm()
     assert found is not None
-    assert found.warm is not None
     yield found
-    found.warm.end()
+    found.end()

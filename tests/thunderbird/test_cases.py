@@ -11,13 +11,13 @@ from clients.house import House, Site
 from mitmail.endpoint import ENDPOINTS
 from mitmail.engine.session import Session
 from mitmail.judge.client import Said
-from mitmail.judge.thunderbird.thunderbird import Thunderbird
+from mitmail.judge.thunderbird.warm import Warm
 from mitmail.pki.store import Store
 from mitmail.plan import make
 from mitmail.scenario import loader
 from thunderbird.cases import CASES, Row
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.long  # of its own: `make thunderbird`
 WARM = 1.5  # seconds
 
 
@@ -35,7 +35,7 @@ type Ask = Callable[[str, str], Answer]
 
 
 @pytest.fixture(scope="module")
-def ask(house: House, client: Thunderbird) -> Iterator[Ask]:
+def ask(house: House, client: Warm) -> Iterator[Ask]:
     """Has Thunderbird check one case at one endpoint, trusting the server's root."""
     sites: dict[str, Site] = {}
 
@@ -109,7 +109,7 @@ def test_an_intermediate_seen_before_does_not_help_a_server_that_lacks_it(ask: A
 
 
 def test_a_root_of_an_earlier_check_is_no_longer_trusted(
-    house: House, client: Thunderbird, ask: Ask
+    house: House, client: Warm, ask: Ask
 ) -> None:
     assert ask("healthy", "imaps").said.verdict == "accept"
     site = house.open(house.plan("healthy"))

@@ -18,10 +18,9 @@ from mitmail.endpoint import ENDPOINTS
 from mitmail.errors import CannotJudgeError
 from mitmail.judge.client import Target
 from mitmail.judge.thunderbird.instance import Instance
-from mitmail.judge.thunderbird.thunderbird import Thunderbird
 from mitmail.judge.thunderbird.warm import Warm
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.long  # of its own: `make thunderbird`
 
 
 def target(house: House, endpoint: str = "imaps", case: str = "healthy") -> Target:
@@ -29,10 +28,9 @@ def target(house: House, endpoint: str = "imaps", case: str = "healthy") -> Targ
     return site.target(endpoint, house.roots(*site.plan.server_roots))
 
 
-def pid(client: Thunderbird) -> int:
-    assert client.warm is not None
-    assert client.warm.instance is not None
-    return client.warm.instance.pid
+def pid(client: Warm) -> int:
+    assert client.instance is not None
+    return client.instance.pid
 
 
 def program(folder: Path, text: str) -> str:
@@ -46,9 +44,7 @@ def program(folder: Path, text: str) -> str:
 # -- It goes on ----
 
 
-def test_one_that_is_killed_between_two_cases_is_started_anew(
-    house: House, client: Thunderbird
-) -> None:
+def test_one_that_is_killed_between_two_cases_is_started_anew(house: House, client: Warm) -> None:
     one = target(house)
     assert house.run(client.ask(one)).verdict == "accept"
     before = pid(client)
@@ -58,7 +54,7 @@ def test_one_that_is_killed_between_two_cases_is_started_anew(
 
 
 def test_one_that_crashes_meanwhile_is_an_error_for_that_case_alone(
-    house: House, client: Thunderbird
+    house: House, client: Warm
 ) -> None:
     one = target(house)
     house.run(client.ask(one))
@@ -72,7 +68,7 @@ def test_one_that_crashes_meanwhile_is_an_error_for_that_case_alone(
     assert house.run(client.ask(one)).verdict == "accept"
 
 
-def test_one_that_hangs_is_an_error_for_that_case_alone(house: House, client: Thunderbird) -> None:
+def test_one_that_hangs_is_an_error_for_that_case_alone(house: House, client: Warm) -> None:
     one = target(house)
     house.run(client.ask(one))
     stopped = pid(client)
@@ -85,7 +81,7 @@ def test_one_that_hangs_is_an_error_for_that_case_alone(house: House, client: Th
     assert not Path(f"/proc/{stopped}").exists()
 
 
-def test_a_case_that_nobody_waits_for_any_more_ends_it(house: House, client: Thunderbird) -> None:
+def test_a_case_that_nobody_waits_for_any_more_ends_it(house: House, client: Warm) -> None:
     stalled = target(house, case="stall-after-clienthello")
 
     async def impatient() -> None:
@@ -126,33 +122,31 @@ def test_a_thunderbird_without_marionette_is_said_in_one_line(
 
 
 def test_a_thunderbird_that_does_not_let_itself_be_steered_is_said_in_one_line(
-    tmp_path: Path, client: Thunderbird
+    tmp_path: Path, client: Warm
 ) -> None:
     """As versions do that ask for a permission which ours does not name."""
-    assert client.warm is not None
     without = 'for x; do shift; case $x in --remote-allow*) ;; *) set -- "$@" "$x";; esac; done'
-    asked = program(tmp_path, f'{without}\nexec {client.warm.program} "$@"')
+    asked = program(tmp_path, f'{without}\nexec {client.program} "$@"')
     with pytest.raises(CannotJudgeError, match=r"does not let itself be steered .*access") as said:
-        Instance(asked, client.warm.xvfb).start()
+        Instance(asked, client.xvfb).start()
     assert "\n" not in str(said.value)
 
 
 def test_what_failed_twice_to_start_is_not_started_for_every_case(
-    house: House, client: Thunderbird, tmp_path: Path
+    house: House, tmp_path: Path
 ) -> None:
     count = tmp_path / "count"
     broken = program(tmp_path, f"echo x >>{count}; exit 1")
     warm = Warm(need("thunderbird"), broken)
     one = target(house)
-    client = replace(client, warm=warm)
     for _ in range(4):
-        said = house.run(client.ask(one))
+        said = house.run(warm.ask(one))
         assert said.verdict == "error"
         assert "shows no display" in said.text
     assert count.read_text() == "x\n" * 2
 
 
-def test_where_it_cannot_be_led_it_is_not_asked(house: House, client: Thunderbird) -> None:
+def test_where_it_cannot_be_led_it_is_not_asked(house: House, client: Warm) -> None:
     one = target(house)
     for elsewhere, words in (
         (replace(one, host="127.0.0.9"), "can be led to 127.0.0.1 only"),
@@ -164,9 +158,7 @@ def test_where_it_cannot_be_led_it_is_not_asked(house: House, client: Thunderbir
         assert words in said.text
 
 
-def test_a_server_that_is_not_there_is_refused_by_nobody(
-    house: House, client: Thunderbird
-) -> None:
+def test_a_server_that_is_not_there_is_refused_by_nobody(house: House, client: Warm) -> None:
     for endpoint in ("pop3s", "smtps"):
         one = replace(target(house, endpoint), port=9, patience=3.0)
         said = house.run(client.ask(one))
@@ -187,7 +179,7 @@ target = Target(
     user="qa@customer.test", password="Pass-4711", roots=Path(sys.argv[3]),
 )
 said = asyncio.run(client.ask(target))
-print(said.verdict, client.warm.instance.pid, flush=True)
+print(said.verdict, client.running.instance.pid, flush=True)
 sys.stdin.readline()
 @END@
 """
@@ -245,21 +237,19 @@ def of(folder: Path) -> list[int]:
 
 
 def test_it_connects_to_loopback_and_looks_up_nothing_else(
-    house: House, client: Thunderbird, tmp_path: Path
+    house: House, client: Warm, tmp_path: Path
 ) -> None:
     """By the system's own calls, which a library in between writes down."""
     library, said = tmp_path / "overheard.so", tmp_path / "said"
     source = Path(__file__).with_name("overheard.c")
     compiler = [need("gcc"), "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"]
     subprocess.run(compiler, check=True)
-    assert client.warm is not None
     overhears = f"export LD_PRELOAD={library} OVERHEARD={said}"
-    listened = program(tmp_path, f'{overhears}\nexec {client.warm.program} "$@"')
-    warm = Warm(listened, client.warm.xvfb)
+    listened = program(tmp_path, f'{overhears}\nexec {client.program} "$@"')
+    warm = Warm(listened, client.xvfb)
     try:
         for endpoint in ENDPOINTS:
-            one = replace(client, warm=warm).ask(target(house, endpoint))
-            assert house.run(one).verdict == "accept"
+            assert house.run(warm.ask(target(house, endpoint))).verdict == "accept"
     finally:
         warm.end()
     lines = said.read_text().splitlines()

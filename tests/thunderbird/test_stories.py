@@ -13,12 +13,12 @@ from bench import need
 from mitmail.endpoint import ENDPOINTS
 from mitmail.judge.client import Said, Target
 from mitmail.judge.thunderbird.job import Wish
-from mitmail.judge.thunderbird.thunderbird import Thunderbird
+from mitmail.judge.thunderbird.warm import Warm
 from serve.program import mitmail
 from serve.serving import NAME, USER, ForPerson, ForProgram, Place
 from serve.switching import switched
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.long  # of its own: `make thunderbird`
 SIX = tuple(ENDPOINTS)
 UNTRUSTED, OTHER_NAME = "SEC_ERROR_UNKNOWN_ISSUER", "SSL_ERROR_BAD_CERT_DOMAIN"
 
@@ -35,7 +35,7 @@ class Bench:
     """A running serve, and somebody at Thunderbird; pictures go into ``folder``."""
 
     serving: ForProgram
-    client: Thunderbird
+    client: Warm
     folder: Path
     root: Path
     last: int = 0
@@ -59,9 +59,8 @@ class Bench:
         return said
 
     def pid(self) -> int:
-        assert self.client.warm is not None
-        assert self.client.warm.instance is not None
-        return self.client.warm.instance.pid
+        assert self.client.instance is not None
+        return self.client.instance.pid
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +70,7 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForProgram]:
 
 
 @pytest.fixture
-def bench(serving: ForProgram, client: Thunderbird, tmp_path: Path) -> Bench:
+def bench(serving: ForProgram, client: Warm, tmp_path: Path) -> Bench:
     return Bench(serving, client, tmp_path, Path(serving.ready["root_file"]))
 
 
@@ -99,7 +98,7 @@ def test_behind_the_antivirus_all_six_are_untrusted_and_without_it_none(bench: B
 
 
 def test_with_the_exported_root_imported_it_works_and_only_then(
-    client: Thunderbird, tmp_path: Path
+    client: Warm, tmp_path: Path
 ) -> None:
     home = tmp_path / "home"
     with ForPerson(home, "--antivirus", "norton") as serving:

@@ -61,7 +61,7 @@ def png(dump: bytes) -> bytes:
         colours[0::3], colours[1::3], colours[2::3] = dots[2::4], dots[1::4], dots[0::4]
         rows += b"\0" + colours
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    parts = ((b"IHDR", head), (b"IDAT", zlib.compress(rows, 6)), (b"IEND", b""))
+    parts = ((b"IHDR", head), (b"IDAT", zlib.compress(rows, 9)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in parts)
 
 

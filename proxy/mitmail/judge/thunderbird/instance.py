@@ -28,6 +28,7 @@ folder.initWithPath(arguments[0]);
 Services.io.getProtocolHandler("resource").QueryInterface(Ci.nsIResProtocolHandler)
   .setSubstitution("mitmail", Services.io.newFileURI(folder));
 ChromeUtils.importESModule("resource://mitmail/check.mjs");
+ChromeUtils.importESModule("resource://mitmail/screen.mjs").showNothing();
 """
 BEGIN = 'ChromeUtils.importESModule("resource://mitmail/check.mjs").begin(arguments[0]);'
 

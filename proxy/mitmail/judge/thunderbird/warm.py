@@ -1,5 +1,6 @@
 """The one Thunderbird of this process, which is kept warm: a start takes seconds."""
 
+import asyncio
 import atexit
 import threading
 
@@ -25,8 +26,25 @@ class Warm:
         self._failures: list[str] = []
         atexit.register(self.end)
 
-    def check(self, target: Target, wish: Wish) -> Said:
-        """Ask it; one after the other."""
+    async def ask(self, target: Target) -> Said:
+        """Check mail, or send one."""
+        return await self.check(target, Wish())
+
+    async def check(self, target: Target, wish: Wish) -> Said:
+        """Check mail, or send one, as a person does who wishes more than that."""
+        # In a thread: it outlives the event loop that it was started in.
+        try:
+            return await asyncio.to_thread(self._check, target, wish)
+        except asyncio.CancelledError:
+            # Whoever waits for it no longer does: neither shall the thread.
+            await asyncio.to_thread(self.end)
+            raise
+
+    async def close(self) -> None:
+        """End it; it may be asked again all the same."""
+        await asyncio.to_thread(self.end)
+
+    def _check(self, target: Target, wish: Wish) -> Said:
         if (why := unfit(target)) is not None:
             return _failed(why)
         with self._lock:

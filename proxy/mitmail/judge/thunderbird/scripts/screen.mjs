@@ -1,5 +1,6 @@
 // What Thunderbird shows: notifications, prompts and the exception dialog, noted as they open.
 
+import { MailServices } from "resource:///modules/MailServices.sys.mjs";
 import { setTimeout } from "resource://gre/modules/Timer.sys.mjs";
 
 const NOTIFICATION = "chrome://global/content/alerts/alert.xhtml";
@@ -7,6 +8,13 @@ const EXCEPTION = "chrome://pippki/content/exceptionDialog.xhtml";
 const COMPOSE = "chrome://messenger/content/messengercompose/messengercompose.xhtml";
 const PAINT = 500; // milliseconds: a window that is hidden is never painted
 const TOPICS = ["common-dialog-loaded", "cert-exception-ui-ready"];
+
+/** Show an empty folder: the page that greets a new user makes every picture three times larger. */
+export function showNothing() {
+  const window = Services.wm.getMostRecentWindow("mail:3pane");
+  const folder = MailServices.accounts.localFoldersServer.rootFolder.subFolders[0];
+  window.document.getElementById("tabmail").currentAbout3Pane.displayFolder(folder.URI);
+}
 
 /** Everything that opens during one check. */
 export class Screen {
