@@ -30,7 +30,7 @@ async function check(job) {
   const made = accountFor(job);
   try {
     const said = await settled(job, made, screen);
-    if (said.security) {
+    if (said.security && !said.silent) {
       await shown(job, made, said, screen);
     }
     const { security, ...rest } = said;
