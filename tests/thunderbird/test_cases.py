@@ -107,6 +107,23 @@ def test_there_are_forty_cases_and_more() -> None:
     assert len(CASES) >= 40
 
 
+@pytest.mark.parametrize("endpoint", ["pop3", "smtp"])
+def test_a_server_without_starttls_is_refused_for_that(ask: Ask, endpoint: str) -> None:
+    for _ in range(2):
+        answer = ask("starttls-stripped", endpoint)
+        assert (answer.said.verdict, answer.said.reason) == ("reject", "starttls"), answer.said
+        assert answer.said.details["dialog"]["kind"] == "prompt"
+        assert [x.verdict and x.verdict.verdict for x in answer.sessions] == ["reject"]
+
+
+def test_over_imap_it_says_nothing_of_a_server_without_starttls(ask: Ask) -> None:
+    """Nor of one that leaves: what nobody is told, is no verdict."""
+    for case in ("starttls-stripped", "close-after-clienthello"):
+        said = ask(case, "imap").said
+        assert (said.verdict, said.reason, said.details["nss_error"]) == ("error", None, None)
+        assert "no answer in time" in said.text
+
+
 def test_an_intermediate_seen_before_does_not_help_a_server_that_lacks_it(ask: Ask) -> None:
     """NSS keeps intermediates that it has verified: no case may live on another's."""
     for endpoint in ("imaps", "smtp"):
