@@ -31,13 +31,14 @@ demo: $(VENV)/ready ## See it work: the first scenarios against the clients on t
 	@$(BIN)/mitmail demo
 
 # Where Python may keep no byte code (PYTHONDONTWRITEBYTECODE), each of hundreds of processes would
-# compile all of it anew.
+# compile all of it anew, and pytest rewrite every test.
 COMPILED = $(BIN)/python -m compileall -q proxy
+PYTEST   = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q
 
 .PHONY: test
 test: $(VENV)/ready ## Run the tests (a part of them: .venv/bin/pytest tests/test_engine_verdict.py).
 	@$(COMPILED)
-	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not long"
+	$(PYTEST) -n auto --dist loadfile --no-loadscope-reorder -m "not long"
 
 .PHONY: clients
 clients: $(VENV)/ready ## Install the mail libraries of Node that the tests ask as clients (needs npm).
@@ -48,8 +49,8 @@ clients: $(VENV)/ready ## Install the mail libraries of Node that the tests ask 
 .PHONY: proof
 proof: $(VENV)/ready ## Put every case to every verifier here, today and in a year: docs/proof.md.
 	@$(COMPILED)
-	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "long and not alone" --ignore tests/thunderbird
-	$(BIN)/python -m pytest -q -m alone
+	$(PYTEST) -n auto --dist loadfile -m "long and not alone" --ignore tests/thunderbird
+	$(PYTEST) -m alone
 	cd tests && $(abspath $(BIN))/python -W ignore -m proof.write
 
 .PHONY: starttls
@@ -64,6 +65,7 @@ thunderbird: $(VENV)/ready ## Put forty cases and six support stories to Thunder
 .PHONY: matrix
 matrix: $(VENV)/ready ## Put every client here to the quick set: docs/compatibility.md (`make clients` first).
 	$(BIN)/mitmail judge --set quick -o $(VENV)/matrix --report html || test $$? = 1
+	@! grep -o '"cell": "[^"]*".*"outcome": "error", "why": "[^"]*"' $(VENV)/matrix/results.ndjson
 	$(BIN)/mitmail report $(VENV)/matrix/results.ndjson --format compatibility -o docs/compatibility.md
 
 .PHONY: hostile

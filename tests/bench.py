@@ -4,8 +4,14 @@ import os
 import select
 import shutil
 import sys
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
 
 import pytest
+
+from mitmail.scenario import loader
+from mitmail.scenario.model import Scenario
 
 _FOREIGN = (
     "SSL_", "CURL_", "NODE_", "REQUESTS_", "PIP_CERT", "LD_PRELOAD", "NSS_WRAPPER", "MITMAIL",
@@ -25,6 +31,12 @@ def need(program: str) -> str:
     if path is None:
         pytest.skip(f"{program} is not installed")
     return path
+
+
+@cache
+def catalogue() -> Mapping[str, Scenario]:
+    """Every shipped scenario by id; it takes a second, once in a process."""
+    return MappingProxyType(loader.load_all())
 
 
 def is_root() -> bool:

@@ -4,6 +4,7 @@ It speaks IMAP with implicit TLS. 0: it did its work; 60: it refuses the certifi
 else is no word about it. What it has to remember it keeps beside itself.
 """
 
+import atexit
 import imaplib
 import os
 import signal
@@ -36,11 +37,17 @@ def act(role: str, root: str, rest: list[str], memory: Path) -> int:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if role == "absent":
         return 0
+    if role == "murderous":
+        os.kill(os.getppid(), signal.SIGKILL)
     if role == "hanging":
         memory.write_text(str(os.getpid()))
         with socket.create_connection((rest[0], int(rest[1]))):
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             signal.pause()
+    if role.startswith("jealous"):
+        lock = memory.with_name("lock")
+        lock.touch(exist_ok=False)  # it breaks down where another one is at work
+        atexit.register(lock.unlink)
     if role != "paranoid":
         context.load_verify_locations(root)
     if role == "blind":

@@ -12,14 +12,18 @@ from typing import Any
 
 from bench import clean_environment
 
-MITMAIL = [sys.executable, "-m", "mitmail"]
+# Not python -m mitmail: that looks into the current folder for modules, as its user asked for.
+MITMAIL = [shutil.which("mitmail", path=str(Path(sys.executable).parent)) or "mitmail"]
 CLIENT = """\
 title: An impostor, {role}
 command: "{python} -I {program} {role} {{host}} {{port}} {{name}} {{root}} {{user}} {{password}}"
 protocols: [imap]
 modes: [implicit]
 refuses: [{{exit: [60]}}]
+{more}
 """
+# Two that share something, of which there is one.
+SHARING = ("blind", "liar", "jealous", "jealous-too")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,9 @@ def impostors(folder: Path, *roles: str) -> list[Path]:
     files = []
     for role in roles:
         file = folder / f"{role}.yaml"
-        file.write_text(CLIENT.format(role=role, python=sys.executable, program=program))
+        more = "exclusive: screen" if role in SHARING else ""
+        said = CLIENT.format(role=role, python=sys.executable, program=program, more=more)
+        file.write_text(said)
         files.append(file)
     return files
 

@@ -104,10 +104,16 @@ def blind(version: str | None = None) -> ssl.SSLContext:
     return context
 
 
+@cache
+def _greeter(version: str | None) -> ssl.SSLContext:
+    # A context takes milliseconds, and some tests say hello thousands of times.
+    return trusting(version)
+
+
 def hello(version: str | None = None) -> bytes:
     """The ClientHello of a correct client."""
     out = ssl.MemoryBIO()
-    client = trusting(version).wrap_bio(ssl.MemoryBIO(), out, server_hostname=NAME)
+    client = _greeter(version).wrap_bio(ssl.MemoryBIO(), out, server_hostname=NAME)
     with suppress(ssl.SSLWantReadError):
         client.do_handshake()
     return out.read()

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+import bench
 from mitmail.cli import catalogue
 from mitmail.errors import MitmailError
-from mitmail.scenario import loader
 from mitmail.shipped import SCENARIOS
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -14,7 +14,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 def test_the_page_in_docs_is_what_the_files_say() -> None:
     """Otherwise: make docs."""
-    page = catalogue.page(list(loader.load_all().values()))
+    page = catalogue.page(list(bench.catalogue().values()))
     assert (DOCS / "catalogue.md").read_text(encoding="utf-8") == page
 
 
@@ -27,11 +27,11 @@ def test_every_file_has_one_row_in_its_group() -> None:
 
 
 def test_a_group_holds_the_files_of_its_folder() -> None:
-    chosen = catalogue.selected(loader.load_all().values(), ["validity"])
+    chosen = catalogue.selected(bench.catalogue().values(), ["validity"])
     folder = Path(str(SCENARIOS)) / "validity"
     assert {one.id for one in chosen} == {file.stem for file in folder.glob("*.yaml")}
 
 
 def test_a_mistyped_group_is_guessed() -> None:
     with pytest.raises(MitmailError, match=r"no group 'trsut' \(did you mean 'trust'\?\)"):
-        catalogue.selected(loader.load_all().values(), ["trsut"])
+        catalogue.selected(bench.catalogue().values(), ["trsut"])

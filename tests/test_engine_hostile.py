@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from random import Random
+from time import process_time
 
 import pytest
 
@@ -24,7 +25,7 @@ from mitmail.engine.session import Session
 from mitmail.engine.spec import Mode, SessionSpec, Trust
 from talk import JOINED, LEGS, NAME, PROTOCOLS, Side, Talk, identity, root, trusting
 
-ROUNDS = int(os.environ.get("HOSTILE_ROUNDS", "100"))
+ROUNDS = int(os.environ.get("HOSTILE_ROUNDS", "40"))
 # Everything that the engine keeps for later is limited to 256 KiB a side, or to less.
 KEPT = 5 * 262_144
 # What a door refuses by itself though more may follow: was that said before the refusal, or after?
@@ -239,3 +240,22 @@ def test_no_flood_fills_memory(
             actions += session.eof("client") + session.eof("server")
             assert session.over
             check(actions)
+
+
+PATIENCE = 3.0  # seconds of processor time: what is linear takes 0.2, what is quadratic 30
+
+
+@PROTOCOLS
+@pytest.mark.parametrize("line", [b"\r\n", b"\n", b"NOOP\r\n"])
+def test_a_flood_of_lines_that_wait_for_the_server_is_ended_soon(
+    protocol: Protocol, line: bytes
+) -> None:
+    session = open_session(protocol, "starttls", "plain")
+    actions = session.start() + session.connected(None)
+    began = process_time()
+
+    actions += session.data("client", line * 30_000)
+
+    assert process_time() - began < PATIENCE
+    assert session.over
+    check(actions)

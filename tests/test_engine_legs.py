@@ -50,7 +50,7 @@ IN_CLEAR: dict[MailProtocol, bytes] = {
 }  # fmt: skip
 AFTER_TLS = {**IN_CLEAR, "imap": b"* OK ready\r\n"}
 
-ROUNDS = int(os.environ.get("HOSTILE_ROUNDS", "40"))
+ROUNDS = int(os.environ.get("HOSTILE_ROUNDS", "16"))
 
 ASKED_BY_US = pytest.mark.parametrize("client", ["implicit", "plain"])
 BY_ITSELF = pytest.mark.parametrize(

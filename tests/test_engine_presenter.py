@@ -89,31 +89,39 @@ def test_a_chain_that_openssl_refuses_or_repairs_is_for_tlslite(chain: tuple[byt
     assert isinstance(present(Identity(chain, key(), PROPER)), TlsliteLeg)
 
 
-@pytest.mark.parametrize(
-    "presented",
-    [
-        replace(identity(), key=key(99)),
-        replace(identity(), key=generate("rsa2048")),
-        replace(identity(), key=key(99), manner=Manner(lenient=True)),
-        of_kind("ec256", ciphers=("NO-SUCH-CIPHER",)),
-        of_kind("ec256", ciphers=("ECDHE-ECDSA-AES128-SHA", "NO-SUCH-CIPHER")),
-        of_kind("rsa2048", ciphers=("CAMELLIA128-SHA", "RC4-SHA")),
-        of_kind("ec256", ciphers=("AES128-SHA",), versions=("TLSv1.2",)),
-        of_kind("ec256", ciphers=("ECDHE-ECDSA-AES128-GCM-SHA256",), versions=("TLSv1.1",)),
-        of_kind("rsa2048", ciphers=("ECDHE-ECDSA-RC4-SHA",), versions=("TLSv1.2",)),
-        of_kind("ec256", groups=("secp999r1",)),
-        of_kind("ec256", versions=()),
-        of_kind("ec256", versions=("TLSv1.1", "TLSv1.3"), lenient=True),
-        of_kind("ec256", dh_bits=640),
-        of_kind("ed25519", versions=("TLSv1.1",), lenient=True),
-        of_kind("ec256", renegotiate=True, record_size=64),
-        of_kind("dsa2048", versions=("TLSv1.3",)),
-        of_kind("rsa512", versions=("TLSv1.3",)),
-        of_kind("mldsa65", versions=("TLSv1.2",)),
-        of_kind("mldsa65", lenient=True),
-    ],
-)
-def test_what_nobody_can_present_is_not_presented(presented: Identity) -> None:
+NOBODYS: list[tuple[str, dict[str, Any]]] = [
+    ("ec256", {"ciphers": ("NO-SUCH-CIPHER",)}),
+    ("ec256", {"ciphers": ("ECDHE-ECDSA-AES128-SHA", "NO-SUCH-CIPHER")}),
+    ("rsa2048", {"ciphers": ("CAMELLIA128-SHA", "RC4-SHA")}),
+    ("ec256", {"ciphers": ("AES128-SHA",), "versions": ("TLSv1.2",)}),
+    ("ec256", {"ciphers": ("ECDHE-ECDSA-AES128-GCM-SHA256",), "versions": ("TLSv1.1",)}),
+    ("rsa2048", {"ciphers": ("ECDHE-ECDSA-RC4-SHA",), "versions": ("TLSv1.2",)}),
+    ("ec256", {"groups": ("secp999r1",)}),
+    ("ec256", {"versions": ()}),
+    ("ec256", {"versions": ("TLSv1.1", "TLSv1.3"), "lenient": True}),
+    ("ec256", {"dh_bits": 640}),
+    ("ed25519", {"versions": ("TLSv1.1",), "lenient": True}),
+    ("ec256", {"renegotiate": True, "record_size": 64}),
+    ("dsa2048", {"versions": ("TLSv1.3",)}),
+    ("rsa512", {"versions": ("TLSv1.3",)}),
+    ("mldsa65", {"versions": ("TLSv1.2",)}),
+    ("mldsa65", {"lenient": True}),
+]
+
+
+@pytest.mark.parametrize(("kind", "manner"), NOBODYS)
+def test_what_nobody_can_present_is_not_presented(kind: str, manner: dict[str, Any]) -> None:
+    assert_unpresentable(of_kind(kind, **manner))
+
+
+@pytest.mark.parametrize("lenient", [False, True])
+@pytest.mark.parametrize("kind", ["ec256", "rsa2048"])
+def test_a_certificate_is_not_presented_with_another_ones_key(kind: str, lenient: bool) -> None:
+    manner = Manner(lenient=True) if lenient else PROPER
+    assert_unpresentable(replace(identity(), key=generate(kind), manner=manner))
+
+
+def assert_unpresentable(presented: Identity) -> None:
     with pytest.raises(UnpresentableError):
         present(presented)
     talk = Talk(choose=lambda upstream, sni: presented)

@@ -23,7 +23,7 @@ from mitmail.engine.spec import MailProtocol, SessionSpec
 from mitmail.screening import Drip, Scanned, Screening, Way
 from talk import PROTOCOLS, identity
 
-ROUNDS = int(os.environ.get("HOSTILE_ROUNDS", "40"))
+ROUNDS = int(os.environ.get("HOSTILE_ROUNDS", "16"))
 LIMIT = 100_000
 
 SCREENINGS = {

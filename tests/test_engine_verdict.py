@@ -71,6 +71,7 @@ def test_a_command_that_uses_the_connection_is_an_accept(
         ("imap", b"a NOOP\r\n", "NOOP"),
         ("imap", b"a ID NIL\r\n", "ID"),
         ("pop3", b"CAPA\r\n", "CAPA"),
+        ("pop3", b"RSET\r\n", "RSET"),
         ("smtp", b"EHLO x\r\n", "EHLO"),
         ("smtp", b"NOOP\r\n", "NOOP"),
     ],

@@ -1,5 +1,7 @@
 """The demo: a client that fails a control proves nothing."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,3 +82,17 @@ def test_every_certificate_case_of_the_quick_set_is_asked_in_both_modes() -> Non
     assert set(asked) == {HEALTHY, *sets.load("quick")}
     for scenario in asked.values():
         assert set(scenario.endpoints) == set(ENDPOINTS), scenario.id
+
+
+def test_the_demo_needs_no_pytest() -> None:
+    """It comes with an extra; the demo is for whoever has just installed mitmail."""
+    program = (
+        "import sys\n"
+        "sys.modules |= {'pytest': None, '_pytest': None, 'xdist': None}\n"
+        "import mitmail.cli.demo, mitmail.judge.demo, mitmail.judge.driver, mitmail.judge.modes\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert (run.returncode, run.stderr) == (0, "")

@@ -11,7 +11,7 @@ import pytest
 
 from mitmail.endpoint import ENDPOINTS, find
 from mitmail.errors import MitmailError
-from mitmail.judge import described, driver, screen
+from mitmail.judge import described, driver, reading, screen
 from mitmail.judge.client import ALL, Client, Job, Said, Target
 from mitmail.judge.neomutt import neomutt
 from mitmail.judge.program import Ended, environment
@@ -36,6 +36,7 @@ def shipped(name: str) -> Maker:
 curl, curl_ssl, msmtp, mbsync, fetchmail, offlineimap = map(
     shipped, ("curl", "curl-ssl", "msmtp", "mbsync", "fetchmail", "offlineimap3")
 )
+getmail, swaks, perl, ruby = map(shipped, ("getmail6", "swaks", "perl-net-smtp", "ruby-net-imap"))
 TARGET = Target(
     endpoint=ENDPOINTS["imaps"],
     host="127.0.0.1",
@@ -241,6 +242,66 @@ WORDS: list[tuple[Maker, str, str, tuple[str, str | None]]] = [
         ("reject", "name-mismatch"),
     ),
     (offlineimap, "imap", "ERROR: All authentication types failed:", ("error", None)),
+    (
+        getmail,
+        "imaps",
+        "getmailrc: operation error (SSLError during connect ([SSL: CERTIFICATE_VERIFY_FAILED] "
+        "certificate verify failed: certificate has expired (_ssl.c:992)))",
+        ("reject", "expired"),
+    ),
+    (
+        getmail,
+        "imaps",
+        'getmailrc: operation error (("wildcard can only be present in the leftmost label: '
+        "'mail.*.test'.\",))",
+        ("reject", "name-mismatch"),
+    ),
+    (
+        getmail,
+        "pop3s",
+        "getmailrc: socket error ([SSL] legacy sigalg disallowed or unsupported (_ssl.c:992))",
+        ("reject", None),
+    ),
+    (
+        getmail,
+        "pop3s",
+        "getmailrc: socket error ([SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred in violation "
+        "of protocol (_ssl.c:992))",
+        ("error", None),
+    ),
+    (getmail, "imaps", "getmailrc: credential/login error (wrong password)", ("error", None)),
+    (
+        swaks,
+        "smtps",
+        "*** TLS startup failed (connect(): error:06880006:asn1 encoding routines::EVP lib)",
+        ("reject", None),
+    ),
+    (
+        swaks,
+        "smtp",
+        " -> STARTTLS\n<** 454 not now\n*** STARTTLS attempted but failed",
+        ("reject", "starttls"),
+    ),
+    (
+        swaks,
+        "smtp",
+        "<-  220 2.0.0 Ready\n*** TLS startup failed (connect(): error:0A000126:SSL "
+        "routines::unexpected eof while reading)\n*** STARTTLS attempted but failed",
+        ("error", None),
+    ),
+    (perl, "smtp", "starttls: not offered", ("reject", "starttls")),
+    (perl, "smtp", "starttls: answer 454", ("reject", "starttls")),
+    (perl, "smtp", "starttls: answer 421", ("error", None)),
+    (perl, "smtp", "auth: 535 5.7.8 no", ("error", None)),
+    (ruby, "imap", "starttls: Net::IMAP::NoResponseError: not now", ("reject", "starttls")),
+    (ruby, "imap", "mail: Net::IMAP::NoResponseError: wrong password", ("error", None)),
+    (
+        ruby,
+        "imaps",
+        "connect: OpenSSL::SSL::SSLError: SSL_connect returned=1 errno=0 state=error: "
+        "certificate verify failed (hostname mismatch)",
+        ("reject", "name-mismatch"),
+    ),
     (neomutt, "imap", "Encrypted connection unavailable", ("reject", "starttls")),
     (neomutt, "imap", "Connection to x closed", ("error", None)),
     (
@@ -269,7 +330,8 @@ def test_a_client_refuses_only_in_words_of_its_own(
     """Texts of real runs: where STARTTLS is missing or refused, and where the server left."""
     target = replace(TARGET, endpoint=ENDPOINTS[endpoint])
 
-    assert gist(client("program", (1,)).read(target, Ended(1, b"", words.encode()))) == gist_
+    code = 29 if client is swaks else 1
+    assert gist(client("program", (1,)).read(target, Ended(code, b"", words.encode()))) == gist_
 
 
 @pytest.mark.parametrize(
@@ -489,3 +551,34 @@ def test_an_endpoint_by_whatever_a_user_calls_it(word: str, name: str) -> None:
 def test_what_is_no_endpoint_says_what_is() -> None:
     with pytest.raises(MitmailError, match="imap, imaps"):
         find("nntp")
+
+
+@pytest.mark.parametrize(
+    ("detail", "reason"),
+    [
+        (
+            "validity check failed; CertificateExpiredException",
+            "expired",
+        ),
+        (
+            "validity check failed; CertificateNotYetValidException",
+            "not-yet-valid",
+        ),
+        (
+            "Can't verify identity of server: mail.customer.test",
+            "name-mismatch",
+        ),
+        (
+            "STARTTLS failure; unable to find valid certification path to requested target",
+            "unknown-issuer",
+        ),
+        ("MessagingException: 454 not now; STARTTLS was refused", "starttls"),
+        ("STARTTLS failure; SSLHandshakeException: Received fatal alert: internal_error", None),
+    ],
+)
+def test_javamail_names_its_reason_in_a_chain_of_exceptions(
+    detail: str, reason: str | None
+) -> None:
+    answer = {"id": 1, "verdict": "reject", "detail": detail}
+
+    assert reading.answered(loader.find_client("javamail"), answer, None).reason == reason

@@ -126,3 +126,13 @@ def test_a_known_exception_is_expected_to_show() -> None:
     gone = decide(ACCEPT, said("accept"), [session("accept")], known)
 
     assert (shown.word, gone.word) == ("xfail", "fail")
+
+
+def test_who_refuses_after_a_bare_capability_has_refused() -> None:
+    """getmail6: its library asks for capabilities before it looks at the name itself."""
+    late = session("accept")
+    late.verdict = Verdict("accept", "suspected", "the client sent CAPABILITY through TLS")
+
+    assert decide(REJECT, said("reject", "expired"), [late]).word == "pass"
+    assert decide(REJECT, said("reject", "expired"), [session("accept")]).word == "error"
+    assert decide(REJECT, said("accept"), [session("reject")]).word == "error"

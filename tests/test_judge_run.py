@@ -48,7 +48,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Judged:
     return judge(
         matrix, "-n", "2", "--timeout", "3",
         folder=folder / "out", cwd=theirs,
-        PYTEST_ADDOPTS="--nonsense", PYTEST_PLUGINS="nonsense", PYTHONSAFEPATH="1",
+        PYTEST_ADDOPTS="--nonsense", PYTEST_PLUGINS="nonsense",
     )  # fmt: skip
 
 

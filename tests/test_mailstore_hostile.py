@@ -21,7 +21,7 @@ from mitmail.mailstore.store import MAILBOXES, Store
 USER, PASSWORD = "qa@customer.test", "secret"
 DEADLINE = 10.0
 PATIENCE = 3.0  # what is linear takes 0.1 s; what is not takes minutes
-ROUNDS, BATCH = int(os.environ.get("HOSTILE_ROUNDS", "500")), 100
+ROUNDS, BATCH = int(os.environ.get("HOSTILE_ROUNDS", "300")), 100
 PLAIN = base64.b64encode(f"\0{USER}\0{PASSWORD}".encode())
 
 LOGINS = {

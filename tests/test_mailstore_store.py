@@ -128,6 +128,15 @@ def test_a_message_has_a_largest_size(store: Store, monkeypatch: pytest.MonkeyPa
         store.deliver(b"123456")
 
 
+def test_a_store_that_keeps_nothing_forgets_what_is_submitted() -> None:
+    store = Store("qa@customer.test", "secret", messages=[b"seed"], keeps=False)
+
+    store.submit("qa@customer.test", ["qa@customer.test", "who@else.test"], b"mail")
+
+    assert [message.octets for message in store.inbox.messages.values()] == [b"seed"]
+    assert store.sent == []
+
+
 def test_what_was_sent_counts_too(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_module, "MAILBOX_MESSAGES", 2)
     for _ in range(2):

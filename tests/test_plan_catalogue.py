@@ -162,7 +162,10 @@ def verify(plan: Plan, folder: Path) -> tuple[bool, set[int]]:
     return run.returncode == 0, {int(x) for x in re.findall(r"^error (\d+) at", run.stderr, re.M)}
 
 
-@pytest.mark.parametrize("constrained", [False, True], ids=["free", "constrained"])
+@pytest.mark.parametrize(
+    "constrained",
+    [pytest.param(False, id="free"), pytest.param(True, id="constrained", marks=pytest.mark.long)],
+)
 def test_openssl_finds_the_same_wrong_under_the_cases_own_name(
     scenarios: dict[str, Scenario], slow: Path, constrained: bool, tmp_path: Path
 ) -> None:

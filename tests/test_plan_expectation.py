@@ -13,7 +13,7 @@ from service_identity.cryptography import (
     verify_certificate_ip_address,
 )
 
-from bench import need
+from bench import catalogue, need
 from mitmail.pki.certificate import pem
 from mitmail.pki.identity import Identity
 from mitmail.pki.store import Store
@@ -78,7 +78,7 @@ def test_of_what_a_shield_makes_of_an_odd_server_nothing_is_claimed(
     assert plan(odd, "norton").expect("imaps", trusted).level == "may"
 
 
-@pytest.mark.parametrize("scenario", [x.id for x in loader.load_all().values() if x.control])
+@pytest.mark.parametrize("scenario", [x.id for x in catalogue().values() if x.control])
 def test_under_the_controls_name_a_correct_client_accepts(scenario: str) -> None:
     """Whoever serves ``--name`` as the scenario's control must not be told of a fault."""
     said = loader.find(scenario)
@@ -290,7 +290,7 @@ def test_of_every_shipped_scenario_that_is_understood_the_claim_is_true(
     vendor: str, tmp_path: Path
 ) -> None:
     # host-trailing-dot is level may: what a client makes of the dot is its own affair.
-    cases = [x for x in loader.load_all().values() if is_understood(x) and x.expect.level != "may"]
+    cases = [x for x in catalogue().values() if is_understood(x) and x.expect.level != "may"]
     wrong = []
     for case in cases:
         one = make(case, loader.find_vendor(vendor), STORE, constrained=False)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from bench import need
+from bench import catalogue, need
 from mitmail.pki.certificate import pem
 from mitmail.pki.store import Store
 from mitmail.plan import Names, Plan, is_ordinary, make
@@ -248,7 +248,7 @@ def test_other_names_and_odd_roots_are_not(said: Server, names: Names) -> None:
 
 
 ODD = [
-    x.id for x in loader.load_all().values()
+    x.id for x in catalogue().values()
     if not is_ordinary(x.server, Names(x.connect_as or "mail.customer.test"))
     and not is_ordinary(x.server, CUSTOMER)
 ]  # fmt: skip

@@ -53,7 +53,10 @@ def test_three_lines_are_a_client_and_its_command_is_split_as_a_shell_does(tmp_p
             "ours.yaml:4:13: arguments.imapz: unknown key (did you mean 'imap'?)",
         ),
         ("words: {port: {imap: x}}", "ours.yaml:4:15: words.port: is a placeholder already"),
-        ("batch: true\ngive: x", "ours.yaml:5:7: give: a batch client reads its cells"),
+        (
+            "batch: true",
+            "ours.yaml:2:10: command[2]: {host} is told to a batch client cell by cell",
+        ),
         ("give: 5", "ours.yaml:4:7: give: must be text, not the number 5: put it in quotes"),
     ],
 )

@@ -117,3 +117,14 @@ def test_all_files_are_linted_and_all_problems_told_in_order(tmp_path: Path) -> 
 def test_a_folder_without_scenarios_is_a_problem(tmp_path: Path) -> None:
     (found,) = lint([tmp_path])
     assert found.message == "holds no <id>.yaml or <group>/<id>.yaml"
+
+
+def test_a_matrix_is_told_by_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "ours.mitmail-matrix.yaml"
+    file.write_text("select: {ids: [expird]}\nexclude: [{client: whoever}]\n")
+
+    (found,) = lint([file])
+
+    assert str(found) == (
+        f"{file}:1:16: select.ids[0]: no scenario 'expird' (did you mean 'expired'?)"
+    )

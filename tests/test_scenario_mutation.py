@@ -33,7 +33,7 @@ SHIPPED = [
     *((f"vendors/{file.name}", file.read_bytes()) for file in loader.vendor_files().values()),
 ]
 KEY = re.compile(r"( *)([a-z_.-]+):( |$)")
-SEEDS = range(3)
+SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 4))]
 
 
 def says_all(octets: bytes) -> bool:
@@ -160,7 +160,7 @@ def assert_answered(file: Path, error: ScenarioError) -> None:
 
 
 def test_hundreds_of_spoilt_files_are_tried() -> None:
-    assert len(SHIPPED) * len(ALWAYS_WRONG) * len(SEEDS) >= 200
+    assert len(SHIPPED) * len(ALWAYS_WRONG) >= 200
 
 
 MUST_BE_REFUSED = [

@@ -7,7 +7,8 @@ from typing import Any, get_args
 
 import pytest
 
-from mitmail.scenario import loader, misconduct, rule
+from bench import catalogue
+from mitmail.scenario import misconduct, rule
 from mitmail.scenario.certificate import Certificate
 from mitmail.scenario.fault import Fault, faults
 from mitmail.scenario.hostname import CUSTOMER
@@ -342,12 +343,12 @@ def test_every_rule_has_reasons_of_the_closed_list_and_words_of_its_own(table: s
 
 
 @pytest.fixture(scope="module")
-def scenarios() -> dict[str, Scenario]:
-    return loader.load_all()
+def scenarios() -> Mapping[str, Scenario]:
+    return catalogue()
 
 
 @pytest.fixture(scope="module")
-def found(scenarios: dict[str, Scenario]) -> dict[str, list[Fault]]:
+def found(scenarios: Mapping[str, Scenario]) -> dict[str, list[Fault]]:
     """What is said to be wrong with each shipped scenario's server."""
     return {x.id: faults(x, x.connect_as or CUSTOMER) for x in scenarios.values()}
 

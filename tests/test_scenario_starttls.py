@@ -4,8 +4,9 @@ import re
 
 import pytest
 
+from bench import catalogue
 from mitmail.mailstore import imap_session, pop3
-from mitmail.scenario import loader, sets
+from mitmail.scenario import sets
 from mitmail.scenario.fault import faults
 from mitmail.scenario.hostname import CUSTOMER
 from mitmail.scenario.misconduct import answer_to_starttls
@@ -13,7 +14,7 @@ from mitmail.scenario.model import Scenario
 from mitmail.scenario.spoken import PROTOCOLS, Protocol
 from mitmail.wire.capability import rewrite
 
-CASES = {x.id: x for x in loader.load_all().values() if x.group == "starttls"}
+CASES = {x.id: x for x in catalogue().values() if x.group == "starttls"}
 # STARTTLS is granted, and the handshake fails all the same.
 TLS_FAILS = {x.id for x in CASES.values() if x.server.tls.instead is not None}
 # What the mail server offers: its own words, before anything is rewritten.

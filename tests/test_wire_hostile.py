@@ -21,7 +21,7 @@ from mitmail.wire import Kind, Piece, dialogue, imap, octets
 from mitmail.wire.capability import rewrite
 from mitmail.wire.clienthello import ClientHello, Malformed, NotTls, parse
 
-ROUNDS = int(os.environ.get("HOSTILE_ROUNDS", "1000"))
+ROUNDS = int(os.environ.get("HOSTILE_ROUNDS", "250"))
 STATED = (65536, 16384)  # octets of an incomplete line, commands without a reply
 TINY = (128, 6)  # the same code where every other dialogue reaches a limit
 SHORT = 300  # octets: such a dialogue is also cut everywhere

@@ -119,6 +119,30 @@ def test_a_known_client_is_asked_on_what_it_speaks() -> None:
     assert answer["said"]["reason"] == "unknown-issuer"
 
 
+@pytest.mark.long  # each looks for its client's version first, and Java starts slowly
+@pytest.mark.parametrize(
+    ("client", "program", "case", "reason"),
+    [
+        ("jakarta-mail", "java", "not-yet-valid@imaps", "not-yet-valid"),
+        ("jakarta-mail", "java", "expired@imaps", "expired"),
+        ("gnutls-cli", "gnutls-cli", "ku-keyencipherment-only-ecdhe@imaps", "usage"),
+        ("getmail6", "getmail", "wildcard-not-leftmost@imaps", "name-mismatch"),
+        ("getmail6", "getmail", "tls-v1-0@imaps", None),
+        ("mbsync", "mbsync", "wildcard-partial-suffix@imaps", "name-mismatch"),
+        ("offlineimap3", "offlineimap", "tls-v1-0@imaps", None),
+    ],
+)
+def test_what_a_client_says_names_its_reason(
+    client: str, program: str, case: str, reason: str | None
+) -> None:
+    need(program)
+    told = mitmail_exec(case, "--client", client, "--json")
+
+    answer = json.loads(told.text)["answers"][0]
+    assert (answer["outcome"], answer["said"]["verdict"]) == ("pass", "reject"), answer
+    assert answer["said"]["reason"] == reason
+
+
 def test_who_trusts_the_antivirus_accepts_it_under_the_customers_own_name() -> None:
     need("curl")
     options = ("--antivirus", "norton", "--trust-antivirus", "--name", "mail.example.com")

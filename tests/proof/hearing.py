@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from mitmail.scenario import loader
+from bench import catalogue
 from mitmail.scenario.model import Scenario
 from proof import panel
 from proof.judgement import concerns
@@ -34,7 +34,7 @@ class Hearing:
     def scenarios(self) -> dict[str, Scenario]:
         """The cases that can be asked about over IMAP with implicit TLS, by id."""
         served = self.ready["scenarios"]
-        cases = loader.load_all()
+        cases = catalogue()
         return {x: cases[x] for x in served if "imaps" in served[x]["endpoints"]}
 
     @property

@@ -8,7 +8,8 @@ import os
 
 import pytest
 
-from mitmail.scenario import loader, sets
+from bench import catalogue
+from mitmail.scenario import sets
 from mitmail.scenario.model import Scenario
 from proof import panel
 from proof.hearing import Hearing
@@ -25,7 +26,7 @@ from proof.judgement import (
 )
 
 # Verifiers judge certificates and TLS; what is said before STARTTLS they never hear.
-CASES = {x.id: x for x in loader.load_all().values() if x.server.dialogue is None}
+CASES = {x.id: x for x in catalogue().values() if x.server.dialogue is None}
 VERIFIERS = list(panel.PANEL)
 DISTINCT = 8
 LARGE, QUICK = 200, 14  # cases of the whole catalogue at least; must-reject of the quick set

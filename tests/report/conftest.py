@@ -12,16 +12,18 @@ from mitmail.judge.result import Run
 from report.chromium import Browser, browser
 
 CASES = ("healthy", "expired", "cn-only")
+CLIENTS = ("curl", "python", "swaks")
 ASKED = [
-    *("--client", "curl", "--client", "python", "--endpoint", "imaps", "--endpoint", "smtp"),
-    *("--antivirus", "none", "--antivirus", "norton"),
+    *(word for name in CLIENTS for word in ("--client", name)),
+    *("--endpoint", "imaps", "--endpoint", "smtp", "--antivirus", "none", "--antivirus", "norton"),
 ]
 
 
 @pytest.fixture(scope="session")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Python and curl in a few cases, bare and behind norton, as mitmail judge asks them."""
+    """Three clients in three cases, bare and behind norton, as mitmail judge asks them."""
     need("curl")
+    need("swaks")
     home = tmp_path_factory.mktemp("judge")
     (home / "few.set").write_text("\n".join(CASES))
     command = [sys.executable, "-m", "mitmail", "judge", "--set", str(home / "few.set")]

@@ -54,6 +54,13 @@ def test_a_report_is_printed_or_written_the_same(tmp_path: Path, shape: str, beg
     assert [x.name for x in out.parent.iterdir()] == ["report"]
 
 
+def test_the_folder_that_holds_the_results_will_do(tmp_path: Path) -> None:
+    file = saved(MIXED, tmp_path / "results.ndjson")
+
+    assert mitmail("report", tmp_path).stdout == mitmail("report", file).stdout
+    assert mitmail("diff", tmp_path, file).exit_code == 0
+
+
 def test_what_is_rendered_as_ndjson_is_the_run_again(tmp_path: Path) -> None:
     file = saved(MIXED, tmp_path / "results.ndjson")
 

@@ -10,7 +10,8 @@ from report.chromium import MARKS, Browser, shown
 from report.runs import cell, run
 
 HOSTILE = (
-    """</script><script>window.pwned=1</script><img src=x onerror="window.pwned=1">'"&{{7*7}}"""
+    """</script ></script><script>window.pwned=1</script>"""
+    """<img src=x onerror="window.pwned=1">'"&{{7*7}}"""
 )
 
 
@@ -74,7 +75,7 @@ def test_cells_are_walked_through_with_keys_and_left_where_one_was(
     assert tab.js("document.activeElement.closest('dialog') !== null")
     assert "curl 1.2: wrong-host" in tab.text("dialog h2")
     tab.press("ArrowRight")
-    assert "expired behind norton" in tab.text("dialog h2")
+    assert "expired, behind norton" in tab.text("dialog h2")
     tab.press("Escape")
     assert tab.js("document.querySelector('dialog').open") is False
     assert tab.js("location.hash") == "#outcome=fail,error"
@@ -154,6 +155,25 @@ def test_a_screenshot_is_in_the_page_and_what_is_no_picture_is_not(
     tab.js("location.hash = '#cell=curl/expired/imap'")
     assert "1.2: expired" in tab.text("dialog h2")
     assert tab.js("document.images.length") == 0
+
+
+def test_what_more_a_client_knows_is_told_in_words(chromium: Browser, tmp_path: Path) -> None:
+    shown_ = [{"kind": "exception", "texts": ["Add Security Exception", "Outdated"]}, "and more"]
+    details = {"nss_error": "SEC_ERROR_EXPIRED_CERTIFICATE", "shown": shown_, "warm": False}
+    said = {"verdict": "reject", "reason": None, "exit_code": None, "text": "", "details": details}
+    what = run(cell("bird/expired/imaps", said=said))
+    tab = shown(chromium, tmp_path, what, "#cell=bird/expired/imaps")
+
+    told = "[...document.querySelectorAll('dialog section dl')][0].innerText"
+    assert tab.js(told).split("\n") == [
+        "nss error",
+        "SEC_ERROR_EXPIRED_CERTIFICATE",
+        "shown",
+        "kind: exception / texts: Add Security Exception Outdated",
+        "and more",
+        "warm",
+        "false",
+    ]
 
 
 def test_without_scripts_the_matrix_and_what_needs_attention_are_there(

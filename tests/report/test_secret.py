@@ -9,16 +9,17 @@ from urllib.parse import quote
 
 import pytest
 
-from mitmail.judge import report
-from mitmail.judge.report import secret
+from mitmail.judge import report, secret
 from mitmail.judge.result import Result, Run
 from report.runs import cell, run
 
 PASSWORD = "x7-Kd_93hQz2LmPw"
 PLAIN = base64.b64encode(f"\0qa@customer.test\0{PASSWORD}".encode()).decode()
+BEARER = base64.b64encode(f"user=qa\1auth=Bearer {PASSWORD}\1\1".encode()).decode()
 FORMS = (
     PASSWORD,
     PLAIN,
+    BEARER,
     base64.b64encode(PASSWORD.encode()).decode(),
     PASSWORD.encode().hex(),
     quote(f"{PASSWORD}/", safe=""),
@@ -31,6 +32,7 @@ LEAKS = (
     f"a AUTHENTICATE PLAIN {PLAIN}",
     f"AUTHENTICATE PLAIN\n+ \n{PLAIN}",
     f"sending {PLAIN} to the server",
+    f"sending {BEARER} to the server",
     f"imaps://qa:{PASSWORD}@mail.customer.test:993/INBOX",
     f"curl --user qa@customer.test:{PASSWORD} imaps://mail.customer.test",
     f"client --password {PASSWORD} --host mail.customer.test",
@@ -118,6 +120,22 @@ def forms() -> Iterator[str]:
     yield from FORMS
     yield from (PASSWORD.encode().hex().upper(), quote(PASSWORD))
     yield base64.b64encode(PASSWORD.encode()).decode().rstrip("=")
+
+
+def test_what_is_named_a_password_is_masked_whatever_it_is() -> None:
+    said = {"verdict": "accept", "text": "", "account": {"password": "fish and chips"}}
+    shown = secret.masked(run(cell("curl/expired/imaps", said=said))).results[0].said
+
+    assert shown["account"] == {"password": "***"}
+
+
+def test_what_follows_the_login_stays() -> None:
+    """As swaks prints it: DATA alone on a line is no response, though it could be Base64."""
+    sent = (
+        f"<~  250 HELP\n ~> AUTH PLAIN {PLAIN}\n<~  235 2.7.0 Ok\n ~> DATA\n<~  354 Go\n ~> QUIT"
+    )
+
+    assert text(saying(sent)) == sent.replace(PLAIN, "***")
 
 
 def test_a_word_that_everybody_says_is_masked_only_where_it_is_a_password() -> None:

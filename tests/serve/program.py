@@ -15,6 +15,7 @@ from typing import IO, Self
 import pytest
 
 from bench import clean_environment
+from serve import forge
 
 MITMAIL = (sys.executable, "-m", "mitmail")
 SECONDS = 20.0
@@ -30,6 +31,8 @@ def mitmail(
     *arguments: str, home: Path, cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     """A ``mitmail`` command that ends by itself."""
+    if forge.POSSIBLE:
+        return forge.run(arguments, environment(home), cwd, SECONDS)
     return subprocess.run(
         [*MITMAIL, *arguments],
         stdin=subprocess.DEVNULL,
@@ -42,23 +45,27 @@ def mitmail(
 
 
 class Program:
-    """A running program. ``out`` and ``err`` are the lines that it has printed so far."""
+    """A running program. ``out`` and ``err`` are the lines that it has printed so far.
+
+    A ``mitmail`` is forked by the forge; ``cold``, it begins at nothing as any other program.
+    """
 
     def __init__(
-        self, command: Sequence[str], environ: dict[str, str], *, umask: int = -1
+        self,
+        command: Sequence[str],
+        environ: dict[str, str],
+        *,
+        umask: int = -1,
+        cold: bool = not forge.POSSIBLE,
     ) -> None:
         self.out: list[str] = []
         self.err: list[str] = []
         self._told = Condition()
         self._open = 2
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environ,
-            umask=umask,
+        self._process = (
+            _started(command, environ, umask)
+            if cold or (*command[: len(MITMAIL)],) != MITMAIL
+            else forge.Forked(command[len(MITMAIL) :], environ, umask=umask)
         )
         self.pid = self._process.pid
         assert self._process.stdout is not None
@@ -84,13 +91,23 @@ class Program:
             pytest.fail(f"{pattern!r} was not said in {seconds:g} s, but this:\n{self.said}")
         return found
 
-    def hears(self, pattern: str, *, seconds: float) -> str | None:
+    def warning(self, pattern: str) -> str:
+        """As ``line``, on standard error."""
+        found = self.hears(pattern, seconds=SECONDS, among=self.err)
+        if found is None:
+            pytest.fail(f"{pattern!r} was not said in {SECONDS:g} s, but this:\n{self.said}")
+        return found
+
+    def hears(
+        self, pattern: str, *, seconds: float, among: Sequence[str] | None = None
+    ) -> str | None:
         """As ``line``, and None when nothing of the kind is said in that time."""
+        lines = self.out if among is None else among
         matches = re.compile(pattern).search
         deadline = monotonic() + seconds
         with self._told:
             while True:
-                if found := next(filter(matches, self.out), None):
+                if found := next(filter(matches, lines), None):
                     return found
                 left = deadline - monotonic()
                 if left <= 0 or not self._open:
@@ -149,3 +166,15 @@ class Program:
         for stream in (self._process.stdout, self._process.stderr):
             assert stream is not None
             stream.close()
+
+
+def _started(command: Sequence[str], environ: dict[str, str], umask: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environ,
+        umask=umask,
+    )

@@ -82,9 +82,11 @@ class ForPerson(Program):
 class ForProgram(Program):
     """``mitmail serve --ready-json``; ``through`` is a command that starts it."""
 
-    def __init__(self, home: Path, *arguments: str, through: Sequence[str] = ()) -> None:
+    def __init__(
+        self, home: Path, *arguments: str, through: Sequence[str] = (), **how: bool
+    ) -> None:
         command = [*through, *MITMAIL, "serve", "--ready-json", *arguments]
-        super().__init__(command, environment(home))
+        super().__init__(command, environment(home), **how)
 
     @property
     def ready(self) -> Any:

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 def diff_command(old: Path, new: Path, *, as_json: bool) -> None:
     """Compare two runs of mitmail judge: of two releases of a client, for instance.
 
-    OLD and NEW are their results.ndjson. What a client says is compared without numbers, dates
-    and paths. Exit code 1 when something became worse, also when it can not be judged any more.
+    OLD and NEW are their results.ndjson, or the folders that hold them. What a client says is
+    compared without numbers, dates and paths. Exit code 1 when something became worse, also when
+    it can not be judged any more.
 
     \b
-    mitmail diff before/results.ndjson after/results.ndjson
+    mitmail diff before after
     """
-    from mitmail.judge import difference, result
-    from mitmail.judge.report import secret
+    from mitmail.judge import difference, result, secret
 
     found = difference.compare(*(secret.masked(result.read(x)) for x in (old, new)))
     if as_json:

@@ -222,7 +222,7 @@ def _run(choice: Choice, grid: "Grid", found: dict[str, "Client"], start: "Head"
 def _stream(folder: Path | None, stack: ExitStack) -> Callable[[str], None]:
     if folder is None:
         return lambda text: None
-    from mitmail.judge.merging import RESULTS
+    from mitmail.judge.result import RESULTS
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

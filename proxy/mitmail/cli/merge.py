@@ -25,9 +25,11 @@ def merge_command(paths: Sequence[Path], file: Path) -> None:
     \b
     mitmail merge shards/ -o results.ndjson
     """
-    from mitmail.judge.merging import merge, write
+    from mitmail.judge.merging import files, merge, write
+    from mitmail.judge.picture import gather
 
     run = merge(paths)
+    gather(run, [x.parent for x in files(paths)], file.parent)
     write(run, file)
     print_outcomes(run.results)
     sys.exit(exit_code(run))

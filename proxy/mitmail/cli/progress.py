@@ -27,6 +27,8 @@ class Progress(AbstractContextManager["Progress"]):
         self._of: dict[str, Counter[str]] = {name: Counter() for name in self._left}
         self._terminal = sys.stderr.isatty()
         self._over = threading.Event()
+        self.beaten = threading.Event()
+        """Set once it has said that it lives."""
         self._beat = threading.Thread(target=self._beating, args=(heartbeat,), daemon=True)
 
     def __enter__(self) -> "Progress":
@@ -65,6 +67,7 @@ class Progress(AbstractContextManager["Progress"]):
     def _beating(self, seconds: float) -> None:
         while not self._over.wait(seconds):
             click.echo(self._line(), err=True)
+            self.beaten.set()
 
 
 def _listed(count: Counter[str]) -> str:

@@ -19,20 +19,21 @@ FORMATS = ("html", "md", "github", "junit", "json", "ndjson", "compatibility")
     help="Write it here; without, or with -, it is printed.",
 )  # fmt: skip
 def report_command(file: Path, shape: str, output: Path | None) -> None:
-    """Render the results of a run: FILE is the results.ndjson of mitmail judge.
+    """Render the results of a run: FILE is results.ndjson, or the folder that mitmail judge wrote.
 
     Passwords are masked in every format.
 
     \b
-    mitmail report results.ndjson -o report.html
+    mitmail report out -o report.html
     mitmail report results.ndjson --format md >> "$GITHUB_STEP_SUMMARY"
     mitmail report results.ndjson --format github
     """
     from mitmail.judge import report, result
 
     run = result.read(file)
+    base = file if file.is_dir() else file.parent
     if output is None or str(output) == "-":
-        click.echo(report.render(run, shape, base=file.parent), nl=False)
+        click.echo(report.render(run, shape, base=base), nl=False)
         return
-    report.write(run, shape, output, base=file.parent)
+    report.write(run, shape, output, base=base)
     click.echo(f"{output}: {len(run.results)} cells.", err=True)

@@ -91,6 +91,7 @@ class Offer:
         self._announcements = Announcements(protocol, self._announce)
         self._odd = False  # an announcement is not what it should be
         self._queue: deque[Piece] = deque()
+        self._waiting = 0  # octets in the queue
         self._open = False  # a command has begun to go on and its last octets have not
         # A refused command whose end has not come: "unheard" was sent without waiting for us.
         self._withheld: Literal["", "unanswered", "answered", "unheard"] = ""
@@ -116,12 +117,12 @@ class Offer:
             self._asked = self._asked or (piece.kind is Kind.COMMAND and piece.verb in STARTTLS)
             self._enqueue(piece)
         steps = self._go_on()
-        waiting = sum(len(piece.raw) for piece in self._queue)
-        if len(self._queue) > QUEUE_LIMIT or waiting > LIMIT:
+        if len(self._queue) > QUEUE_LIMIT or self._waiting > LIMIT:
             return [*steps, Flood()]
         return steps
 
     def _enqueue(self, piece: Piece) -> None:
+        self._waiting += len(piece.raw)
         # What has no lines comes in pieces of any number: the network cut them.
         last = self._queue[-1] if self._queue and piece.kind in STREAMED else None
         if last is not None and (last.kind, last.tag) == (piece.kind, piece.tag):
@@ -173,10 +174,13 @@ class Offer:
     def _go_on(self) -> list[Step]:
         steps: list[Step] = []
         while self._queue and self._may_go_on(self._queue[0]):
-            steps += self._handle(self._queue.popleft())
+            piece = self._queue.popleft()
+            self._waiting -= len(piece.raw)
+            steps += self._handle(piece)
             if steps and isinstance(steps[-1], Upgrade | BreakOff):
                 steps += [Dropped("client", piece.raw) for piece in self._queue]
                 self._queue.clear()
+                self._waiting = 0
         return steps
 
     def _may_go_on(self, piece: Piece) -> bool:

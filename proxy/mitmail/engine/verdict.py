@@ -43,7 +43,8 @@ EXPIRED, UNKNOWN_CA, REVOKED = 45, 48, 44
 NEUTRAL = {
     "smtp": frozenset({"EHLO", "HELO", "LHLO", "NOOP", "RSET", "HELP", "STARTTLS"}),
     "imap": frozenset({"CAPABILITY", "NOOP", "ID", "STARTTLS"}),
-    "pop3": frozenset({"CAPA", "NOOP", "STLS"}),
+    # RSET: getmail6 sends it on its way out, when the certificate's name has not pleased it.
+    "pop3": frozenset({"CAPA", "NOOP", "STLS", "RSET"}),
 }
 LEAVING = frozenset({"QUIT", "LOGOUT"})
 

@@ -1,13 +1,12 @@
 """The account of a cell: all that was said, seen and concluded, as one result."""
 
-import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mitmail.judge import evidence
+from mitmail.judge import evidence, picture, secret
 from mitmail.judge.attempt import Attempt
 from mitmail.judge.bench import Hearing
 from mitmail.judge.case import Case
@@ -18,23 +17,24 @@ from mitmail.judge.outcome import Outcome
 from mitmail.judge.result import Result
 
 UNMET = ("fail", "warn")
-PICTURES = "screenshots"  # the folder of them, in that of a run
 
 
 def result(entry: Entry, errand: Errand, attempt: Attempt, password: str) -> Result:
     """The result of an attempt; the password stands nowhere in it."""
     cell, hearing = attempt.cell, attempt.cell.hearing
-    return replace(
+    made = replace(
         _bare(entry, errand, cell.case, _expected(cell), cell.outcome),
-        said=_said(cell.said, password),
+        said=_said(cell.said),
         seen=_seen(cell, hearing),
         seconds=hearing.seconds if hearing is not None else 0.0,
         unstable=attempt.unstable,
         tries=[{"outcome": x.outcome.word, "why": x.outcome.why} for x in attempt.earlier],
         sessions=[] if hearing is None else evidence.sessions(hearing),
         chain=[] if hearing is None else evidence.chain(hearing),
-        screenshot=_pictured(entry, errand, cell.said.screenshot),
+        screenshot=_screenshot(cell.said, entry, errand),
     )
+    # Some clients print the whole dialogue, and the password in Base64 with it.
+    return secret.cleared(made, [password])
 
 
 def unasked(entry: Entry, errand: Errand, case: Case, why: str) -> Result:
@@ -63,7 +63,7 @@ def _bare(
         name=case.name,
         endpoint=entry.endpoint,
         expected=expected,
-        said=_said(Said("error", None, None, "not asked"), ""),
+        said=_said(Said("error", None, None, "not asked")),
         seen=None,
         outcome=ruled.word,
         why=ruled.why,
@@ -86,24 +86,19 @@ def _expected(cell: Cell) -> dict[str, Any]:
     return {"verdict": said.verdict, "reasons": sorted(said.reasons), "level": said.level}
 
 
-def _said(said: Said, password: str) -> dict[str, Any]:
-    told = asdict(replace(said, screenshot=None))
-    del told["screenshot"]
-    if not password:
-        return told
-    masked: dict[str, Any] = json.loads(evidence.masked(json.dumps(told["details"]), password))
-    return told | {"text": evidence.masked(said.text, password), "details": masked}
+def _said(said: Said) -> dict[str, Any]:
+    words = {
+        "verdict": said.verdict,
+        "reason": said.reason,
+        "exit_code": said.exit_code,
+        "text": said.text,
+    }
+    return words | ({"details": dict(said.details)} if said.details else {})
 
 
-def _pictured(entry: Entry, errand: Errand, picture: bytes | None) -> str | None:
-    """The name of the picture's file, below the folder of the run."""
-    if picture is None or errand.folder is None:
-        return None
-    name = Path(PICTURES) / f"{entry.index:05}.png"
-    file = Path(errand.folder) / name
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(picture)
-    return name.as_posix()
+def _screenshot(said: Said, entry: Entry, errand: Errand) -> str | None:
+    folder = None if errand.folder is None else Path(errand.folder)
+    return picture.keep(said.screenshot, entry.index, entry.name, folder)
 
 
 def _seen(cell: Cell, hearing: Hearing | None) -> dict[str, Any] | None:

@@ -1,6 +1,5 @@
 """Evidence for the record: what was presented, and the sessions as ``serve`` tells them."""
 
-import json
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -108,10 +107,3 @@ def _names(certificate: bytes) -> list[str]:
 
 
 _READ: Mapping[str, Callable[[bytes], Any]] = {"signature": _signature, "names": _names}
-
-
-def masked(text: str, secret: str) -> str:
-    """A client's words without the password, also where a dialogue carried it in JSON."""
-    for word in (secret, json.dumps(secret)[1:-1]):
-        text = text.replace(word, "***")
-    return text

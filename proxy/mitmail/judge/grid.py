@@ -107,7 +107,7 @@ class Errand:
 
     ``clients`` maps a client's name to the word that it is found by, ``versions`` to its version.
     ``again`` is the beginning of the line that asks a cell once more, ``patience`` the time-out
-    that a client is told, in seconds. ``folder`` is where pictures go, if anywhere.
+    that a client is told, in seconds. ``folder`` is where screenshots are kept, if anywhere.
     """
 
     entries: tuple[Entry, ...]

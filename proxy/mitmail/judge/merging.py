@@ -9,9 +9,8 @@ from pathlib import Path
 from mitmail.errors import CannotJudgeError, MitmailError
 from mitmail.judge import result
 from mitmail.judge.grid import digest
-from mitmail.judge.result import Head, Run, Shard
+from mitmail.judge.result import RESULTS, Head, Run, Shard
 
-RESULTS = "results.ndjson"
 MANY = 5  # cells that are named; the rest are counted
 
 

@@ -50,10 +50,10 @@ def decide(
 ) -> Outcome:
     """Compare what the client said, and what we saw, with what a correct client does.
 
-    The two witnesses must agree; where they do not, or one of them could not judge, the outcome
-    is ``error``, never ``pass``. But a client that is surely vulnerable to a dialogue attack in
-    any session has failed, whatever it says and however the session ended: what it sent in clear,
-    nobody can take back.
+    The two witnesses must agree; where they contradict each other, or one of them could not
+    judge, the outcome is ``error``, never ``pass``. But a client that is surely vulnerable to a
+    dialogue attack in any session has failed, whatever it says and however the session ended:
+    what it sent in clear, nobody can take back.
     """
     if not sessions:
         return Outcome("error", "the client never connected")
@@ -70,12 +70,20 @@ def decide(
         return Outcome("error", f"the client failed: {' '.join(said.text.split())[-200:]}{saw}")
     if seen.verdict in {"none", "hang"}:
         return Outcome("error", seen.evidence)
-    if said.verdict != seen.verdict:
+    if said.verdict != seen.verdict and not _refused_late(said, seen):
         words = f"the client says {said.verdict}, we saw {seen.verdict}: {seen.evidence}"
         return Outcome("error", words)
     if exception is not None:
         return _excepted(exception, said)
     return _compare(expected, said, seen)
+
+
+def _refused_late(said: Said, seen: Verdict) -> bool:
+    """Whether both are true: it asked for capabilities through TLS, and refused only then.
+
+    getmail6 looks at the name after imaplib and poplib have said CAPABILITY and CAPA.
+    """
+    return said.verdict == "reject" and (seen.verdict, seen.certainty) == ("accept", "suspected")
 
 
 def _vulnerable(sessions: Sequence[Session]) -> Finding | None:

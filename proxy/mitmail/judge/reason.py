@@ -29,13 +29,16 @@ GNUTLS_TEXTS: Table = (
     ("not yet activated", "not-yet-valid"),
     ("not yet valid", "not-yet-valid"),
     ("intended purpose", "usage"),
+    ("key usage violation", "usage"),
     ("the name in the certificate does not match", "name-mismatch"),
     ("issuer is unknown", "unknown-issuer"),
 )
 # What is in JSSE's chain of exceptions.
 JAVA_TEXTS: Table = (
-    ("certificateexpiredexception|validity check failed", "expired"),
+    ("certificateexpiredexception", "expired"),
     ("certificatenotyetvalidexception", "not-yet-valid"),
+    # Said of both.
+    ("validity check failed", None),
     ("can't verify identity of server|no subject alternative", "name-mismatch"),
     ("unable to find valid certification path", "unknown-issuer"),
 )

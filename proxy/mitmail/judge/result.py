@@ -12,6 +12,7 @@ from typing import Any
 from mitmail.errors import MitmailError
 
 SCHEMA = 1
+RESULTS = "results.ndjson"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,10 +111,11 @@ def record(run: Run) -> dict[str, Any]:
 
 
 def read(path: Path) -> Run:
-    """A run from its file.
+    """A run from its file, or from the folder that holds it.
 
     Raises MitmailError, with file and line, for what is no such file, or is cut off.
     """
+    path = path / RESULTS if path.is_dir() else path
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -77,6 +77,9 @@ func verdict(err error) said {
 	switch {
 	case errors.Is(err, errStarttls):
 		answer.Reason = "starttls"
+	// An issuer whose signature cannot be verified is none to Go, which says why in words.
+	case strings.Contains(err.Error(), "insecure algorithm"):
+		answer.Reason = "weak"
 	case errors.As(err, &unknown):
 		answer.Reason = "unknown-issuer"
 	case errors.As(err, &name):

@@ -22,6 +22,7 @@ WORKED = {"imap": rb"^c OK", "pop3": rb"^\+OK \d+ \d+", "smtp": rb"^235 "}
 REFUSED = (
     *("verify error:num=", ":SSL routines:", "Error in the certificate", "handshake failed"),
     *("An unexpected TLS packet was received", "A TLS fatal alert has been received"),
+    "Key usage violation",
 )
 S_CLIENT_TLS = {None: [], "TLSv1_2": ["-tls1_2"], "TLSv1_3": ["-tls1_3"]}
 

@@ -147,10 +147,13 @@ class Store:
     """One user's mail: INBOX, Sent, Drafts, Trash and what the user makes.
 
     Lives in one event loop and is called only from its thread. ``messages`` are put into
-    INBOX; ``sent`` holds what was addressed to somebody else. Raises ``StoreError``.
+    INBOX; ``sent`` holds what was addressed to somebody else. Without ``keeps`` mail that is
+    submitted is accepted and forgotten. Raises ``StoreError``.
     """
 
-    def __init__(self, user: str, password: str, *, messages: Iterable[bytes] = ()) -> None:
+    def __init__(
+        self, user: str, password: str, *, messages: Iterable[bytes] = (), keeps: bool = True
+    ) -> None:
         self.user = user
         self._password = password
         self._quota = Quota()
@@ -158,6 +161,7 @@ class Store:
         self.mailboxes: dict[str, Mailbox] = {}
         self.subscribed: set[str] = set()
         self.sent: list[Submission] = []
+        self._keeps = keeps
         for name in ("INBOX", *SPECIAL_USE):
             self.create(name).special_use = SPECIAL_USE.get(name, "")
             self.subscribe(name)
@@ -180,6 +184,8 @@ class Store:
 
     def submit(self, sender: str, recipients: Sequence[str], octets: bytes) -> None:
         """Deliver to the user's own addresses; keep the rest in ``sent``."""
+        if not self._keeps:
+            return
         others = tuple(address for address in recipients if not self.is_local(address))
         if len(others) < len(recipients):
             self.deliver(octets)

@@ -35,6 +35,8 @@ PLACEHOLDERS: Final = (
 """What stands in braces in a command, and as MITMAIL_HOST and so on in its environment."""
 MORE_PLACEHOLDERS: Final = ("protocol", "tls", "pin", "patience", "home", "hosts", "programs")
 """The same, for what configuration files need."""
+PLACES: Final = ("home", "hosts", "programs")
+"""Those that are known before there is anything to connect to."""
 
 _PLACEHOLDER: Final = re.compile(r"\{([a-z_]+)\}")
 
@@ -219,8 +221,15 @@ class ClientFile(Model):
         yield ("give",), self.give
 
     def _idle(self) -> Iterator[Misfit]:
-        if self.batch and self.give:
+        if not self.batch:
+            return
+        if self.give:
             yield ("give",), "a batch client reads its cells on standard input: leave it out"
+        for path, text in _each(("command",), self.command):
+            for name in _PLACEHOLDER.findall(text):
+                if name in (*PLACEHOLDERS, *MORE_PLACEHOLDERS) and name not in PLACES:
+                    words = f"{{{name}}} is told to a batch client cell by cell, on standard input"
+                    yield path, words
 
 
 def _each(path: Keys, words: Iterable[str]) -> Iterator[tuple[Keys, str]]:

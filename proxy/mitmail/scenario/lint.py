@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from mitmail.errors import MitmailError
-from mitmail.scenario import fitting, loader
+from mitmail.scenario import fitting, loader, matrix, matrix_loader
 from mitmail.scenario.behaviour import Behaviour
 from mitmail.scenario.certificate import Certificate
 from mitmail.scenario.document import Keys, path_text, read
@@ -21,13 +21,15 @@ from mitmail.scenario.word import did_you_mean
 
 type Finding = tuple[Keys, str]
 MAX_TITLE: Final = 100
+MATRIX: Final = "matrix"
 
 
 def lint(paths: Sequence[Path]) -> list[Problem]:
     """Return all that is wrong in these files and folders, sorted by place; [] when all is well.
 
     A file in a folder named ``vendors`` is a vendor profile, in one named ``behaviours`` a
-    behaviour, in one named ``clients`` a client, any other one a scenario.
+    behaviour, in one named ``clients`` a client; one that ends in ``.mitmail-matrix.yaml`` is a
+    matrix, any other one a scenario.
     """
     problems: set[Problem] = set()
     files: dict[Path, Path] = {}
@@ -51,10 +53,13 @@ _LOADERS: Final[Mapping[str, Callable[[Path], object]]] = {
     "vendors": loader.load_vendor,
     "behaviours": loader.load_behaviour,
     "clients": loader.load_client,
+    MATRIX: matrix_loader.load,
 }
 
 
 def _kind(file: Path) -> str | None:
+    if file.name.endswith(matrix.SUFFIX):
+        return MATRIX
     folder = file.absolute().parent.name
     return folder if folder in _LOADERS else None
 

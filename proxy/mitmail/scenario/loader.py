@@ -221,7 +221,7 @@ def _by_id(folders: Sequence[Traversable]) -> dict[str, Traversable]:
     problems = []
     for file in (file for folder in folders for file in yaml_files(folder)):
         first = by_id.setdefault(stem(file), file)
-        if not same_file(first, file):
+        if first is not file and not same_file(first, file):
             problems.append(id_taken(file, first))
     if problems:
         raise ScenarioError(problems)

@@ -17,9 +17,11 @@ from mitmail.scenario.part import Keys, Misfit
 from mitmail.scenario.problem import Problem, ScenarioError
 from mitmail.scenario.word import did_you_mean, is_path
 
+ANY = ["*"]
 
-def load(file: Path, clients: Collection[str]) -> MatrixFile:
-    """Load a matrix file; ``clients`` are the names that are known.
+
+def load(file: Path, clients: Collection[str] | None = None) -> MatrixFile:
+    """Load a matrix file; ``clients`` are the names that are known, None for any.
 
     Paths in it are then relative to its folder no more. Raises `ScenarioError` with all that is
     wrong in it, or in a file that it names.
@@ -73,7 +75,10 @@ def _group(file: object) -> str:
     return Path(str(file)).parent.name
 
 
-def _unknown(document: Document, said: MatrixFile, clients: Collection[str]) -> Iterator[Problem]:
+def _unknown(
+    document: Document, said: MatrixFile, known: Collection[str] | None
+) -> Iterator[Problem]:
+    clients = known if known is not None else said.clients or ()
     for path, words in (*_unknown_words(said, clients), *_idle_patterns(said, clients)):
         yield Problem(document.file, *document.value_place(path), path_text(path), words)
     yield from _unreadable(said.select)
@@ -111,7 +116,7 @@ def _idle_patterns(said: MatrixFile, clients: Collection[str]) -> Iterator[Misfi
     except MitmailError:
         return  # said elsewhere
     # A client's file is not read here: its name is the file's, or what the file says.
-    asked = [Path(x).stem if _is_path(x) else x for x in said.clients or clients]
+    asked = [Path(x).stem if _is_path(x) else x for x in said.clients or clients] or ANY
     for key in ("exclude", "xfail"):
         cells: tuple[Cells, ...] = getattr(said, key)
         for index, one in enumerate(cells):
@@ -121,7 +126,7 @@ def _idle_patterns(said: MatrixFile, clients: Collection[str]) -> Iterator[Misfi
                 ("case", case, scenarios),
                 ("endpoint", one.endpoint, said.endpoints),
             ):
-                if not any(fnmatchcase(name, pattern) for name in names):
+                if names != ANY and not any(fnmatchcase(name, pattern) for name in names):
                     hint = did_you_mean(pattern, names)
                     yield (key, index, field), f"matches no {field} of this matrix{hint}"
 

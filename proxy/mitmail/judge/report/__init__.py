@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from mitmail.errors import MitmailError
-from mitmail.judge.report import annotation, compatibility, junit, markdown, page, secret
+from mitmail.judge import secret
+from mitmail.judge.report import annotation, compatibility, junit, markdown, page
 from mitmail.judge.result import Run, line, record
 
 type Render = Callable[[Run, Path | None], str]

@@ -1,7 +1,7 @@
 """What somebody has to look at: the cells that are not as they should be, alike ones together."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -23,18 +23,41 @@ class Item:
 
     @property
     def sentence(self) -> str:
-        """What the client did, and in which case: ``curl accepts expired behind norton``."""
+        """What the client did, and in which case: ``curl accepts: expired, behind norton``."""
         one = self.first
-        words = " ".join([one.scenario, *phrase.setting(one)])
         # It may have failed by itself: nothing is said of what it does in the case.
         if one.outcome == "error":
-            return f"{one.client} in {words}"
-        return f"{one.client} {phrase.deed(one)}{_because(one)}: {words}"
+            return f"{one.client} in {phrase.case(one)}"
+        return f"{one.client} {phrase.deed(one)}{_because(one)}: {phrase.case(one)}"
 
     @property
     def evidence(self) -> str | None:
         """What our side saw."""
         return None if self.first.seen is None else str(self.first.seen.get("evidence") or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Heap:
+    """Items that have the same outcome: one client's, or ``client`` is empty."""
+
+    outcome: str
+    client: str
+    items: tuple[Item, ...]
+
+    @property
+    def cells(self) -> int:
+        """How many cells they are."""
+        return sum(len(x.mark.results) for x in self.items)
+
+
+def heaps(found: Iterable[Item]) -> list[Heap]:
+    """Items in their order: what is only advised against together, else by client."""
+
+    def of(item: Item) -> tuple[str, str]:
+        one = item.first
+        return one.outcome, "" if one.outcome == "warn" else one.client
+
+    return [Heap(*key, tuple(alike)) for key, alike in groupby(found, key=of)]
 
 
 def items(run: Run) -> list[Item]:

@@ -1,6 +1,8 @@
 """The evidence of each cell, as the page shows it when the cell is opened."""
 
 import base64
+import json
+import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -27,7 +29,8 @@ def _cell(one: Result, base: Path | None) -> dict[str, Any]:
         "client": one.client,
         "version": one.version,
         "case": one.case,
-        "scenario": " ".join([one.scenario, *phrase.setting(one)]),
+        "scenario": phrase.case(one),
+        "serve": _serve(one),
         "title": one.title,
         "matters": one.why_it_matters,
         "name": one.name,
@@ -50,6 +53,11 @@ def _cell(one: Result, base: Path | None) -> dict[str, Any]:
     }
 
 
+def _serve(one: Result) -> str:
+    antivirus = "" if one.antivirus == "none" else f" --antivirus {shlex.quote(one.antivirus)}"
+    return f"mitmail serve {shlex.quote(one.scenario)}{antivirus}"
+
+
 def _said(said: Mapping[str, Any]) -> str:
     reason = f" ({said['reason']})" if said.get("reason") else ""
     code = said.get("exit_code")
@@ -59,8 +67,19 @@ def _said(said: Mapping[str, Any]) -> str:
 
 def _more(said: Mapping[str, Any]) -> list[list[str]]:
     """What else a client's driver knows: the dialog that it showed, its own name of an error."""
-    known = {"verdict", "reason", "exit_code", "text"}
-    return [[key, str(x)] for key, x in said.items() if key not in known and x not in (None, "")]
+    known = {"verdict", "reason", "exit_code", "text", "details"}
+    more = {key: x for key, x in said.items() if key not in known} | (said.get("details") or {})
+    return [[key.replace("_", " "), _plain(x)] for key, x in more.items() if x or x in (0, False)]
+
+
+def _plain(value: object) -> str:
+    """What a driver knows, as text: a line for each item, and one for all members of an object."""
+    if isinstance(value, Mapping):
+        members = (f"{key}: {_plain(x)}" for key, x in value.items() if x not in (None, "", []))
+        return " / ".join(members).replace("\n", " ")
+    if isinstance(value, list):
+        return "\n".join(map(_plain, value))
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _seen(seen: Mapping[str, Any] | None) -> str:

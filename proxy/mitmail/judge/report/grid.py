@@ -35,8 +35,9 @@ class Mark:
     @property
     def where(self) -> str:
         """Their names for a person."""
-        if self.everywhere and len(self.results) > 1:
-            return f"all {len(self.results)} endpoints"
+        count = len(self.results)
+        if self.everywhere and count > 1:
+            return "both endpoints" if count == 2 else f"all {count} endpoints"
         return ", ".join(self.endpoints)
 
 

@@ -83,8 +83,8 @@
     for (const one of all("#matrix [data-client]")) {
       one.hidden = Boolean(now.client) && one.dataset.client !== now.client;
     }
-    for (const one of all(".warned, #attention")) one.hidden = !one.querySelector(".item:not([hidden])");
-    if (now.text || now.client || now.outcome) for (const one of all(".warned")) one.open = true;
+    for (const one of all(".heap, #attention")) one.hidden = !one.querySelector(".item:not([hidden])");
+    if (now.text || now.client || now.outcome) for (const one of all(".heap")) one.open = true;
     document.getElementById("nothing").hidden = found.length > 0;
     document.getElementById("shown").textContent =
       found.length === run.cells.length ? `${found.length} cells` : `${found.length} of ${run.cells.length} cells`;
@@ -199,33 +199,22 @@
     h("div", { class: "witnesses" }, [["expected", one.expected], ["its own word", one.said], ["what we saw", one.seen]]
       .map(([who, what]) => h("div", {}, h("p", { class: "label" }, who), h("p", {}, what)))),
     h("p", {}, h("b", {}, `${one.title}. `), one.matters),
-    section("Reproduce", command(one.reproduce), one.scenario ? command(served(one)) : null),
+    section("Reproduce", command(one.reproduce), command(one.serve)),
     section("The client's own words", one.text.trim() ? h("pre", {}, one.text.trim()) : h("p", { class: "dim" }, "It said nothing."), one.more.length ? pairs(one.more) : null),
     one.screenshot ? section("What it showed", h("img", { src: one.screenshot, alt: `screenshot of ${one.client}` })) : null,
     section("What was presented", chain(one)),
     section("What happened", one.alert ? h("p", {}, h("b", {}, "TLS alert "), one.alert) : null,
       one.sessions.length ? one.sessions.map((x, i) => session(x, i + 1, one.sessions.length)) : h("p", { class: "dim" }, "Nothing connected."),
       h("p", { class: "dim" }, `The client took ${one.seconds} s.`)));
-  const served = (one) => {
-    const [scenario] = one.scenario.split(" ");
-    const antivirus = one.scenario.match(/ behind (\S+)/);
-    return `mitmail serve ${scenario}` + (antivirus ? ` --antivirus ${antivirus[1]}` : "");
-  };
 
-  let before = null;
   const detail = (now) => {
     const one = cells.get(now.cell);
     if (!one) {
       if (dialog.open) dialog.close();
-      before?.focus();
-      before = null;
       return;
     }
     dialog.replaceChildren(opened(one));
-    if (!dialog.open) {
-      before = document.activeElement;
-      dialog.showModal();
-    }
+    if (!dialog.open) dialog.showModal();
     dialog.scrollTop = 0;
     document.getElementById("cell-title").focus({ preventScroll: true });
   };

@@ -67,6 +67,11 @@ def expected(wanted: Mapping[str, Any]) -> str:
     return f"{wanted.get('level', 'must')} {verdict}{reasons}"
 
 
+def case(result: Result) -> str:
+    """A case in words: ``healthy, behind norton, its root imported``."""
+    return ", ".join([result.scenario, *setting(result)])
+
+
 def setting(result: Result) -> list[str]:
     """What a case adds to its scenario: the antivirus, its root, another name."""
     words = []

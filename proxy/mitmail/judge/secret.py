@@ -47,12 +47,17 @@ _SHORTEST: Final = 8
 def masked(run: Run, secrets: Iterable[str] = ()) -> Run:
     """The run without credentials; ``secrets`` are those that are known to whoever asks."""
     known = {x for x in secrets if x} | {x for x in _harvest(run) if _generated(x)}
-    hider = _Hider(frozenset(known))
-    shown: Run = _each(run, cache(hider.text), cache(hider.dialogue))
-    return shown
+    return cleared(run, known)
 
 
 type _Hide = Callable[[str], str]
+
+
+def cleared[T](document: T, secrets: Iterable[str]) -> T:
+    """A result, or a part of one, without these passwords and without what reads like one."""
+    hider = _Hider(frozenset(x for x in secrets if x))
+    shown: T = _each(document, cache(hider.text), cache(hider.dialogue))
+    return shown
 
 
 class _Hider:
@@ -110,7 +115,8 @@ def _dialogue(lines: Iterable[str]) -> Iterator[str]:
         elif answering and (alone := _ALONE.fullmatch(line)) is not None:
             yield alone["lead"] + MASK
         else:
-            answering = answering or _CHALLENGE.match(line) is not None
+            # Whatever else the server answers is the end of it.
+            answering = _CHALLENGE.match(line) is not None
             yield line
 
 
