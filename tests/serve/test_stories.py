@@ -249,10 +249,11 @@ def test_an_exception_that_was_stored_before_is_good_in_the_half_that_is_on(
 
 
 @pytest.mark.long
-def test_who_switches_meanwhile_is_noticed(serving: ForProgram) -> None:
+@pytest.mark.parametrize("other", ["expired", "--reinstall", "--switch shared-key"])
+def test_who_switches_meanwhile_is_noticed(serving: ForProgram, other: str) -> None:
     switched(serving, "healthy", antivirus="off")
     line = " ".join(f"'{word}'" for word in CURL)
-    meddling = f"{sys.executable} -m mitmail switch expired --control {control_file(serving)}"
+    meddling = f"{sys.executable} -m mitmail switch {other} --control {control_file(serving)}"
     found = held(serving, ("sh", "-c", f"{meddling} >/dev/null; {line}"))
 
     assert found.blame == "undecided"

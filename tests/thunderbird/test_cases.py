@@ -15,7 +15,7 @@ from mitmail.judge.thunderbird.warm import Warm
 from mitmail.pki.store import Store
 from mitmail.plan import make
 from mitmail.scenario import loader
-from thunderbird.cases import CASES, Row
+from thunderbird.cases import CASES, SILENT, Row
 
 pytestmark = pytest.mark.long  # of its own: `make thunderbird`
 WARM = 1.5  # seconds
@@ -61,6 +61,10 @@ def test_thunderbird_says_what_is_known_of_it(
     ask: Ask, case: str, row: Row, endpoint: str
 ) -> None:
     answer = ask(case, endpoint)
+    silent = case in SILENT and endpoint.startswith("pop3")
+    if row.nss and endpoint.startswith("pop3") and not silent and not answer.said.screenshot:
+        # Once in fifty times POP3 takes a refusal for a connection that was refused to it.
+        answer = ask(case, endpoint)
     said = answer.said
     (session,) = answer.sessions
     assert session.verdict is not None
@@ -69,6 +73,9 @@ def test_thunderbird_says_what_is_known_of_it(
     assert said.verdict == session.verdict.verdict == ("reject" if row.nss else "accept")
     if row.nss:
         assert session.verdict.alert == row.alert
+    if silent:
+        assert said.details["shown"] == []
+    elif row.nss:
         shown(answer, row, endpoint)
     else:
         assert (said.text, said.details["shown"], said.screenshot) == ("", [], None)
@@ -100,12 +107,29 @@ def test_there_are_forty_cases_and_more() -> None:
     assert len(CASES) >= 40
 
 
+@pytest.mark.parametrize("endpoint", ["pop3", "smtp"])
+def test_a_server_without_starttls_is_refused_for_that(ask: Ask, endpoint: str) -> None:
+    for _ in range(2):
+        answer = ask("starttls-stripped", endpoint)
+        assert (answer.said.verdict, answer.said.reason) == ("reject", "starttls"), answer.said
+        assert answer.said.details["dialog"]["kind"] == "prompt"
+        assert [x.verdict and x.verdict.verdict for x in answer.sessions] == ["reject"]
+
+
+def test_over_imap_it_says_nothing_of_a_server_without_starttls(ask: Ask) -> None:
+    """Nor of one that leaves: what nobody is told, is no verdict."""
+    for case in ("starttls-stripped", "close-after-clienthello"):
+        said = ask(case, "imap").said
+        assert (said.verdict, said.reason, said.details["nss_error"]) == ("error", None, None)
+        assert "no answer in time" in said.text
+
+
 def test_an_intermediate_seen_before_does_not_help_a_server_that_lacks_it(ask: Ask) -> None:
     """NSS keeps intermediates that it has verified: no case may live on another's."""
     for endpoint in ("imaps", "smtp"):
         assert ask("healthy", endpoint).said.verdict == "accept"
         missing = ask("missing-intermediate", endpoint).said
-        assert missing.details["nss_error"] == "SEC_ERROR_UNKNOWN_ISSUER"
+        assert missing.details.get("nss_error") == "SEC_ERROR_UNKNOWN_ISSUER", missing
 
 
 def test_a_root_of_an_earlier_check_is_no_longer_trusted(

@@ -8,6 +8,7 @@ const MODES = {
   starttls: Ci.nsMsgSocketType.alwaysSTARTTLS,
   plain: Ci.nsMsgSocketType.plain,
 };
+const GONE = 3000; // milliseconds
 let staying = null;
 
 /** The account that a job describes: the one that stayed if it is the same, or a new one. */
@@ -28,7 +29,19 @@ export async function release(job, made) {
   staying = job.stay ? made : null;
   if (!job.stay) {
     remove(made);
+    await gone(job.port);
   }
+}
+
+/** Wait for the last connection's end: while it lives, NSS knows the intermediates it was sent. */
+async function gone(port) {
+  const dashboard = Cc["@mozilla.org/network/dashboard;1"].getService(Ci.nsIDashboard);
+  const limit = Date.now() + GONE;
+  let left;
+  do {
+    const { sockets } = await new Promise(resolve => dashboard.requestSockets(resolve));
+    left = sockets.some(one => one.port == port && one.active);
+  } while (left && Date.now() < limit);
 }
 
 function open(job) {

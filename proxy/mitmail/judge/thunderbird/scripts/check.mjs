@@ -11,6 +11,8 @@ import { clearExceptions, issuerTrusted, stored, trust } from "resource://mitmai
 
 const SHOW = 8000; // milliseconds for a notification, or the dialog behind it
 
+const TELL = 1000; // milliseconds for a prompt that may not come
+
 /** Begin a check; its end is one line on standard output, behind the job's mark. */
 export function begin(job) {
   check(job).then(
@@ -30,9 +32,13 @@ async function check(job) {
   const made = accountFor(job);
   try {
     const said = await settled(job, made, screen);
-    if (said.security) {
+    if (said.security && !said.silent) {
       await shown(job, made, said, screen);
+    } else if (said.error && job.protocol == "pop3") {
+      // It gives up first, and says why afterwards, if at all.
+      await screen.first("prompt", TELL);
     }
+    await screen.answered();
     const { security, ...rest } = said;
     return {
       ...rest,

@@ -1,7 +1,7 @@
 // Get Messages, for one account.
 
 import { TransportErrorUrlListener } from "resource:///modules/TransportErrorUrlListener.sys.mjs";
-import { stopped } from "resource://mitmail/outcome.mjs";
+import { isBadCertificate, stopped } from "resource://mitmail/outcome.mjs";
 
 /** Fetch what is new; the outcome. */
 export function fetched(job, made) {
@@ -15,7 +15,8 @@ export function fetched(job, made) {
       OnStartRunningUrl() {},
       OnStopRunningUrl(url, status) {
         ours.OnStopRunningUrl(url, status);
-        resolve(stopped(status, failed(url)));
+        // Of an error of another class, POP3 shows nothing at all.
+        resolve({ ...stopped(status, failed(url)), silent: !isBadCertificate(status) });
       },
     });
   });

@@ -1,5 +1,6 @@
 // What became of a connection, by the names that Thunderbird's own code has for it.
 
+const errors = Cc["@mozilla.org/nss_errors_service;1"].getService(Ci.nsINSSErrorsService);
 const CATEGORIES = {
   [Ci.nsITransportSecurityInfo.ERROR_TRUST]: "trust",
   [Ci.nsITransportSecurityInfo.ERROR_DOMAIN]: "domain",
@@ -26,4 +27,22 @@ export function stopped(status, security) {
   }
   const word = Object.keys(Cr).find(key => Cr[key] == status);
   return { error: word ?? `0x${status.toString(16)}` };
+}
+
+/** Whether a status says that a certificate is bad, by the class that NSS' errors have. */
+export function isBadCertificate(status) {
+  try {
+    return errors.getErrorClass(status) == Ci.nsINSSErrorsService.ERROR_CLASS_BAD_CERT;
+  } catch {
+    return false; // it is none of NSS'
+  }
+}
+
+/** Whether a status says that a person may make an exception. */
+export function isOverridable(status) {
+  try {
+    return errors.isErrorOverridable(status);
+  } catch {
+    return false;
+  }
 }

@@ -23,6 +23,7 @@ export class Screen {
   #frame;
   #copy;
   #waiting = [];
+  #prompts = [];
 
   /** `frame` is the file in which the display keeps its picture, `copy` where to copy it. */
   constructor(frame, copy) {
@@ -50,6 +51,11 @@ export class Screen {
       new Promise(resolve => this.#waiting.push({ kind, resolve })),
       new Promise(resolve => setTimeout(() => resolve(null), limit)),
     ]);
+  }
+
+  /** Wait until every prompt so far is answered. */
+  async answered() {
+    await Promise.allSettled(this.#prompts);
   }
 
   /** The compose window that opens next, once it is ready. */
@@ -87,7 +93,7 @@ export class Screen {
     } else if (topic == "cert-exception-ui-ready") {
       exception(subject).then(one => this.#note(one));
     } else if (topic == "common-dialog-loaded") {
-      this.#prompt(subject);
+      this.#prompts.push(this.#prompt(subject));
     }
   }
 

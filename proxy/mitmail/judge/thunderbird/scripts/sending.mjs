@@ -2,7 +2,7 @@
 
 import { MailServices } from "resource:///modules/MailServices.sys.mjs";
 import { MessageSend } from "resource:///modules/MessageSend.sys.mjs";
-import { stopped } from "resource://mitmail/outcome.mjs";
+import { isOverridable, stopped } from "resource://mitmail/outcome.mjs";
 
 /** Send the job's letter without a window; the outcome. */
 export async function sent(job, made, screen) {
@@ -63,15 +63,6 @@ export async function composed(job, made, screen) {
     });
     window.goDoCommand("cmd_sendNow");
   });
-}
-
-function isOverridable(status) {
-  const errors = Cc["@mozilla.org/nss_errors_service;1"].getService(Ci.nsINSSErrorsService);
-  try {
-    return errors.isErrorOverridable(status);
-  } catch {
-    return false; // it is none of NSS'
-  }
 }
 
 function fieldsOf(job) {
