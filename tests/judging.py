@@ -73,7 +73,7 @@ def judge(*words: str | Path, folder: Path, cwd: Path | None = None, **environme
         cwd=cwd,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     return Judged(ended.returncode, ended.stdout, ended.stderr, folder)
