@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -250,8 +251,28 @@ def test_it_connects_to_loopback_and_looks_up_nothing_else(
     try:
         for endpoint in ENDPOINTS:
             assert house.run(warm.ask(target(house, endpoint))).verdict == "accept"
+        assert warm.instance is not None
+        assert fetches(warm.instance) == ["NetworkError when attempting to fetch resource."] * 2
     finally:
         warm.end()
     lines = said.read_text().splitlines()
     assert lines.count("connect 127.0.0.1") >= len(ENDPOINTS)
     assert set(lines) <= {"connect 127.0.0.1", "look-up localhost", "look-up 127.0.0.1"}
+
+
+def fetches(instance: Instance) -> list[str]:
+    """What comes of what Thunderbird fetches from its makers, some time or other."""
+    script = """
+        const [urls, done] = arguments;
+        Promise.allSettled(urls.map(url => fetch(url))).then(
+            all => done(all.map(one => one.reason?.message ?? "it was fetched"))
+        );
+    """
+    urls = ["https://thunderbird-settings.thunderbird.net/v1/", "http://elsewhere.test/"]
+    assert instance.marionette is not None
+    answer = instance.marionette.command(
+        "WebDriver:ExecuteAsyncScript", time.monotonic() + 20, script=script, args=[urls],
+        sandbox="system", newSandbox=True,
+    )  # fmt: skip
+    found: list[str] = answer["value"]
+    return found

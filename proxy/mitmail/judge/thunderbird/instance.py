@@ -40,7 +40,7 @@ class Instance:
         self._program, self._xvfb = program, xvfb
         self._display: Display | None = None
         self._kept: Kept | None = None
-        self._marionette: Marionette | None = None
+        self.marionette: Marionette | None = None
         self._ended = threading.Event()
         self.pid = 0
 
@@ -61,9 +61,9 @@ class Instance:
 
     def answers(self) -> bool:
         """Whether it is still there, and no dialog of another check holds it up."""
-        assert self._marionette is not None
+        assert self.marionette is not None
         try:
-            answer = self._marionette.execute("return 1;", time.monotonic() + ANSWER)
+            answer = self.marionette.execute("return 1;", time.monotonic() + ANSWER)
         except (GoneError, TimeoutError, RefusedError):
             return False
         return bool(answer == 1)
@@ -75,12 +75,12 @@ class Instance:
         """
         assert self._kept is not None
         assert self._display is not None
-        assert self._marionette is not None
+        assert self.marionette is not None
         deadline = time.monotonic() + seconds
         mark = f"mitmail-{secrets.token_hex(8)} "
         picture = self._folder / "picture.xwd"
         told = {**job, "mark": mark, "frame": str(self._display.frame), "picture": str(picture)}
-        self._marionette.execute(BEGIN, deadline, told)
+        self.marionette.execute(BEGIN, deadline, told)
         while True:
             _, found, text = self._kept.line(deadline).partition(mark)
             if found:
@@ -95,8 +95,8 @@ class Instance:
     def end(self) -> None:
         """End it, from whichever thread, also while it starts; nothing is left of it."""
         self._ended.set()
-        if self._marionette is not None:
-            self._marionette.close()
+        if self.marionette is not None:
+            self.marionette.close()
         if self._kept is not None:
             self._kept.end()
         if self._display is not None:
@@ -114,13 +114,13 @@ class Instance:
             raise GoneError("it was told to end")
         while not (match := LISTENING.search(self._kept.line(deadline))):
             pass
-        self._marionette = Marionette(int(match[1]), deadline)
-        session = self._marionette.command(
+        self.marionette = Marionette(int(match[1]), deadline)
+        session = self.marionette.command(
             "WebDriver:NewSession", deadline, unhandledPromptBehavior="ignore"
         )
         self.pid = int(session["capabilities"]["moz:processID"])
-        self._marionette.command("Marionette:SetContext", deadline, value="chrome")
-        self._marionette.execute(LOAD, deadline, f"{SCRIPTS}/")
+        self.marionette.command("Marionette:SetContext", deadline, value="chrome")
+        self.marionette.execute(LOAD, deadline, f"{SCRIPTS}/")
 
     def _environment(self) -> dict[str, str]:
         assert self._display is not None

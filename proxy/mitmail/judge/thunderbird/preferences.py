@@ -89,7 +89,6 @@ REMOTE: Mapping[str, Value] = {
     "network.prefetch-next": False,
     "network.http.speculative-parallel-limit": 0,
     "network.trr.mode": 5,
-    "network.proxy.type": 0,
     "network.manage-offline-status": False,
     "dom.push.enabled": False,
     "dom.push.connection.enabled": False,
@@ -106,10 +105,13 @@ REMOTE: Mapping[str, Value] = {
 NETWORK: Mapping[str, Value] = {
     # With IPv6 a name of network.dns.localDomains would lead to ::1 as well.
     "network.dns.disableIPv6": True,
-    # Its own exceptions for loopback would let a case pass that fails elsewhere.
-    "network.proxy.allow_hijacking_localhost": True,
-    # Thunderbird closes at once what it can no longer use, and does not try twice.
-    "network.http.fast-fallback-to-IPv4": False,
+    # Whatever else it fetches goes to a proxy that is not there, and is not even looked up: its
+    # settings server is asked whatever the preferences say. Mail does not go through it.
+    "network.proxy.type": 1,
+    "network.proxy.http": "127.0.0.1",
+    "network.proxy.http_port": 9,
+    "network.proxy.ssl": "127.0.0.1",
+    "network.proxy.ssl_port": 9,
     "mailnews.tcptimeout": 30,
 }
 PREFERENCES: Mapping[str, Value] = STEERED | ACCOUNT | QUIET | REMOTE | NETWORK  # type: ignore[operator]
