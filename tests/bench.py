@@ -52,7 +52,8 @@ def clean_environment(**extra: str) -> dict[str, str]:
 
 def ends(pid: int) -> bool:
     """Whether a process ends soon, or has; it need not be collected."""
-    assert sys.platform == "linux"
+    if sys.platform != "linux":
+        raise OSError("only Linux has a file descriptor of a process")
     try:
         process = os.pidfd_open(pid)
     except ProcessLookupError:

@@ -5,6 +5,7 @@ import os
 import select
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -159,7 +160,8 @@ def browser(home: Path) -> Iterator[Browser]:
     try:
         yield Browser(ours_in, ours_out)
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        if sys.platform != "win32":
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait(SECONDS)
         os.close(ours_in)
         os.close(ours_out)

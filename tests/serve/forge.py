@@ -22,7 +22,8 @@ from pathlib import Path
 from select import select
 from typing import IO, Any, NoReturn
 
-POSSIBLE = hasattr(os, "fork")
+assert sys.platform != "win32", "nothing forks there"
+
 SECONDS = 20.0  # to import everything, on a machine that is busy
 IMPORTED = ("mitmail.cli", "mitmail.service.bench")
 _STREAMS = 3  # standard output, standard error, and ours for what became of it

@@ -15,7 +15,13 @@ from typing import IO, Self
 import pytest
 
 from bench import clean_environment
-from serve import forge
+
+if sys.platform != "win32":
+    from serve import forge
+
+    type Running = forge.Forked | subprocess.Popen[str]
+else:
+    type Running = subprocess.Popen[str]
 
 MITMAIL = (sys.executable, "-m", "mitmail")
 SECONDS = 20.0
@@ -31,7 +37,7 @@ def mitmail(
     *arguments: str, home: Path, cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     """A ``mitmail`` command that ends by itself."""
-    if forge.POSSIBLE:
+    if sys.platform != "win32":
         return forge.run(arguments, environment(home), cwd, SECONDS)
     return subprocess.run(
         [*MITMAIL, *arguments],
@@ -56,17 +62,16 @@ class Program:
         environ: dict[str, str],
         *,
         umask: int = -1,
-        cold: bool = not forge.POSSIBLE,
+        cold: bool = sys.platform == "win32",
     ) -> None:
         self.out: list[str] = []
         self.err: list[str] = []
         self._told = Condition()
         self._open = 2
-        self._process = (
-            _started(command, environ, umask)
-            if cold or (*command[: len(MITMAIL)],) != MITMAIL
-            else forge.Forked(command[len(MITMAIL) :], environ, umask=umask)
-        )
+        if sys.platform != "win32" and not cold and (*command[: len(MITMAIL)],) == MITMAIL:
+            self._process: Running = forge.Forked(command[len(MITMAIL) :], environ, umask=umask)
+        else:
+            self._process = _started(command, environ, umask)
         self.pid = self._process.pid
         assert self._process.stdout is not None
         assert self._process.stderr is not None

@@ -21,6 +21,9 @@ from mitmail.judge.client import Target
 from mitmail.judge.thunderbird.instance import Instance
 from mitmail.judge.thunderbird.warm import Warm
 
+if sys.platform != "linux":
+    pytest.skip("Thunderbird is driven on Linux only", allow_module_level=True)
+
 pytestmark = pytest.mark.long  # of its own: `make thunderbird`
 
 

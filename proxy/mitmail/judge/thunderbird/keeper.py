@@ -17,7 +17,8 @@ GRACE = 3.0  # seconds to leave by itself, as an X server does that removes its 
 
 def keep(folder: str, command: list[str]) -> int:
     """Run the command until it or our starter ends; its exit code."""
-    assert sys.platform == "linux", "only Linux has a file descriptor of a process"
+    if sys.platform != "linux":
+        raise OSError("only Linux has a file descriptor of a process")
     try:
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
         try:
