@@ -123,6 +123,17 @@ def test_alike_changes_are_one_line_with_their_endpoints() -> None:
     assert one.words.endswith("fail, accepts, alert none, exit code 0: expected reject (expired)")
 
 
+def test_of_long_words_the_first_line_that_differs_is_shown() -> None:
+    before, after = (
+        cell(NAME, said={**REFUSED, "text": f"connecting to 127.0.0.1:{port}\n{words}\nbye"})
+        for port, words in ((4001, "certificate has expired"), (4002, "the date has passed"))
+    )
+
+    (change,) = compare(before, after).changes
+
+    assert change.words == "'certificate has expired' -> 'the date has passed'"
+
+
 def test_a_cell_that_is_there_twice_is_an_error() -> None:
     twice = run(cell(NAME), cell(NAME, "fail"))
 

@@ -2,7 +2,7 @@
 
 from mitmail.judge.report import compatibility
 from mitmail.judge.result import Run
-from report.runs import SAW_ACCEPT, cell, run
+from report.runs import ACCEPTED, SAW_ACCEPT, cell, run
 
 
 def row(case: str, what: Run) -> list[str]:
@@ -51,6 +51,13 @@ def test_a_client_that_was_not_put_to_a_case_has_an_empty_square() -> None:
     assert row("`expired`", what)[1:] == ["refuses", ""]
 
 
+def test_a_client_that_greets_a_server_and_refuses_it_then_refuses() -> None:
+    """As getmail6 does: it checks the name after CAPABILITY, and the judge goes by its word."""
+    greeted = {**SAW_ACCEPT, "certainty": "suspected", "evidence": "CAPABILITY, and no more"}
+
+    assert row("`expired`", run(cell("getmail6/expired/imap", seen=greeted)))[1] == "refuses"
+
+
 def test_a_vulnerable_client_is_called_so() -> None:
     one = cell("curl/preauth/imap", "fail", why="vulnerable: it sent SELECT in clear")
 
@@ -61,7 +68,7 @@ def test_antivirus_imported_root_and_other_name_are_in_the_row() -> None:
     what = run(
         cell("curl/expired+norton/imap"),
         cell("curl/healthy+norton+imported/imap"),
-        cell("curl/hosting-wildcard=srv07.hoster.test/imap", seen=SAW_ACCEPT),
+        cell("curl/hosting-wildcard=srv07.hoster.test/imap", said=ACCEPTED, seen=SAW_ACCEPT),
     )
 
     assert row("`expired`, behind norton", what)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, zip_longest
 from typing import Any, Final, Literal
 
 from mitmail.errors import MitmailError
@@ -56,6 +56,8 @@ class Change:
     @property
     def words(self) -> str:
         """The change in one line: ``pass, refuses (expired) -> fail, accepts``."""
+        if self.kind == "words" and self.old is not None and self.new is not None:
+            return " -> ".join(map(repr, _first_apart(self.old, self.new)))
         sides = [_side(x, self.changed) for x in (self.old, self.new) if x is not None]
         why = f": {self.one.why}" if self.for_the_worse else ""
         return " -> ".join(sides) + why
@@ -138,7 +140,7 @@ def alike(changes: Iterable[Change]) -> Iterator[tuple[Change, list[str]]]:
     """Changes, those of one client in one case that read the same together: with endpoints."""
 
     def gist(one: Change) -> tuple[str, str, str]:
-        return one.one.client, one.one.case, one.words
+        return one.one.client, one.one.case, lasting(one.words)
 
     for _, found in groupby(sorted(changes, key=gist), key=gist):
         together = list(found)
@@ -187,9 +189,15 @@ def _side(one: Result, changed: tuple[str, ...]) -> str:
         words.append(f"alert {phrase.alert(seen.get('alert')) or 'none'}")
     if "exit_code" in changed:
         words.append(f"exit code {said.get('exit_code')}")
-    if changed == ("words",):
-        words.append(repr(" ".join(str(said.get("text") or "").split())[:160]))
     return ", ".join(words)
+
+
+def _first_apart(old: Result, new: Result) -> tuple[str, str]:
+    """The first line in which a client's words differ, as it was and as it is."""
+    before, after = (str(x.said.get("text") or "").splitlines() for x in (old, new))
+    lines = zip_longest(before, after, fillvalue="")
+    found = next((x for x in lines if lasting(x[0]) != lasting(x[1])), ("", ""))
+    return found[0].strip()[:160], found[1].strip()[:160]
 
 
 def _record(one: Result | None) -> dict[str, object] | None:

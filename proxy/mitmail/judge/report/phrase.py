@@ -42,15 +42,19 @@ def vulnerable(result: Result) -> bool:
 
 
 def deed(result: Result) -> str:
-    """What the client did, in two words: ``accepts``, ``refuses``; nothing that is not sure."""
+    """What the client did, in two words: ``accepts``, ``refuses``; nothing that is not sure.
+
+    Where both witnesses were heard they agree, but for one case: a client that says it refused may
+    have greeted the server first, and the judge goes by its word.
+    """
     if result.outcome == "error":
         return "not judged"
     if result.outcome == "skip":
         return "not asked"
     if vulnerable(result):
         return "is vulnerable"
-    word = str((result.seen or result.said).get("verdict"))
-    return _DEEDS.get(word, word)
+    words = [str(x.get("verdict")) for x in (result.said, result.seen or {})]
+    return next((_DEEDS[x] for x in words if x in _DEEDS), words[0])
 
 
 def reason(result: Result) -> str | None:
