@@ -11,9 +11,10 @@ import signal
 import socket
 import ssl
 import sys
+import threading
 from pathlib import Path
 
-REFUSED, FAILED = 60, 7
+REFUSED, FAILED, KILL = 60, 7, 9
 
 
 def work(context: ssl.SSLContext, host: str, port: str, name: str, user: str, word: str) -> None:
@@ -38,12 +39,12 @@ def act(role: str, root: str, rest: list[str], memory: Path) -> int:
     if role == "absent":
         return 0
     if role == "murderous":
-        os.kill(os.getppid(), signal.SIGKILL)
+        os.kill(os.getppid(), KILL)
     if role == "hanging":
         memory.write_text(str(os.getpid()))
         with socket.create_connection((rest[0], int(rest[1]))):
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            signal.pause()
+            threading.Event().wait()
     if role.startswith("jealous"):
         lock = memory.with_name("lock")
         lock.touch(exist_ok=False)  # it breaks down where another one is at work

@@ -1,6 +1,7 @@
 """The page of products and behaviours, and that it is complete and true."""
 
 import ast
+import re
 from functools import cache
 from pathlib import Path
 
@@ -71,6 +72,8 @@ def test_what_a_product_is_always_and_how_that_is_known() -> None:
     assert cell("shared-key", "norton") == "always U"
     assert cell("root-without-ski", "eset") == "always S"
     assert cell("bare-leaf", "kaspersky-mac-2017") == "always D"
+    assert cell("starttls-refused", "norton-2002") == "always I"
+    assert "starttls-refused-for-now" not in told
     assert cell("untrusted-on-implicit-tls", "norton") == "at times"
     assert cell("rsa-leaf", "norton-2002") == ""
 
@@ -88,6 +91,21 @@ def test_a_product_is_told_with_how_each_thing_is_known(name: str) -> None:
         assert line.endswith(f"[{known.mark}]")
     for behaviour in profile.behaviours:
         assert f"\n  {behaviour}: " in told
+    assert not re.search(r"\{(brand|server|issuer)\}", told)
+
+
+def test_a_window_on_the_screen_is_told_as_its_reader_would_see_it() -> None:
+    assert (
+        "ESET does not trust (the certificate's issuer), which vouches for (the mail server)."
+    ) in product.vendor(loader.find_vendor("eset"))
+
+
+@pytest.mark.parametrize("name", list(loader.vendor_files()))
+def test_what_a_product_always_answers_to_starttls_it_does_not_at_times(name: str) -> None:
+    profile = loader.find_vendor(name)
+    if profile.conversation.answer:
+        at_times = [loader.find_behaviour(x) for x in profile.behaviours]
+        assert not [x.id for x in at_times if "answer" in x.set.get("conversation", {})]
 
 
 @pytest.mark.parametrize("name", list(loader.behaviour_files()))

@@ -63,6 +63,17 @@ def test_a_slip_is_one_line(words: list[str], said: str) -> None:
     assert getattr(found.exception, "exit_code", None) == 2
 
 
+def test_a_client_that_is_not_here_is_exit_code_3(tmp_path: Path) -> None:
+    """In CI a client that was not installed must not look like one that passes."""
+    file = tmp_path / "gone.yaml"
+    file.write_text("title: Gone\ncommand: [/nowhere/gone]\nprotocols: [imap]\n")
+
+    found = told("judge", "--client", str(file))
+
+    assert getattr(found.exception, "exit_code", None) == 3
+    assert "the client gone is not here" in str(found.exception)
+
+
 @pytest.mark.parametrize("shard", ["0/2", "3/2", "1", "a/b", "1/2/3", "-1/2"])
 def test_a_shard_that_is_none_says_how_one_is_written(shard: str) -> None:
     found = told("judge", "--shard", shard)

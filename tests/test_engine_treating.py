@@ -376,7 +376,10 @@ def test_a_server_that_leaves_before_starttls_the_second_time_is_our_failure() -
     assert_over(talk)
 
 
-@pytest.mark.parametrize(("client", "server"), [("implicit", "starttls"), ("starttls", "plain")])
+@pytest.mark.parametrize(
+    ("client", "server"),
+    [("implicit", "starttls"), ("starttls", "implicit"), ("plain", "implicit")],
+)
 def test_other_tls_than_the_clients_cannot_be_passed_through(client: Mode, server: Mode) -> None:
     talk = Talk("imap", client, server, intercepting=lambda family: False, connect=False)
 
@@ -406,6 +409,18 @@ def test_a_connection_that_is_left_alone_is_octets_from_the_start(mode: Mode) ->
     talk.client.leaves()
     talk.server.leaves()
     assert_over(talk)
+
+
+def test_whose_starttls_would_be_refused_has_it_when_it_is_left_alone() -> None:
+    """The product would have spoken to the server in clear; the server itself can do TLS."""
+    talk = Talk("imap", "starttls", "plain", intercepting=lambda family: False)
+    talk.server.says(b"* OK [CAPABILITY IMAP4rev1 STARTTLS] ready\r\n")
+    talk.client.says(STARTTLS["imap"])
+    talk.server.says(b"t OK go\r\n\x16\x03")
+
+    assert talk.server.hears() == STARTTLS["imap"]
+    assert talk.client.hears().endswith(b"STARTTLS] ready\r\n" + b"t OK go\r\n\x16\x03")
+    assert talk.session.error is None
 
 
 def test_only_the_family_that_it_looks_into_is_intercepted() -> None:

@@ -23,7 +23,8 @@ def session(
     if verdict is not None:
         facts = [{"ms": 0.0, "fact": "connected"}]
         found = {"verdict": verdict, "reason": reason, "evidence": "as seen", "facts": facts}
-    said = {"session": 1, "scenario": "healthy", "antivirus": "norton", "endpoint": at}
+    said = {"session": 1, "scenario": "healthy", "antivirus": "norton", "showing": 3}
+    said |= {"endpoint": at}
     return said | {"over": True, "verdict": found, "end": {"error": None}} | other
 
 
@@ -36,7 +37,7 @@ def blocked() -> dict[str, Any]:
 
 def half(word: Word, *sessions: dict[str, Any], antivirus: str = "norton",
          expect: dict[str, Any] = GOOD) -> Leg:  # fmt: skip
-    served = {"antivirus": antivirus, "scenario": "healthy", "last_session": 0}
+    served = {"antivirus": antivirus, "scenario": "healthy", "showing": 3, "last_session": 0}
     state = served | {"expect": expect}
     return leg(state, word, [{**x, "antivirus": x.get("by", antivirus)} for x in sessions])
 
@@ -70,6 +71,8 @@ def bare(word: Word, *sessions: dict[str, Any], expect: dict[str, Any] = GOOD) -
         (FAILED, [session("reject", end={"error": "no mail server"})], "undecided", "our side"),
         (FAILED, [session("reject", by="none")], "undecided", "somebody else has switched"),
         (FAILED, [session("reject", scenario="expired")], "undecided", "somebody else"),
+        # The same product, with another switch or installed again.
+        (FAILED, [session("reject", showing=4)], "undecided", "somebody else"),
         (FAILED, [session("reject", session=2)], "undecided", "more sessions than serve"),
         # Of several sessions at one endpoint any accept counts.
         (WORKED, [session("reject"), session("accept")], "works", "through TLS"),

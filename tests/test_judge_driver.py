@@ -194,6 +194,14 @@ WORDS: list[tuple[Maker, str, str, tuple[str, str | None]]] = [
         "Error, certificate owner does not match hostname x",
         ("reject", "name-mismatch"),
     ),
+    (mbsync, "imaps", "Error, cannot get certificate common name", ("reject", "name-mismatch")),
+    (
+        offlineimap,
+        "imaps",
+        "ERROR: Unknown SSL protocol. Could not connect via SSL to host 'x' and non-standard ssl "
+        "port 4 configured. Got: [SSL] legacy sigalg disallowed or unsupported (_ssl.c:992)",
+        ("reject", None),
+    ),
     (
         mbsync,
         "imap",

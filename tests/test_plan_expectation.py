@@ -121,6 +121,16 @@ def test_a_right_name_beside_a_badly_written_one_leaves_it_open(scenario: str) -
     assert plan("wrong-host", "generic", "mask-faults").expect("imaps", BOTH).level == "must"
 
 
+@pytest.mark.parametrize("scenario", ["healthy", "expired", "rsa-1024", "starttls-refused-454"])
+@pytest.mark.parametrize("trusted", [SERVER, BOTH, frozenset()])
+def test_a_protocol_that_a_product_leaves_alone_is_as_without_it(
+    scenario: str, trusted: frozenset[Trusted]
+) -> None:
+    for endpoint in ("smtp", "smtps"):
+        without = make(loader.find(scenario), None, STORE).expect(endpoint, trusted)
+        assert plan(scenario, "eset").expect(endpoint, trusted) == without
+
+
 def test_the_switch_changes_implicit_tls_only() -> None:
     """SIG-4: "port 587 works, 465 does not"."""
     switched = plan("healthy", "norton", "untrusted-on-implicit-tls")

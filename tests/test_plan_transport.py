@@ -42,6 +42,13 @@ def test_each_endpoint_counts_for_itself_and_each_serving_begins_anew() -> None:
     assert [taken(one, 1, endpoint=x) for x in ("imaps", "imap", "imaps")] == ["x", "x", "x"]
 
 
+def test_a_protocol_that_the_product_does_not_look_into_is_left_alone() -> None:
+    one = admission(protocols=["imap", "pop3"])
+    found = {x: taken(one, 1, endpoint=x) for x in ("imap", "imaps", "pop3s", "smtp", "smtps")}
+
+    assert found == {"imap": "x", "imaps": "x", "pop3s": "x", "smtp": "-", "smtps": "-"}
+
+
 def test_ipv6_is_left_alone_where_the_product_does_so() -> None:
     assert taken(admission("ipv4-only"), 2, "ipv6") == "--"
     assert taken(admission("ipv4-only"), 2, "ipv4") == "xx"

@@ -54,11 +54,11 @@ def switched(
     return house.open(plan, upstream=Upstream(servers=servers, roots=(server.root,)))
 
 
-def target(house: House, site: Site, endpoint: str) -> Target:
+def target(house: House, site: Site, endpoint: str, *also: bytes) -> Target:
     root = site.plan.antivirus_root
     assert root is not None
     account = {"user": dovecot.USER, "password": dovecot.PASSWORD, "name": dovecot.NAME}
-    return site.target(endpoint, house.roots(root.certificate), **account)
+    return site.target(endpoint, house.roots(root.certificate, *also), **account)
 
 
 def _context(where: Target) -> ssl.SSLContext:

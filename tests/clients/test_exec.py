@@ -1,6 +1,8 @@
 """``mitmail exec``: one client in one case, and each odd one is reported for what it is."""
 
+import asyncio
 import json
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped] # sh
 from bench import clean_environment, ends, need
 from mitmail.cli import cli
 from mitmail.errors import CannotJudgeError, MitmailError
+from mitmail.judge import driver
 from mitmail.judge.schema import DOCUMENTS
 
 PRETENDER = str(Path(__file__).parent / "programs" / "pretender.py")
@@ -168,6 +171,39 @@ def test_what_a_user_mistypes_is_one_line(
 ) -> None:
     with pytest.raises(error, match=words):
         mitmail_exec(*arguments)
+
+
+@pytest.mark.long
+def test_a_command_is_judged_in_many_cases(tmp_path: Path) -> None:
+    client = f"{sys.executable} -I {PRETENDER} telling"
+    judge = [sys.executable, "-m", "mitmail", "judge", "--command", client]
+    ended = subprocess.run(
+        [
+            *judge,
+            "--endpoint",
+            "imaps",
+            "--only",
+            "command/expired/*",
+            "-o",
+            str(tmp_path / "out"),
+        ],
+        env=clean_environment(MITMAIL_HOME=str(tmp_path)),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert (ended.returncode, "1 pass" in ended.stdout) == (0, True), ended
+    record = json.loads((tmp_path / "out" / "results.ndjson").read_text().splitlines()[1])
+    assert record["said"]["reason"] == "expired"
+    assert shlex.join(["--command", client]) in record["reproduce"]
+
+
+@pytest.mark.parametrize("text", ["'", ""])
+def test_a_command_that_is_none_is_said_to_be_that(text: str) -> None:
+    with pytest.raises(MitmailError, match="the command"):
+        asyncio.run(driver.load(driver.COMMAND + text))
 
 
 def test_the_exit_code_reaches_the_shell(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+import isync
 from bench import need
 from clients import dovecot, parcels
 from clients.house import House, Site
@@ -270,43 +271,13 @@ def test_javamail_gets_the_edited_messages(bench: Bench, tmp_path: Any) -> None:
         assert one["parts"] == max(1, len(list(message.iter_parts())))
 
 
-MBSYNC = """\
-IMAPAccount a
-Host {name}
-Port {port}
-User {user}
-Pass "{password}"
-SSLType IMAPS
-CertificateFile {roots}
-SystemCertificates no
-
-IMAPStore far
-Account a
-
-MaildirStore near
-Path {home}/mail/
-Inbox {home}/mail/INBOX
-
-Channel c
-Far :far:
-Near :near:
-Patterns INBOX
-Create Near
-SyncState *
-"""
-
-
 def test_mbsync_pulls_the_edited_messages(bench: Bench, tmp_path: Any) -> None:
     where = bench.target("imaps")
-    settings = MBSYNC.format(
-        name=where.name, port=where.port, user=where.user, password=where.password,
-        roots=where.roots, home=tmp_path,
+    copying = isync.command(
+        tmp_path, name=where.name, port=where.port, user=where.user, password=where.password,
+        root=where.roots,
     )  # fmt: skip
-    (tmp_path / "mail").mkdir()
-    (tmp_path / "conf").write_text(settings)
-    ended = bench.house.run(
-        run([need("mbsync"), "-c", str(tmp_path / "conf"), "c"], extra=led(where, tmp_path))
-    )
+    ended = bench.house.run(run([need("mbsync"), *copying], extra=led(where, tmp_path)))
     assert ended.code == 0, ended.err
     # mbsync drops each CR, and adds a line of its own.
     files = tmp_path.glob("mail/INBOX/*/*")

@@ -140,6 +140,39 @@ def test_a_client_that_is_passed_through_has_dovecots_own_tls(
     assert facts.count("upstream-connected") == PASSING[switch]
 
 
+@pytest.mark.parametrize("endpoint", ["imaps", "pop3", "smtp", "smtps"])
+def test_eset_looks_into_imap_and_pop3_and_leaves_smtp_alone(
+    house: House, server: dovecot.Dovecot, sink: Sink, endpoint: str
+) -> None:
+    site = before(house, server, "eset", roots=(server.root,))
+    root = site.plan.antivirus_root
+    assert root is not None
+    own = endpoint in {"smtp", "smtps"}
+    known = house.roots(server.root if own else root.certificate)
+    asked = replace(target(house, site, endpoint), roots=known)
+    report = house.run(PROBES["openssl"](asked, "eset"))
+    (session,) = house.run(site.settled(endpoint))
+
+    assert report.code == 0, report.text
+    assert (report.chain[0] == server.leaf) is own
+    assert session.error is None
+
+
+@pytest.mark.parametrize("endpoint", ["pop3", "smtp"])
+def test_whose_starttls_norton_2002_refuses_has_dovecots_own_when_it_is_left_alone(
+    house: House, server: dovecot.Dovecot, sink: Sink, endpoint: str
+) -> None:
+    site = before(house, server, "norton-2002", roots=(), switches=frozenset({"ipv4-only"}))
+    account = {"user": dovecot.USER, "password": dovecot.PASSWORD, "name": dovecot.NAME}
+    asked = replace(site.target(endpoint, house.roots(server.root), **account), host="::1")
+    report = house.run(PROBES["openssl"](asked, "left alone"))
+    (session,) = house.run(site.settled(endpoint))
+
+    assert report.code == 0, report.text
+    assert report.chain[0] == server.leaf
+    assert session.error is None
+
+
 FAULTS = {
     "unknown-issuer": (dovecot.HOST, False),
     "name-mismatch": ("localhost", True),

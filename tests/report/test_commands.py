@@ -8,6 +8,7 @@ from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped] # ships no types
 
 from mitmail.cli import cli
+from mitmail.cli.report import FORMATS
 from mitmail.errors import MitmailError
 from mitmail.judge import result
 from mitmail.judge.result import Run
@@ -59,6 +60,16 @@ def test_the_folder_that_holds_the_results_will_do(tmp_path: Path) -> None:
 
     assert mitmail("report", tmp_path).stdout == mitmail("report", file).stdout
     assert mitmail("diff", tmp_path, file).exit_code == 0
+
+
+@pytest.mark.parametrize("shape", FORMATS)
+def test_half_a_surrogate_pair_ends_no_report(tmp_path: Path, shape: str) -> None:
+    """JSON can hold one, as ``\\ud800``; UTF-8 cannot."""
+    said = {**ACCEPTED, "text": "a \ud800 b"}
+    one = cell("curl/expired/imap", "fail", said=said, why="\ud800")
+    file = saved(run(one), tmp_path / "results.ndjson")
+
+    assert mitmail("report", file, "--format", shape).exit_code == 0
 
 
 def test_what_is_rendered_as_ndjson_is_the_run_again(tmp_path: Path) -> None:

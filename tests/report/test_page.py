@@ -176,6 +176,20 @@ def test_what_more_a_client_knows_is_told_in_words(chromium: Browser, tmp_path: 
     ]
 
 
+def test_what_happened_many_times_on_end_is_one_line(chromium: Browser, tmp_path: Path) -> None:
+    """offlineimap3 fetches a hundred messages with as many commands."""
+    fetches = [{"ms": float(x), "fact": "command", "verb": "FETCH"} for x in range(1, 101)]
+    last = [{"ms": 200.5, "fact": "command", "verb": "LOGOUT"}]
+    sessions = [{"session": 1, "verdict": "accept", "facts": fetches + last}]
+    what = run(cell("curl/expired/imaps", sessions=sessions))
+    tab = shown(chromium, tmp_path, what, "#cell=curl/expired/imaps")
+
+    assert tab.js("[...document.querySelectorAll('.facts tbody tr')].map(x => x.innerText)") == [
+        "1.0\t→ client\tcommand through TLS FETCH (100 times, until 100.0 ms)",
+        "200.5\t→ client\tcommand through TLS LOGOUT",
+    ]
+
+
 def test_without_scripts_the_matrix_and_what_needs_attention_are_there(
     chromium: Browser, tmp_path: Path
 ) -> None:

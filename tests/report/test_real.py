@@ -49,6 +49,7 @@ def test_an_opened_cell_shows_both_witnesses_and_all_facts(
     # OpenSSL's client sends 45, which RFC 8446 6 calls so.
     assert "45 certificate_expired" in said
     assert "ended 1 day before this run" in tab.text(".chain .certificate:first-child")
+    # A refusal: nothing in it happens twice.
     facts = len(one.sessions[-1]["facts"])
     assert tab.js("document.querySelectorAll('.facts tbody tr').length") == facts
     assert one.reproduce in said

@@ -45,6 +45,10 @@ MISTAKES = {
     "an unknown switch": (
         Orders(antivirus="norton", switches=frozenset("x")), r"untrusted-on-implicit-tls"
     ),
+    "switches that contradict each other": (
+        Orders(antivirus="generic", switches=frozenset({"block-faulty", "reset-faulty"})),
+        r"^--switch block-faulty and --switch reset-faulty contradict each other: .*leave one",
+    ),
     "a switch alone": (Orders(switches=frozenset("x")), r"--switch .*--antivirus"),
     "a mode that is none": (before("imaps=mx.test:143/ssl"), r"/ssl: use /tls, /starttls, /plain"),
     "a copy of no certificate": (

@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped] # ships no types
 
+import isync
 from bench import need
 from mitmail.judge import command, trial
 from mitmail.judge.comparison import Comparison
@@ -50,31 +51,6 @@ client.login("{user}", "{password}")
 client.logout()
 """,
 )  # fmt: skip
-MBSYNC = """\
-IMAPAccount a
-Host {name}
-Port {port}
-User {user}
-Pass "{password}"
-AuthMechs LOGIN
-SSLType IMAPS
-CertificateFile {root}
-SystemCertificates no
-
-IMAPStore far
-Account a
-
-MaildirStore near
-Path {home}/mail/
-Inbox {home}/mail/INBOX
-
-Channel c
-Far :far:
-Near :near:
-Patterns INBOX
-Create Near
-SyncState *
-"""
 FETCHMAIL = """\
 poll {name} proto imap port {port} timeout 15
   user '{user}' password '{password}' is root here keep fetchall
@@ -89,11 +65,11 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForProgram]:
         yield one
 
 
-def settings(serving: ForProgram, home: Path) -> dict[str, object]:
+def settings(serving: ForProgram) -> dict[str, object]:
     """What an account of IMAP with SSL/TLS is told."""
     ready = serving.ready
     return {
-        "name": NAME, "port": serving.places["imaps"].port, "user": USER, "home": home,
+        "name": NAME, "port": serving.places["imaps"].port, "user": USER,
         "password": ready["password"], "root": ready["root_file"],
     }  # fmt: skip
 
@@ -133,10 +109,9 @@ def test_with_the_antivirus_it_fails_and_without_it_works(
 @pytest.mark.long
 def test_python_and_mbsync_say_the_same(serving: ForProgram, tmp_path: Path) -> None:
     need("mbsync")
-    (tmp_path / "mail").mkdir()
-    (tmp_path / "rc").write_text(MBSYNC.format(**settings(serving, tmp_path)))
+    copying = isync.command(tmp_path, **settings(serving))
     to_us = [f"{key}={value}" for key, value in led(tmp_path, LOOPBACK, NAME).items()]
-    mbsync = ("env", f"HOME={tmp_path}", *to_us, "mbsync", "-c", str(tmp_path / "rc"), "c")
+    mbsync = ("env", f"HOME={tmp_path}", *to_us, "mbsync", *copying)
     switched(serving, "healthy", antivirus="off")
 
     assert {held(serving, client).blame for client in (PYTHON, mbsync)} == {"antivirus"}
@@ -249,10 +224,11 @@ def test_an_exception_that_was_stored_before_is_good_in_the_half_that_is_on(
 
 
 @pytest.mark.long
-def test_who_switches_meanwhile_is_noticed(serving: ForProgram) -> None:
+@pytest.mark.parametrize("other", ["expired", "--reinstall", "--switch shared-key"])
+def test_who_switches_meanwhile_is_noticed(serving: ForProgram, other: str) -> None:
     switched(serving, "healthy", antivirus="off")
     line = " ".join(f"'{word}'" for word in CURL)
-    meddling = f"{sys.executable} -m mitmail switch expired --control {control_file(serving)}"
+    meddling = f"{sys.executable} -m mitmail switch {other} --control {control_file(serving)}"
     found = held(serving, ("sh", "-c", f"{meddling} >/dev/null; {line}"))
 
     assert found.blame == "undecided"
@@ -298,7 +274,7 @@ def test_a_client_that_never_stops_recovers_without_a_restart(
     need("fetchmail")
     config = tmp_path / "rc"
     config.touch(0o600)
-    config.write_text(FETCHMAIL.format(**settings(serving, tmp_path)))
+    config.write_text(FETCHMAIL.format(**settings(serving), home=tmp_path))
     daemon = [need("fetchmail"), "-f", str(config), "-v", "-N", "--nosyslog", "-d", "1"]
     daemon += ["--pidfile", str(tmp_path / "pid"), "-i", str(tmp_path / "ids")]
     since = switched(serving, "expired", antivirus="off")["last_session"]

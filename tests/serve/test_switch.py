@@ -212,6 +212,7 @@ MISTAKES: list[tuple[dict[str, object], str]] = [
     ({"antivirus": "nortn"}, r"did you mean 'norton'"),
     ({"antivirus": "off", "reinstall": True}, r"--reinstall needs an antivirus"),
     ({"scenario": "expired", "reinstall": True, "switches": ["x"]}, r"no switch 'x'"),
+    ({"switches": ["drop-foreign", "stall-foreign"]}, r"drop-foreign and --switch stall-foreign"),
     ({"scenario": "wildcard-multi-level"}, rf"to imap\.mail\.customer\.test, .* to {NAME}: stop"),
 ]
 

@@ -33,6 +33,7 @@ class Choice:
     matrix: Path | None = None
     set: str | None = None
     clients: tuple[str, ...] = ()
+    command: str | None = None
     endpoints: tuple[str, ...] = ()
     antiviruses: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
@@ -77,6 +78,9 @@ def _shard(context: click.Context, option: click.Parameter, said: str | None) ->
 @click.argument("matrix", required=False, type=click.Path(path_type=Path))
 @click.option("--set", "set_", metavar="quick|demo|starttls|FILE", help="These scenarios.")
 @click.option("--client", "clients", multiple=True, metavar="NAME|FILE", help="Only this one.")
+@click.option(
+    "--command", metavar="TEXT", help="This command of yours, with {host}, {port} and so on in it."
+)
 @click.option("--endpoint", "endpoints", multiple=True, metavar="NAME", help="Only here: imaps.")
 @click.option(
     "--antivirus",
@@ -119,6 +123,7 @@ def judge_command(set_: str | None, **said: object) -> None:
     \b
     mitmail judge                                 every client here, the quick set
     mitmail judge --set demo --client curl -o out
+    mitmail judge --command 'our-mailer {host} {port} {root}' --endpoint imaps
     mitmail judge ours.mitmail-matrix.yaml --shard 1/4 -o out
     mitmail judge --only 'curl/expired/imaps'     one cell
     """
@@ -157,7 +162,9 @@ def _matrix(choice: Choice) -> "MatrixFile":
     from mitmail.scenario.matrix_loader import load
 
     endpoints = tuple(x for x in ENDPOINTS if x in {find(word).name for word in choice.endpoints})
-    update = {"endpoints": endpoints, "antiviruses": choice.antiviruses, "clients": choice.clients}
+    own = (driver.COMMAND + choice.command,) if choice.command is not None else ()
+    clients = (*choice.clients, *own)
+    update = {"endpoints": endpoints, "antiviruses": choice.antiviruses, "clients": clients}
     update = {key: words for key, words in update.items() if words}
     if choice.matrix is None:
         select = Selection(sets=(choice.set or "quick",))
@@ -241,6 +248,7 @@ def _again(choice: Choice) -> str:
     words = ["mitmail", "judge"]
     words += [str(choice.matrix)] if choice.matrix is not None else []
     words += ["--set", choice.set] if choice.set is not None else []
+    words += ["--command", choice.command] if choice.command is not None else []
     for option, values in (("--client", choice.clients), ("--antivirus", choice.antiviruses)):
         words += [word for value in values for word in (option, value)]
     return shlex.join(words)

@@ -11,6 +11,7 @@ from mitmail.scenario.evidence import Evidence
 from mitmail.scenario.leafstyle import LeafStyle
 from mitmail.scenario.offset import written
 from mitmail.scenario.part import Model
+from mitmail.scenario.popup import filled
 from mitmail.scenario.product import ENDPOINTS, Treatment
 from mitmail.scenario.vendor import ChainPart, Vendor
 
@@ -51,6 +52,7 @@ LIVES: Final = {
     "process": "kept until the product is started again",
     "kept": "kept over restarts",
 }
+ON_THE_SCREEN: Final = {"server": "(the mail server)", "issuer": "(the certificate's issuer)"}
 IDENTIFIERS: Final = {
     "upstream": "of the server's key",
     "new": "of its own key",
@@ -181,7 +183,7 @@ def _policy(one: Vendor) -> Iterator[Line]:
 
 def _popups(one: Vendor) -> Iterator[Line]:
     for result, words in one.popups.items():
-        yield result, words.replace("{brand}", one.brand), f"popups.{result}"
+        yield result, filled(words, brand=one.brand, **ON_THE_SCREEN), f"popups.{result}"
 
 
 def _others(one: Vendor) -> Iterator[Line]:
@@ -192,7 +194,8 @@ def _others(one: Vendor) -> Iterator[Line]:
     }  # fmt: skip
     for section, part in parts.items():
         for key, value in part.model_dump(mode="json", exclude_unset=True).items():
-            yield f"{section}.{key}", _value(value), f"{section}.{key}"
+            words = _value(value).replace("{brand}", one.brand)
+            yield f"{section}.{key}", words, f"{section}.{key}"
 
 
 def _value(value: object) -> str:

@@ -33,7 +33,8 @@ def report_command(file: Path, shape: str, output: Path | None) -> None:
     run = result.read(file)
     base = file if file.is_dir() else file.parent
     if output is None or str(output) == "-":
-        click.echo(report.render(run, shape, base=base), nl=False)
+        # UTF-8 wherever it goes: on Windows a file that it is redirected to would be cp1252.
+        click.echo(report.render(run, shape, base=base).encode(), nl=False)
         return
     report.write(run, shape, output, base=base)
     click.echo(f"{output}: {len(run.results)} cells.", err=True)

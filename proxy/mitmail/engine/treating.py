@@ -116,8 +116,7 @@ class Treating(Relaying):
     def dig(self) -> None:
         """Put nothing between the client and the server any more but octets."""
         upgrading = self.hello is not None
-        # A client that was greeted in clear, or was not, must not be so again.
-        if self.spec.client != self.spec.server:
+        if not self._begin_alike(upgrading=upgrading):
             self.fail("the client cannot be passed through: the mail server's side has other TLS")
             return
         self.state = "tunnel"
@@ -129,6 +128,12 @@ class Treating(Relaying):
             self._flooded("client")
             return
         self.tunnel.dial(upgrading=upgrading)
+
+    def _begin_alike(self, *, upgrading: bool) -> bool:
+        # A client that was greeted in clear, or was not, must not be so again.
+        modes = (self.spec.client, self.spec.server)
+        # Of whom the antivirus would have refused STARTTLS, the server may well let TLS begin.
+        return modes[0] == modes[1] or (not upgrading and "implicit" not in modes)
 
     def leave_server(self) -> None:
         """Close the connection to the server, if there is one: another one will follow."""

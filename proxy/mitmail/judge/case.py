@@ -59,14 +59,17 @@ class Case:
 class Casebook:
     """Makes the cases of a run, each scenario behind each antivirus once.
 
-    ``constrained`` binds the server's root to test names. Raises MitmailError for what is wrong
-    in a file.
+    Without a ``store`` each scenario has a root and an intermediate of its own: a client that
+    remembers what it was shown (Thunderbird does with intermediates) takes nothing from one case
+    into another. ``constrained`` binds the server's root to test names. Raises MitmailError for
+    what is wrong in a file.
     """
 
-    store: Store = field(default_factory=lambda: Store(None))
+    store: Store | None = None
     now: datetime = field(default_factory=utc_now)
     constrained: bool = True
     _plans: dict[tuple[str, str], Plan] = field(default_factory=dict)
+    _stores: dict[str, Store] = field(default_factory=dict)
 
     def case(self, brief: Brief) -> Case:
         """The case that a brief describes."""
@@ -82,8 +85,12 @@ class Casebook:
             self._plans[key] = make(
                 loader.find(scenario),
                 vendor,
-                self.store,
+                self._kept("server", scenario),
                 now=self.now,
                 constrained=self.constrained,
+                vendor_store=self._kept("antivirus", antivirus),
             )
         return self._plans[key]
+
+    def _kept(self, *whose: str) -> Store:
+        return self.store or self._stores.setdefault(" ".join(whose), Store(None))

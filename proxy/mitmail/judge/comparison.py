@@ -111,7 +111,7 @@ def leg(state: Mapping[str, Any], word: Word, sessions: Sequence[Mapping[str, An
     remembers them.
     """
     seen = tuple(_seen(name, sessions) for name in dict.fromkeys(x["endpoint"] for x in sessions))
-    if any(x[key] != state[key] for x in sessions for key in ("antivirus", "scenario")):
+    if any(x[key] != state[key] for x in sessions for key in ("antivirus", "scenario", "showing")):
         fate, why = _SWITCHED
     elif min((x["session"] for x in sessions), default=0) > state["last_session"] + 1:
         fate, why = _FORGOTTEN

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import shlex
 import shutil
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -100,6 +101,7 @@ CODED: Final[dict[str, Coded]] = {
         for name, one in COMPILED.items()
     },
 }
+COMMAND: Final = "command:"
 KNOWN: Final = (*CODED, *loader.client_files())
 
 
@@ -141,9 +143,15 @@ async def found(names: Iterable[str] = ("curl", "openssl")) -> list[Client]:
 async def load(name_or_path: str) -> Client:
     """The client of this name, or the one that this file describes.
 
-    Raises MitmailError for one that is not known, and for a wrong file; CannotJudgeError, with
-    what to install, for one that is not here.
+    With ``command:`` before it, it is a command, split as a shell does. Raises MitmailError for
+    one that is not known, and for a wrong file; CannotJudgeError, with what to install, for one
+    that is not here.
     """
+    if name_or_path.startswith(COMMAND):
+        try:
+            return command(shlex.split(name_or_path.removeprefix(COMMAND)))
+        except ValueError:
+            raise MitmailError("in the command: a quote is never closed") from None
     if not is_path(name_or_path) and name_or_path not in KNOWN:
         hint = did_you_mean(name_or_path, KNOWN)
         words = f"no client {name_or_path!r}{hint}: mitmail list --clients names them all"
@@ -160,6 +168,8 @@ def command(words: Sequence[str], protocols: Iterable[MailProtocol] = ALL) -> Cl
     Raises MitmailError for a placeholder that is mistyped, CannotJudgeError for a program that
     is not here.
     """
+    if not words:
+        raise MitmailError("the command is empty")
     said = loader.command_client(words, tuple(sorted(protocols)))
     program = shutil.which(words[0])
     if program is None:

@@ -19,9 +19,9 @@ def fitting(target: Target) -> set[str]:
 
 def selectors(endpoint: Endpoint, pin: str | None) -> set[str]:
     """The selectors of a file that fit an endpoint, and a pinned version of TLS."""
-    # The endpoint imap is STARTTLS only; as a word in a file it is the protocol.
-    found: set[str] = {endpoint.protocol, endpoint.tls, "otherwise"}
-    return found | ({pin} if pin else set()) | {endpoint.name} - {"imap", "pop3", "smtp"}
+    # The endpoint imap is STARTTLS only, and called as its protocol: a file means that one.
+    found: set[str] = {endpoint.protocol, endpoint.tls, endpoint.name, "otherwise"}
+    return found | {pin} if pin else found
 
 
 def known(said: DescribedClient, target: Target, home: Path) -> dict[str, str]:

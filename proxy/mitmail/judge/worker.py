@@ -5,6 +5,7 @@ import threading
 from concurrent.futures import Future
 from typing import Any
 
+from mitmail.errors import CannotJudgeError
 from mitmail.judge import account, driver
 from mitmail.judge.bench import opened
 from mitmail.judge.client import Client
@@ -61,6 +62,9 @@ class Worker:
         try:
             client = await self._client(entry.client)
             attempt = await self._gate.ask(client, entry.brief, entry.endpoint)
+        except CannotJudgeError as error:
+            case = self._gate.book.case(entry.brief)
+            return account.unasked(entry, self._errand, case, str(error))
         finally:
             self._running.discard(task)
         return account.result(entry, self._errand, attempt, self._gate.bench.password)

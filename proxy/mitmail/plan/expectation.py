@@ -57,10 +57,11 @@ def expect(
 ) -> Expectation:
     """What a correct client that trusts these roots does on this endpoint.
 
-    Behind a shield that is not understood the level is ``may``, which no client fails.
+    Where the shield leaves a protocol alone, it is as without one. Behind a shield that is not
+    understood the level is ``may``, which no client fails.
     """
     said = scenario.expect
-    if shield is None:
+    if shield is None or not shield.profiles[endpoint].transport.covers(endpoint):
         if "server-root" in trusted:
             return Expectation(said.verdict, frozenset(said.reasons), said.level)
         return Expectation("reject", frozenset({*said.reasons, "unknown-issuer"}), "must")

@@ -31,6 +31,8 @@ class Admission:
             nonlocal begun
             if host in self._left_alone or (family == "ipv6" and not said.ipv6):
                 return False
+            if not said.covers(endpoint):
+                return False
             # Evenly, and the first one always: of 50 % every other one, of 30 % three in ten.
             turn, begun = begun * said.intercepted % 100, begun + 1
             return turn < said.intercepted

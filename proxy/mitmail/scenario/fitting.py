@@ -37,14 +37,25 @@ def always(vendor: Vendor, behaviour: Behaviour) -> Mark | None:
     """
     if not behaviour.is_switch or (not vendor.roots and _OF_COPIES & behaviour.set.keys()):
         return None
+    patch = _answered(vendor, behaviour.set)
     try:
-        changed = vendor.also(behaviour.set)
+        changed = vendor.also(patch)
     except ValidationError:
         return None
     if _told(changed) != _told(vendor):
         return None
-    found = (vendor.known(path) for path in _paths(behaviour.set))
+    found = (vendor.known(path) for path in _paths(patch))
     return max((x.mark for x in found if x is not None), key=MARKS.index, default=None)
+
+
+def _answered(vendor: Vendor, patch: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A patch without the answers to STARTTLS in protocols that the product does not look into."""
+    conversation = patch.get("conversation", {})
+    own, answers = vendor.conversation.answer, conversation.get("answer")
+    if own is None or not isinstance(answers, Mapping):
+        return patch
+    heard = {protocol: text for protocol, text in answers.items() if getattr(own, protocol)}
+    return {**patch, "conversation": {**conversation, "answer": heard}}
 
 
 _OF_COPIES: Final = frozenset({"root_shape", "leaf", "chain"})

@@ -16,3 +16,17 @@ def laid_over(said: Mapping[str, object], patch: Mapping[str, object]) -> dict[s
         else:
             result[key] = value
     return result
+
+
+def contradiction(
+    one: Mapping[str, object], other: Mapping[str, object]
+) -> tuple[str, ...] | None:
+    """Return the path of the first part for which it matters which of two is laid over last."""
+    for key in (x for x in one if x in other):
+        ours, theirs = one[key], other[key]
+        if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
+            if (below := contradiction(ours, theirs)) is not None:
+                return (key, *below)
+        elif ours != theirs:
+            return (key,)
+    return None

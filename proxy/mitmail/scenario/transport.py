@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic import Field, StrictBool, StrictInt
 
-from mitmail.scenario.part import Model
+from mitmail.scenario.part import Model, SetOf
+from mitmail.scenario.spoken import PROTOCOLS, Protocol
 
 type EndWord = Literal["close", "reset", "stall"]
 
@@ -12,6 +13,11 @@ type EndWord = Literal["close", "reset", "stall"]
 class Transport(Model):
     """How the product treats connections; what is not said is as a careful proxy does it."""
 
+    protocols: SetOf[Protocol] = Field(
+        default=PROTOCOLS,
+        description="Which protocols are intercepted; a client of another one gets the server's "
+        "own TLS.",
+    )
     intercepted: StrictInt = Field(
         default=100,
         ge=0,
@@ -32,3 +38,7 @@ class Transport(Model):
         description="What becomes of a connection whose client speaks no mail; where it is not "
         "said, it is relayed as far as there is TLS, and closed where TLS is due.",
     )
+
+    def covers(self, endpoint: str) -> bool:
+        """Whether the product looks into an endpoint's protocol at all."""
+        return any(endpoint in {protocol, f"{protocol}s"} for protocol in self.protocols)

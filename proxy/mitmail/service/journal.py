@@ -31,6 +31,7 @@ class Entry:
             "scenario": self.served.scenario,
             "endpoint": self.served.endpoint.name,
             "antivirus": self.served.antivirus,
+            "showing": self.served.showing,
             "over": self.over,
             "verdict": self.records.get("verdict"),
             "end": self.records.get("end"),

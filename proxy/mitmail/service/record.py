@@ -24,6 +24,8 @@ class Served:
     and when the mail server behind the shield is not ours. ``ports`` are those of the endpoints
     that are served together, by name. ``captured`` says that the place is the server that the
     client wanted to reach, and not ours. Who connects where nothing is ``offered`` is turned away.
+    ``showing`` counts what a run has shown so far: each switch shows something else, were it the
+    same again.
     """
 
     plan: Plan | None
@@ -34,6 +36,7 @@ class Served:
     ports: Mapping[str, int] = field(default_factory=dict)
     captured: bool = False
     offered: bool = True
+    showing: int = 1
 
     @property
     def antivirus(self) -> str:

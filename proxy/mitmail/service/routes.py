@@ -82,7 +82,14 @@ class Routes:
         trust = Trust(name=name, roots=upstream.roots, system=True)
         guarded = not (upstream.relay_unverified or is_loopback(host))
         modes = (upstream.shown(endpoint).tls, upstream.server_mode(endpoint))
-        if guarded and modes[0] == "starttls" and self._lets_clear_text_pass(endpoint):
+        in_clear = modes[0] == "starttls" and self._lets_clear_text_pass(endpoint)
+        if in_clear and modes[1] == "implicit":
+            raise MitmailError(
+                f"--antivirus {self.plan.antivirus}: it refuses STARTTLS and speaks to the server "
+                f"in clear, and {host} has nothing but TLS on port {port}: use --upstream "
+                f"{endpoint.name}={host}/starttls"
+            )
+        if guarded and in_clear:
             raise MitmailError(
                 f"--antivirus {self.plan.antivirus}: it refuses STARTTLS, and what the client of "
                 f"{endpoint.name} then says goes to {host} in clear, passwords too; if you mean "

@@ -45,7 +45,8 @@ class Show:
         """What is shown on an endpoint."""
         shown = self.upstream.shown(endpoint) if self.upstream else endpoint
         scenario = None if self.upstream else self.plan.scenario.id
-        return Served(self.plan, shown, self.routes.place.host, port, scenario)
+        host, number = self.routes.place.host, self.routes.number
+        return Served(self.plan, shown, host, port, scenario, showing=number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,6 +159,7 @@ _STATE: Final[Json] = _STAND | {
     "expect": {"type": "object", "propertyNames": _ENDPOINT, "additionalProperties": _EXPECT},
     "new_root": {"type": "boolean"},
     "new_antivirus_root": {"type": "boolean"},
+    "showing": _NUMBER,
     "last_session": _NUMBER,
     "running": _NUMBER,
 }
@@ -228,6 +229,7 @@ def _asking(verb: str, fields: Json) -> Json:
 _SESSION: Final[Json] = _object(
     {key: value for key, value in _HEAD.items() if key != "schema"}
     | {
+        "showing": _NUMBER,
         "over": {"type": "boolean"},
         "verdict": {"oneOf": [_VERDICT_RECORD, {"type": "null"}]},
         "end": {"oneOf": [_END_RECORD, {"type": "null"}]},

@@ -29,6 +29,7 @@ def state(shown: Shown, journal: Journal) -> Json:
         },
         "new_root": shown.new_root,
         "new_antivirus_root": shown.new_antivirus_root,
+        "showing": next(iter(shown.served.values())).showing,
         "last_session": journal.last,
         "running": journal.running,
     }  # fmt: skip

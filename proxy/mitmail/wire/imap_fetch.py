@@ -196,7 +196,7 @@ class _Cursor:
         return b"".join(written).decode("latin-1")
 
     def _one(self) -> bytes:
-        if self._at >= len(self._octets):
+        if self._at >= len(self._octets) or self._octets[self._at : self._at + 1] == b'"':
             raise NotFetch
         self._at += 1
         return self._octets[self._at - 1 : self._at]

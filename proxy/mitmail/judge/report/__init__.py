@@ -36,7 +36,9 @@ def render(
     Screenshots are looked for in ``base``. ``secrets`` are passwords that must not be in it, on
     top of what reads like one.
     """
-    return FORMATS[format](secret.masked(run, secrets), base)
+    made = FORMATS[format](secret.masked(run, secrets), base)
+    # JSON can hold half of a surrogate pair, and no file in UTF-8 can.
+    return made.encode(errors="replace").decode()
 
 
 def write(
@@ -55,7 +57,7 @@ def write(
     new = path.with_name(f"{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        new.write_text(text, encoding="utf-8")
+        new.write_text(text, encoding="utf-8", newline="\n")
         new.replace(path)
     except OSError as error:
         with suppress(OSError):  # its folder may be none

@@ -49,6 +49,11 @@ class Heap:
         """How many cells they are."""
         return sum(len(x.mark.results) for x in self.items)
 
+    @property
+    def scenarios(self) -> str:
+        """In which scenarios they are."""
+        return ", ".join(dict.fromkeys(x.first.scenario for x in self.items))
+
 
 def heaps(found: Iterable[Item]) -> list[Heap]:
     """Items in their order: what is only advised against together, else by client."""

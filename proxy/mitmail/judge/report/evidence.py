@@ -3,7 +3,8 @@
 import base64
 import json
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
@@ -113,8 +114,17 @@ def _session(one: Mapping[str, Any]) -> dict[str, Any]:
     }
     return {
         "said": [[key, str(x)] for key, x in said.items() if x],
-        "facts": [list(phrase.fact(x)) for x in one.get("facts", ())],
+        "facts": list(_facts(one.get("facts", ()))),
     }
+
+
+def _facts(found: Iterable[Mapping[str, Any]]) -> Iterator[list[Any]]:
+    """What happened, line by line; what happened many times on end is one line."""
+    told = [phrase.fact(x) for x in found]
+    for (who, what, details), alike in groupby(told, key=lambda x: x[1:]):
+        times = [ms for ms, *_ in alike]
+        often = f" ({len(times)} times, until {times[-1]} ms)" if len(times) > 1 else ""
+        yield [times[0], who, what, f"{details}{often}".lstrip()]
 
 
 def _picture(name: str | None, base: Path | None) -> str | None:

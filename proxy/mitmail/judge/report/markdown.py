@@ -29,7 +29,7 @@ def cut(parts: Iterable[str], limit: int) -> str:
     room = limit - len(_CUT.encode())
     kept: list[str] = []
     for part in parts:
-        room -= len(part.encode()) + 1
+        room -= len(part.encode(errors="replace")) + 1
         if room < 0:
             return "\n".join(kept) + _CUT
         kept.append(part)
