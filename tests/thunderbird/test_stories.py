@@ -184,15 +184,16 @@ def test_an_exception_is_for_one_host_and_port(bench: Bench) -> None:
 
 def test_another_certificate_at_the_same_port_needs_another_exception(bench: Bench) -> None:
     bench.switch("untrusted-root")
-    bench.check("pop3s", confirm="permanent")
-    assert bench.check("pop3s", keep=True).verdict == "accept"
+    bench.check("imaps", confirm="permanent")
+    assert bench.check("imaps", keep=True).verdict == "accept"
 
     bench.switch("self-signed")
-    said = bench.check("pop3s", keep=True, confirm="permanent")
+    said = bench.check("imaps", keep=True, confirm="permanent")
     assert error(said) == "MOZILLA_PKIX_ERROR_SELF_SIGNED_CERT"
+    assert said.details["dialog"]["pressed"] == "Confirm Security Exception"
     assert len(said.details["exceptions"]) == 1, "the newer replaces the older"
     bench.switch("untrusted-root")
-    assert error(bench.check("pop3s", keep=True)) == UNTRUSTED
+    assert error(bench.check("imaps", keep=True)) == UNTRUSTED
 
 
 # -- S8: "the next day it worked by itself" ----

@@ -2,12 +2,15 @@
 
 import ipaddress
 import ssl
-from base64 import b64encode
+from base64 import b64decode, b64encode
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from mitmail.errors import MitmailError
 from mitmail.judge.client import Target, letter
+from mitmail.pki.certificate import Parsed, parse
 
 type Confirm = Literal["permanent", "session"]
 
@@ -76,3 +79,16 @@ def _is_address(name: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def issuer_trusted(chain: Iterable[str], roots: Path) -> bool:
+    """Whether a chain (DER as base64) names a trusted root as an issuer."""
+    subjects = {one.subject for one in map(_parsed, _roots(roots)) if one is not None}
+    return any(one.issuer in subjects for one in map(_parsed, chain) if one is not None)
+
+
+def _parsed(one: str) -> Parsed | None:
+    try:
+        return parse(b64decode(one))
+    except (MitmailError, ValueError):
+        return None  # it may be broken on purpose

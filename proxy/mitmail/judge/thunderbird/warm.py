@@ -8,7 +8,7 @@ from mitmail.errors import CannotJudgeError
 from mitmail.judge.client import Said, Target
 from mitmail.judge.thunderbird.answer import read
 from mitmail.judge.thunderbird.instance import Instance
-from mitmail.judge.thunderbird.job import Wish, job, unfit
+from mitmail.judge.thunderbird.job import Wish, issuer_trusted, job, unfit
 from mitmail.judge.thunderbird.kept import GoneError
 from mitmail.judge.thunderbird.marionette import RefusedError
 
@@ -70,6 +70,7 @@ class Warm:
             except BaseException:
                 self.end()
                 raise
+        found["issuer_trusted"] = issuer_trusted(found["chain"], target.roots)
         return read(found, picture)
 
     def end(self) -> None:

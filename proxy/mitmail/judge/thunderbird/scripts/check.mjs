@@ -7,7 +7,7 @@ import { fetched } from "resource://mitmail/fetching.mjs";
 import { composed, sent } from "resource://mitmail/sending.mjs";
 import { Screen, answer } from "resource://mitmail/screen.mjs";
 import { named } from "resource://mitmail/outcome.mjs";
-import { clearExceptions, issuerTrusted, stored, trust } from "resource://mitmail/trust.mjs";
+import { clearExceptions, letGo, stored, trust } from "resource://mitmail/trust.mjs";
 
 const SHOW = 8000; // milliseconds for a notification, or the dialog behind it
 
@@ -30,6 +30,7 @@ async function check(job) {
   trust(job.roots);
   const screen = new Screen(job.frame, job.picture);
   const made = accountFor(job);
+  let chain = [];
   try {
     const said = await settled(job, made, screen);
     if (said.security && !said.silent) {
@@ -40,9 +41,11 @@ async function check(job) {
     }
     await screen.answered();
     const { security, ...rest } = said;
+    // As octets: asked for its name, NSS would keep it.
+    chain = (security?.handshakeCertificates ?? []).map(one => one.getBase64DERString());
     return {
       ...rest,
-      issuer_trusted: issuerTrusted(security?.handshakeCertificates ?? [], job.roots),
+      chain,
       shown: screen.shown.map(({ window, ...one }) => one),
       exceptions: stored(),
       pictured: screen.pictured,
@@ -50,6 +53,7 @@ async function check(job) {
   } finally {
     screen.end();
     await release(job, made);
+    letGo(chain);
   }
 }
 

@@ -14,14 +14,6 @@ export function trust(roots) {
   }
 }
 
-/** Whether a chain names an authority as an issuer that is trusted. */
-export function issuerTrusted(chain, roots) {
-  const subjects = new Set(
-    roots.map(root => database.constructX509FromBase64(root).subjectName)
-  );
-  return chain.some(one => subjects.has(one.issuerName));
-}
-
 /** Drop whatever was imported, and intermediates, which NSS keeps once it has seen them. */
 export function forget() {
   for (const one of database.getCerts()) {
@@ -30,6 +22,23 @@ export function forget() {
     }
   }
   component.clearSSLExternalAndInternalSessionCache();
+}
+
+/**
+ * Let go of what a server that was refused has sent. Whatever script asks such a certificate for a
+ * name, as Thunderbird's log does over POP3 and SMTP, has NSS keep it in memory and find it as an
+ * issuer: a server without that intermediate would be trusted. What is imported is kept in memory no
+ * longer, and what is deleted then is gone.
+ */
+export function letGo(chain) {
+  for (const one of chain) {
+    try {
+      database.addCertFromBase64(one, ",,");
+    } catch {
+      // It is none that NSS can read: it could not keep it either.
+    }
+  }
+  forget();
 }
 
 /** Drop every exception, permanent or not. */
