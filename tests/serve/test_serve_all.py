@@ -26,8 +26,9 @@ from serve.program import SECONDS, mitmail
 from serve.serving import LOOPBACK, PORTS, USER, ForPerson, ForProgram, Place, free_offset
 from serve.tls_client import LETTER, clean, fingerprint, s_client, trusting
 
-# Processor time, in what importing mitmproxy takes on the same machine just then (3.0 s where that
-# took 0.84); KiB.
+# Processor time, in what importing mitmproxy takes on the same machine just before and after,
+# whichever is more: 2.8 s where that took 0.95, on a quiet one; a neighbour that works makes
+# either of them longer by half. KiB.
 READY, RSS = 3.6, 120_000
 HIGHEST = 15_000  # 10 000 and more above it are the ports of cases that no name leads to
 WRAPPERS = ("/usr/lib", "/usr/lib64", "/usr/local/lib")
@@ -105,7 +106,12 @@ def refused(serving: ForProgram, place: Place, *sni: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def most(home: Path, mine: Path, small: ForProgram) -> Iterator[ForProgram]:
+def import_before(home: Path) -> float:
+    return of_mitmproxy()
+
+
+@pytest.fixture(scope="module")
+def most(home: Path, mine: Path, small: ForProgram, import_before: float) -> Iterator[ForProgram]:
     """Almost the whole catalogue, with warm keys."""
     arguments = ("--all", "--set", str(mine / "most.set"))
     with ForProgram(home, *arguments) as cold:
@@ -156,7 +162,7 @@ def of_mitmproxy() -> float:
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux' /proc")
 def test_the_whole_catalogue_is_ready_in_seconds_and_takes_little_memory(
-    most: ForProgram,
+    most: ForProgram, import_before: float
 ) -> None:
     assert most.ready
     process = Path("/proc") / str(most.pid)
@@ -165,7 +171,7 @@ def test_the_whole_catalogue_is_ready_in_seconds_and_takes_little_memory(
     (resident,) = re.findall(r"VmRSS:\s+(\d+) kB", (process / "status").read_text())
 
     # USER_HZ is 100 on every machine with /proc.
-    assert ticks / 100 < READY * of_mitmproxy()
+    assert ticks / 100 < READY * max(import_before, of_mitmproxy())
     assert int(resident) < RSS
 
 
