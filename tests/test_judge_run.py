@@ -13,6 +13,8 @@ from bench import need
 from judging import Judged, impostors, is_gone, judge, start
 from mitmail.judge.schema import DOCUMENTS
 
+pytestmark = pytest.mark.long  # ten clients, some of which hang on purpose
+
 XSD = Path(__file__).with_name("junit.xsd")
 ROLES = (
     "blind", "paranoid", "liar", "hanging", "crashing", "absent", "fickle", "wavering", "clumsy",

@@ -9,6 +9,8 @@ from mitmail.judge import report
 from report.chromium import MARKS, Browser, shown
 from report.runs import cell, run
 
+pytestmark = pytest.mark.long  # a browser is slow to start
+
 HOSTILE = (
     """</script ></script><script>window.pwned=1</script>"""
     """<img src=x onerror="window.pwned=1">'"&{{7*7}}"""

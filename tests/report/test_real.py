@@ -19,6 +19,8 @@ from report.runs import run
 from report.test_compatibility import row
 from report.test_junit import read
 
+pytestmark = pytest.mark.long  # a real run, and a browser
+
 
 def test_the_page_opens_without_a_complaint_and_fetches_nothing(
     chromium: Browser, real: Run, tmp_path: Path
@@ -77,7 +79,6 @@ def many(real: Run, count: int) -> Run:
     return run(*(another(real.results[x % len(real.results)], x) for x in range(count)))
 
 
-@pytest.mark.long
 def test_two_thousand_cells_are_five_megabytes_at_most_and_work(
     chromium: Browser, real: Run, tmp_path: Path
 ) -> None:
