@@ -79,3 +79,12 @@ def test_what_was_not_sure_contradicts_nothing(first: tuple[Any, ...]) -> None:
     found, _ = asked(cell("error", *first), cell("pass", "reject", "reject"))
 
     assert (found.cell.outcome.word, found.unstable) == ("pass", False)
+
+
+@pytest.mark.parametrize("seen", [("reject", "suspected"), ("accept", "suspected")])
+def test_who_has_surely_accepted_is_not_believed_a_refusal_afterwards(
+    seen: tuple[str, str],
+) -> None:
+    found, _ = asked(cell("error", "reject", "accept"), cell("pass", "reject", *seen))
+
+    assert (found.cell.outcome.word, found.unstable) == ("error", True)

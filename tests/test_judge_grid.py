@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mitmail.errors import MitmailError
 from mitmail.judge.brief import Brief, expand
 from mitmail.judge.client import ALL, Client
 from mitmail.judge.grid import Entry, Errand, Grid, digest, errand, make
@@ -129,3 +130,11 @@ def test_an_errand_comes_through_a_file_as_it_was(tmp_path: Path) -> None:
     told.write(tmp_path / "cells.json")
 
     assert errand(tmp_path / "cells.json") == told
+
+
+def test_two_cells_of_one_name_are_refused(tmp_path: Path) -> None:
+    mine = tmp_path / "norton.yaml"
+    mine.write_text("title: another\nlike: norton\n")
+
+    with pytest.raises(MitmailError, match=r"two cells are called another/expired\+norton/imap"):
+        names("expired", antiviruses=("norton", str(mine)))

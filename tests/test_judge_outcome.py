@@ -17,16 +17,23 @@ ACCEPT = Expectation("accept", frozenset(), "must")
 
 
 def session(
-    verdict: str, reason: str | None = None, error: str | None = None, finding: Any = None
+    verdict: str,
+    reason: str | None = None,
+    error: str | None = None,
+    finding: Any = None,
+    certainty: Any = "sure",
 ) -> Any:
     """A session as the outcome reads it."""
-    found = Verdict(verdict, "sure", "as seen", reason)  # type: ignore[arg-type] # a word of the tables below
+    found = Verdict(verdict, certainty, "as seen", reason)  # type: ignore[arg-type] # a word of the tables below
     return SimpleNamespace(verdict=found, error=error, finding=finding)
 
 
 def pending() -> Any:
     """A session that is still open: nobody knows yet what the client does with it."""
     return SimpleNamespace(verdict=None, error=None, finding=None)
+
+
+CAPABILITY = session("accept", certainty="suspected")
 
 
 def said(verdict: str, reason: str | None = None) -> Said:
@@ -49,6 +56,12 @@ def said(verdict: str, reason: str | None = None) -> Said:
         # The witnesses disagree.
         (ACCEPT, said("accept"), [session("reject")], "error"),
         (REJECT, said("reject"), [session("accept")], "error"),
+        # It asked for capabilities and then refused: true when it says why, and never spoke more.
+        (REJECT, said("reject", "expired"), [CAPABILITY], "pass"),
+        (REJECT, said("reject"), [CAPABILITY], "error"),
+        (ACCEPT, said("reject"), [CAPABILITY], "error"),
+        (REJECT, said("reject", "expired"), [CAPABILITY, session("accept")], "error"),
+        (REJECT, said("reject", "expired"), [session("accept"), CAPABILITY], "error"),
         # Nobody saw, or nobody knows.
         (ACCEPT, said("accept"), [], "error"),
         (REJECT, said("reject"), [], "error"),

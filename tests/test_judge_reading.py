@@ -26,10 +26,27 @@ def gist(said: Said) -> tuple[str, str | None]:
 
 
 @pytest.mark.parametrize(
-    ("code", "gist_"), [(0, ("accept", None)), (1, ("reject", None)), (-11, ("error", None))]
+    ("code", "gist_"),
+    [
+        (0, ("accept", None)),
+        (1, ("reject", None)),
+        (255, ("reject", None)),  # Perl's die
+        (-11, ("error", None)),
+        # A shell's words for a client that crashed, was killed, or is not there.
+        *((code, ("error", None)) for code in (124, 126, 127, 134, 137, 139, 143)),
+    ],
 )
 def test_without_a_table_the_exit_code_is_the_word(code: int, gist_: object) -> None:
     assert gist(read(code, "certificate has expired")) == gist_
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["Connection timed out", "Connection reset by peer", "Resource temporarily unavailable"],
+)
+def test_who_was_left_has_refused_nothing(words: str) -> None:
+    assert read(1, words).verdict == "error"
+    assert read(0, json.dumps({"verdict": "reject", "detail": words})).verdict == "error"
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mitmail.scenario.matrix import MatrixFile
 
 NOTHING_SELECTED = 5
+PATIENCE = 15.0  # seconds
 FORMATS = ("html", "md", "github")
 CELLS_A_PROCESS = 24  # fewer are asked sooner than another process has started
 
@@ -95,7 +96,7 @@ def _shard(context: click.Context, option: click.Parameter, said: str | None) ->
 @click.option("--shard", callback=_shard, metavar="I/N", help="Part I of N, for N machines.")
 @click.option("-n", "processes", type=click.IntRange(min=0), help="So many at once.")
 @click.option(
-    "--timeout", type=click.FloatRange(min=0.1), default=15.0, help="Seconds for a client."
+    "--timeout", type=click.FloatRange(min=0.1), default=PATIENCE, help="Seconds for a client."
 )
 @click.option(
     "-o", "folder", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
@@ -248,6 +249,7 @@ def _again(choice: Choice) -> str:
     words = ["mitmail", "judge"]
     words += [str(choice.matrix)] if choice.matrix is not None else []
     words += ["--set", choice.set] if choice.set is not None else []
+    words += ["--timeout", f"{choice.timeout:g}"] if choice.timeout != PATIENCE else []
     words += ["--command", choice.command] if choice.command is not None else []
     for option, values in (("--client", choice.clients), ("--antivirus", choice.antiviruses)):
         words += [word for value in values for word in (option, value)]

@@ -41,7 +41,8 @@ def unasked(entry: Entry, errand: Errand, case: Case, why: str) -> Result:
     """The result of a cell whose client was not asked to the end."""
     expected = case.expect(entry.endpoint)
     said = {"verdict": expected.verdict, "reasons": sorted(expected.reasons)}
-    return _bare(entry, errand, case, said | {"level": expected.level}, Outcome("error", why))
+    made = _bare(entry, errand, case, said | {"level": expected.level}, Outcome("error", why))
+    return secret.cleared(made, [])
 
 
 def _bare(

@@ -36,12 +36,14 @@ async def attempt(ask: Callable[[], Awaitable[Cell]]) -> Attempt:
 
 
 def _contradiction(first: Cell, second: Cell) -> str | None:
-    for who, one, other in (
-        ("it said", _said(first), _said(second)),
-        ("we saw", _seen(first), _seen(second)),
-    ):
-        if one is not None and other is not None and one != other:
-            return f"the client is unstable: {who} {one} first, {other} the second time"
+    said, seen = (_said(first), _said(second)), (_seen(first), _seen(second))
+    if None not in said and said[0] != said[1]:
+        return f"the client is unstable: it said {said[0]} first, {said[1]} the second time"
+    # A refusal is always possible where an accept is only suspected.
+    if None not in seen and seen[0] != seen[1] and (_accepted(first) or _accepted(second)):
+        return f"the client is unstable: we saw {seen[0]} first, {seen[1]} the second time"
+    if _accepted(first) and said[1] == "reject":
+        return "the client is unstable: we saw accept first, it said reject the second time"
     return None
 
 
@@ -51,6 +53,8 @@ def _said(cell: Cell) -> str | None:
 
 def _seen(cell: Cell) -> str | None:
     seen = cell.seen
-    if seen is None or seen.certainty != "sure" or seen.verdict not in {"accept", "reject"}:
-        return None
-    return seen.verdict
+    return seen.verdict if seen is not None and seen.verdict in {"accept", "reject"} else None
+
+
+def _accepted(cell: Cell) -> bool:
+    return cell.seen is not None and (cell.seen.verdict, cell.seen.certainty) == ("accept", "sure")

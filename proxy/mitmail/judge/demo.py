@@ -11,9 +11,10 @@ from mitmail.endpoint import ENDPOINTS
 from mitmail.judge.bench import Bench, opened
 from mitmail.judge.brief import Brief, expand
 from mitmail.judge.case import Case, Casebook
-from mitmail.judge.cell import Cell, ask
+from mitmail.judge.cell import Cell
 from mitmail.judge.client import Client
 from mitmail.judge.control import with_controls
+from mitmail.judge.gate import asked
 from mitmail.pki.store import Store
 from mitmail.scenario import loader, sets
 from mitmail.scenario.matrix import BARE, HEALTHY
@@ -60,7 +61,7 @@ async def run(
     async def sit(bench: Bench, client: Client, case: Case, endpoint: str) -> Cell:
         nonlocal finished
         async with gate:
-            cell = await ask(bench, client, case, endpoint)
+            cell = await asked(bench, client, case, endpoint)
         finished += 1
         done(finished, len(seats))
         return cell

@@ -37,7 +37,7 @@ class Gate:
             passed = await self._control(client, control, endpoint)
             if passed.cell.outcome.word != "pass":
                 return Attempt(_not_asked(client, case, endpoint, control, passed.cell))
-        return await attempt(lambda: self._asked(client, case, endpoint))
+        return await attempt(lambda: asked(self.bench, client, case, endpoint))
 
     async def _control(self, client: Client, brief: Brief, endpoint: str) -> Attempt:
         key = client.name, brief, endpoint
@@ -51,22 +51,19 @@ class Gate:
         if (own := case.plan.scenario.control) is not None:
             yield Brief(scenario=brief.scenario, connect_as=own.connect_as)
 
-    async def _asked(self, client: Client, case: Case, endpoint: str) -> Cell:
-        hearing = await self.bench.hear(client, case, endpoint)
-        cell = judged(hearing, client, case, endpoint)
-        if case.plan.scenario.server.dialogue is None or cell.outcome.word == "fail":
-            return cell
-        return await self._controlled(cell, client, case, endpoint)
 
-    async def _controlled(self, cell: Cell, client: Client, case: Case, endpoint: str) -> Cell:
-        """A suspicion is held against the same dialogue with nothing wrong in it."""
-        assert cell.hearing is not None
-        finding = attack.combined(cell.hearing.sessions)
-        if (finding.finding, finding.certainty) != ("vulnerable", "suspected"):
-            return cell
-        control = await self.bench.hear(client, case.without_attack(), endpoint)
-        proven = attack.controlled(finding, control.sessions)
-        return cell.ruled(_outcome(proven.finding, proven.evidence))
+async def asked(bench: Bench, client: Client, case: Case, endpoint: str) -> Cell:
+    """Ask a client once; a suspicion of its dialogue is held against one with nothing wrong."""
+    hearing = await bench.hear(client, case, endpoint)
+    cell = judged(hearing, client, case, endpoint)
+    if case.plan.scenario.server.dialogue is None or cell.outcome.word == "fail":
+        return cell
+    finding = attack.combined(hearing.sessions)
+    if (finding.finding, finding.certainty) != ("vulnerable", "suspected"):
+        return cell
+    control = await bench.hear(client, case.without_attack(), endpoint)
+    proven = attack.controlled(finding, control.sessions)
+    return cell.ruled(_outcome(proven.finding, proven.evidence))
 
 
 def _outcome(finding: str, evidence: str) -> Outcome:

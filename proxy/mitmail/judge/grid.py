@@ -1,6 +1,7 @@
 """The grid: the cells of a run by their names, in one order, and the part of them that is ours."""
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -8,6 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from mitmail.endpoint import ENDPOINTS
+from mitmail.errors import MitmailError
 from mitmail.judge.brief import Brief, expand
 from mitmail.judge.client import Client
 from mitmail.judge.result import Shard
@@ -87,6 +89,10 @@ def make(matrix: MatrixFile, clients: Sequence[Client], only: Sequence[str] = ()
     ]
     kept = [entry for entry in found if _wanted(entry, matrix, only)]
     kept.sort(key=lambda entry: entry.name)
+    for one, two in itertools.pairwise(kept):
+        if one.name == two.name:
+            words = f"two cells are called {one.name}: name each client and antivirus once"
+            raise MitmailError(f"{words}, and give files names of their own")
     return Grid(tuple(replace(entry, index=index) for index, entry in enumerate(kept)))
 
 

@@ -58,6 +58,7 @@ def _same_run(first: str, head: Head, other: str, found: Head) -> None:
         ("plan", head.plan, found.plan),
         ("number of shards", head.shard.total, found.shard.total),
         ("--strict", head.strict, found.strict),
+        ("version of mitmail or what it stands on", head.tools, found.tools),
     ):
         if one != two:
             stray = next(iter({*found.names} ^ {*head.names}), None)

@@ -10,6 +10,7 @@ from mitmail.judge.bench import PATIENCE, Bench, opened
 from mitmail.judge.case import BOTH_ROOTS, SERVER_ROOT, Case
 from mitmail.judge.cell import Cell, ask
 from mitmail.judge.client import Client
+from mitmail.judge.gate import asked
 from mitmail.judge.outcome import Outcome
 from mitmail.pki.store import Store
 from mitmail.plan import Names, make
@@ -76,7 +77,7 @@ async def _answer(bench: Bench, client: Client, every: Sequence[Case], endpoint:
             cell = await ask(bench, client, control, endpoint)
             if cell.outcome.word != "pass":
                 return replace(cell, outcome=_unproven(cell))
-    return await ask(bench, client, case, endpoint)
+    return await asked(bench, client, case, endpoint)
 
 
 def _unproven(cell: Cell) -> Outcome:

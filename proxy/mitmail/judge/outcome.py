@@ -81,9 +81,11 @@ def decide(
 def _refused_late(said: Said, seen: Verdict) -> bool:
     """Whether both are true: it asked for capabilities through TLS, and refused only then.
 
-    getmail6 looks at the name after imaplib and poplib have said CAPABILITY and CAPA.
+    getmail6 looks at the name after imaplib and poplib have said CAPABILITY and CAPA. A client
+    that names no reason may have failed at anything.
     """
-    return said.verdict == "reject" and (seen.verdict, seen.certainty) == ("accept", "suspected")
+    suspected = (seen.verdict, seen.certainty) == ("accept", "suspected")
+    return suspected and said.verdict == "reject" and said.reason is not None
 
 
 def _vulnerable(sessions: Sequence[Session]) -> Finding | None:
@@ -92,10 +94,15 @@ def _vulnerable(sessions: Sequence[Session]) -> Finding | None:
 
 
 def strongest(sessions: Sequence[Session]) -> Verdict | None:
-    """The verdict that counts when a client connected more than once: any accept is an accept."""
+    """The verdict that counts when a client connected more than once: any accept is an accept.
+
+    Of two alike, the one that is sure.
+    """
     verdicts = [x.verdict for x in sessions if x.verdict is not None]
     order = ("accept", "reject", "hang", "none")
-    return min(verdicts, key=lambda x: order.index(x.verdict), default=None)
+    return min(
+        verdicts, key=lambda x: (order.index(x.verdict), x.certainty != "sure"), default=None
+    )
 
 
 def _excepted(exception: Known, said: Said) -> Outcome:

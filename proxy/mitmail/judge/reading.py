@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final, get_args
 
 from mitmail.judge.client import Said
+from mitmail.judge.crash import NO_ANSWER
 from mitmail.judge.program import Ended
 from mitmail.judge.reason import LIBRARIES, Table, ended_early
 from mitmail.scenario.client import ClientFile, Refusal
@@ -58,6 +59,8 @@ def answered(said: ClientFile, answer: dict[str, Any], code: int | None) -> Said
         return Said("error", None, code, words)
     if verdict == "reject" and reason is None:
         reason = _first(said.refuses, code, detail)[1]
+        if reason is None and ended_early(detail):
+            return Said("error", None, code, detail)
     return Said(verdict, reason, code, detail)
 
 
@@ -87,6 +90,8 @@ def _accepted(said: ClientFile, ended: Ended, text: str) -> bool:
 def _by_code_alone(said: ClientFile, ended: Ended, text: str) -> Said:
     if ended.code in said.accepts.exit:
         return Said("error", None, ended.code, f"{text}\nit ended well, but did nothing".strip())
+    if ended.code in NO_ANSWER or ended_early(text):
+        return Said("error", None, ended.code, text)
     return Said("reject", None, ended.code, text)
 
 

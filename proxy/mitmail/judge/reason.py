@@ -57,7 +57,7 @@ NEOMUTT_TEXTS: Table = (
 ENDS = re.compile(
     "unexpected eof|eof occurred in violation|ssl_error_syscall|(recv|send) failure"
     "|connection reset|broken pipe|non-properly terminated|error in the (pull|push) function"
-    "|timed out|timeout|empty reply",
+    "|timed out|timeout|temporarily unavailable|empty reply",
     re.IGNORECASE,
 )
 

@@ -90,6 +90,8 @@ func verdict(err error) said {
 			answer.Reason = "not-yet-valid"
 		}
 	case errors.As(err, &alert) && (alert.Op == "remote error" || alert.Op == "local error"):
+	case strings.Contains(err.Error(), "closeNotify"): // its own goodbye, after the work
+		answer.Verdict = "error"
 	case strings.HasPrefix(err.Error(), "tls: "), strings.HasPrefix(err.Error(), "x509: "):
 	default:
 		answer.Verdict = "error"

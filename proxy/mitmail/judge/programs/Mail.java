@@ -114,7 +114,7 @@ public class Mail {
     static String verdict(Throwable error, String detail) {
         for (Throwable one = error; one != null; one = next(one)) {
             String said = String.valueOf(one.getMessage());
-            if (one instanceof SSLException && !said.matches("(?s).*(terminated the handshake|[Ee]OF|closed).*")) {
+            if (one instanceof SSLException && !said.matches("(?s).*(terminated the handshake|[Ee]OF|closed|[Rr]eset|timed out|[Bb]roken pipe|readHandshakeRecord).*")) {
                 return "reject";
             }
         }
