@@ -17,6 +17,8 @@ from mitmail.judge.attack import Trial
 from mitmail.judge.client import Said
 from mitmail.scenario import loader
 
+pytestmark = pytest.mark.long  # real programs, for many seconds: `make test` has five minutes
+
 STRIPPED = ("starttls-stripped", "starttls-refused-454", "starttls-refused-no")
 NDSS = (
     "starttls-stripped",

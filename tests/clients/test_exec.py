@@ -18,6 +18,8 @@ from mitmail.errors import CannotJudgeError, MitmailError
 from mitmail.judge import driver
 from mitmail.judge.schema import DOCUMENTS
 
+pytestmark = pytest.mark.long  # real programs, for many seconds: `make test` has five minutes
+
 PRETENDER = str(Path(__file__).parent / "programs" / "pretender.py")
 
 

@@ -12,6 +12,8 @@ from clients.house import House, Site
 from mitmail.engine.session import Session
 from mitmail.judge.program import run
 
+pytestmark = pytest.mark.long  # real programs, for many seconds: `make test` has five minutes
+
 CODES = (42, 43, 44, 45, 46, 48, 49, 51, 80)
 WARNING, FATAL = 1, 2
 CLOSE_NOTIFY, USER_CANCELED = 0, 90

@@ -17,6 +17,8 @@ from letters import INFECTED, letter
 from mitmail.message.threat import EICAR
 from mitmail.service.upstream import Server, Upstream
 
+pytestmark = pytest.mark.long  # real programs, for many seconds: `make test` has five minutes
+
 SECONDS = 20.0
 CLEAN, VIRUS = letter(b"clean\r\n"), INFECTED["base64"]()
 FILLER = rb"(X-Symantec-TimeoutProtection: \d+\r\n)+"

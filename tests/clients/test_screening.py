@@ -30,6 +30,8 @@ from mitmail.judge.resolution import led
 from mitmail.message.threat import EICAR
 from mitmail.wire import imap_fetch
 
+pytestmark = pytest.mark.long  # real programs, for many seconds: `make test` has five minutes
+
 ALTERNATIVE = (
     b"From: =?utf-8?q?J=C3=B6rg?= <joerg@customer.test>\r\nTo: b@customer.test, c <c@d.test>\r\n"
     b"Subject: =?utf-8?b?R3LDvMOfZQ==?=\r\n folded\r\nMessage-ID: <1@customer.test>\r\n"

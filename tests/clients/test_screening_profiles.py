@@ -18,6 +18,8 @@ from mitmail.addon.clamd import Clamd
 from mitmail.message.threat import EICAR
 from mitmail.service.service import Service
 
+pytestmark = pytest.mark.long  # real programs, for many seconds: `make test` has five minutes
+
 KINDS = ("plain", "base64", "zip")
 MAILS = (letter(b"clean\r\n"), *(INFECTED[kind]() for kind in KINDS))
 NAMES = {"built-in": "EICAR-Test-File", "clamd": clamd_process.NAME}

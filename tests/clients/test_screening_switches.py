@@ -19,6 +19,8 @@ from letters import CLEAN, attached, letter, zip_eicar
 from mitmail.engine.session import Session
 from mitmail.message.threat import EICAR
 
+pytestmark = pytest.mark.long  # real programs, for many seconds: `make test` has five minutes
+
 PLAIN = letter(b"first line\r\n" * 3)
 MAILS = (PLAIN, attached(b"x" * 300), zip_eicar(), CLEAN)
 

@@ -11,6 +11,8 @@ from mitmail.engine.session import Session
 from mitmail.judge.client import Target
 from mitmail.judge.program import run
 
+pytestmark = pytest.mark.long  # real programs, for many seconds: `make test` has five minutes
+
 PLACES = list(product(("none", "norton", "generic"), ENDPOINTS))
 REQUEST = b"GET / HTTP/1.1\r\nHost: mail.customer.test\r\nConnection: close\r\n\r\n"
 # A page's form may hold any line; what follows an HTTP request is no mail command.

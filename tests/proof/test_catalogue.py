@@ -25,6 +25,8 @@ from proof.judgement import (
     vector,
 )
 
+pytestmark = pytest.mark.long  # real programs, for many seconds: `make test` has five minutes
+
 # Verifiers judge certificates and TLS; what is said before STARTTLS they never hear.
 CASES = {x.id: x for x in catalogue().values() if x.server.dialogue is None}
 VERIFIERS = list(panel.PANEL)

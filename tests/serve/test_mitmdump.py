@@ -18,6 +18,8 @@ from serve.program import SECONDS, Program, environment, mitmail
 from serve.serving import LOOPBACK, NAME, PORTS, USER, WAITING, Place, free_offset
 from serve.tls_client import LETTER, chain, curl, fingerprint, openssl
 
+pytestmark = pytest.mark.long  # real programs, for many seconds: `make test` has five minutes
+
 SECRET = "Kw7-Geheim?Wort"
 LARGE = LETTER + b"".join(b"%069d\r\n" % number for number in range(4000))
 LIMIT = 65_536

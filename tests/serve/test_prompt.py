@@ -3,8 +3,12 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from serve.serving import ForPerson
 from serve.terminal import PROMPT, neomutt
+
+pytestmark = pytest.mark.long  # real programs, for many seconds: `make test` has five minutes
 
 # A judge gives up after 10 s. It takes 3 s until it is said that a session waits.
 LONG = 9.0
