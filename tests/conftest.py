@@ -5,10 +5,14 @@ import itertools
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from bench import is_root
+
+if TYPE_CHECKING:
+    from clients.house import House
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -49,6 +53,16 @@ def _own_data_folder(_homes: Iterator[Path]) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MITMAIL_HOME", str(next(_homes)))
         yield
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator["House"]:
+    """One house for a module: mitmproxy allows one master in a process."""
+    from clients.house import House  # most tests can do without mitmproxy
+
+    house = House(tmp_path_factory.mktemp("house"))
+    yield house
+    house.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Clients as processes: bounded in time and in words, and nothing of them is left behind."""
 
 import asyncio
+import socket
 import sys
 import time
 
@@ -22,7 +23,7 @@ def python(text: str, *arguments: str, seconds: float = 20, give: bytes = b"") -
 
 CHILD = """
 import subprocess, sys
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+child = subprocess.Popen([sys.executable, "-c", "import signal; signal.alarm(60); signal.pause()"])
 print(child.pid, flush=True)
 """
 
@@ -49,14 +50,20 @@ def test_at_the_deadline_the_whole_group_is_ended_and_its_words_are_kept() -> No
 def test_who_left_the_group_and_holds_the_pipes_is_not_waited_for() -> None:
     text = """
 import subprocess, sys
-sleeping = [sys.executable, "-c", "import time; time.sleep(8)"]
-subprocess.Popen(sleeping, start_new_session=True)
+waits = f"import socket; socket.create_connection(('127.0.0.1', {sys.argv[1]})).recv(1)"
+subprocess.Popen([sys.executable, "-c", waits], start_new_session=True)
 print("done", flush=True)
 """
-    began = time.monotonic()
-
-    assert python(text).out == b"done\n"
-    assert time.monotonic() - began < 6
+    with socket.create_server(("127.0.0.1", 0)) as until:  # it ends when this is closed
+        until.settimeout(20)
+        began = time.monotonic()
+        ended = python(text, str(until.getsockname()[1]))
+        assert (ended.code, ended.out) == (0, b"done\n")
+        assert time.monotonic() - began < 6
+        with until.accept()[0] as gone:
+            gone.settimeout(1)
+            with pytest.raises(TimeoutError):
+                gone.recv(1)
 
 
 def test_a_flood_is_cut_and_says_so() -> None:

@@ -11,14 +11,6 @@ from clients.sink import Sink
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """One house for a module: mitmproxy allows one master in a process."""
-    house = House(tmp_path_factory.mktemp("house"))
-    yield house
-    house.close()
-
-
-@pytest.fixture(scope="module")
 def sink(house: House) -> Iterator[Sink]:
     """What Dovecot hands on."""
     sink = Sink()

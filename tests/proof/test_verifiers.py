@@ -1,7 +1,7 @@
 """The panel on the first ten scenarios: who refuses what, and whether for the right reason."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -34,13 +34,6 @@ FAMILIES = {
 }  # fmt: skip
 
 type Words = Mapping[str, Mapping[str, Word]]
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    house = House(tmp_path_factory.mktemp("house"))
-    yield house
-    house.close()
 
 
 @pytest.fixture(scope="module")

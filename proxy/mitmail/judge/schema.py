@@ -8,6 +8,7 @@ from mitmail.judge.difference import Kind
 from mitmail.judge.report import phrase
 from mitmail.judge.result import SCHEMA
 from mitmail.service import schema as service
+from mitmail.service.schema import document, object_of
 
 type Json = dict[str, Any]
 
@@ -28,15 +29,6 @@ _ONE: Final[Json] = {"const": SCHEMA}
 _OUTCOME: Final[Json] = {"enum": list(phrase.OUTCOMES)}
 
 
-def _object(properties: Json, *, optional: Json | None = None, more: bool = False) -> Json:
-    return {
-        "type": "object",
-        "properties": properties | (optional or {}),
-        "required": list(properties),
-        "additionalProperties": more,
-    }
-
-
 def _or_null(body: Json) -> Json:
     return {"oneOf": [body, {"type": "null"}]}
 
@@ -46,7 +38,7 @@ _SESSIONS: Final[Json] = {
     # A verdict, and the end: a switch does not happen while a client is judged.
     "items": {"oneOf": service.DOCUMENTS["record"]["oneOf"][:2]},  # type: ignore[index] # a list
 }
-_SEEN: Final[Json] = _object(
+_SEEN: Final[Json] = object_of(
     {
         "verdict": {"enum": ["accept", "reject", "hang", "none"]},
         "certainty": {"enum": ["sure", "suspected"]},
@@ -57,7 +49,7 @@ _SEEN: Final[Json] = _object(
     more=True,
 )
 # Of a certificate that is broken on purpose not everything can be read.
-_CERTIFICATE: Final[Json] = _object(
+_CERTIFICATE: Final[Json] = object_of(
     {
         "subject": _WORD_OR_NULL,
         "issuer": _WORD_OR_NULL,
@@ -70,7 +62,7 @@ _CERTIFICATE: Final[Json] = _object(
     },
     more=True,
 )
-_SAID: Final[Json] = _object(
+_SAID: Final[Json] = object_of(
     {
         "verdict": {"enum": ["accept", "reject", "prompt", "error"]},
         "reason": _WORD_OR_NULL,
@@ -92,7 +84,7 @@ _CELL: Final[Json] = {
     "antivirus": _WORD,
     "name": _WORD,
     "endpoint": {"enum": list(ENDPOINTS)},
-    "expected": _object(
+    "expected": object_of(
         {
             "verdict": {"enum": ["accept", "reject"]},
             "reasons": _WORDS,
@@ -107,7 +99,7 @@ _CELL: Final[Json] = {
     "reproduce": _WORD,
     "seconds": _SECONDS,
     "unstable": _FLAG,
-    "tries": {"type": "array", "items": _object({"outcome": _OUTCOME, "why": _WORD}, more=True)},
+    "tries": {"type": "array", "items": object_of({"outcome": _OUTCOME, "why": _WORD}, more=True)},
     "sessions": _SESSIONS,
     "chain": {"type": "array", "items": _CERTIFICATE},
     "screenshot": _WORD_OR_NULL,
@@ -115,13 +107,13 @@ _CELL: Final[Json] = {
 _RUN: Final[Json] = {
     "plan": _DIGEST,
     "cells": _COUNT,
-    "shard": _object({"index": _NUMBER, "total": _NUMBER}),
+    "shard": object_of({"index": _NUMBER, "total": _NUMBER}),
     "started": _TIME,
     "platform": _WORD,
     "tools": {"type": "object", "additionalProperties": _WORD},
     "clients": {
         "type": "object",
-        "additionalProperties": _object(
+        "additionalProperties": object_of(
             {"version": _WORD, "verifies": {"enum": list(get_args(Verifies.__value__))}}, more=True
         ),
     },
@@ -129,24 +121,24 @@ _RUN: Final[Json] = {
     "names": _WORDS,
 }
 _LINES: Final[list[Json]] = [
-    _object({"schema": _ONE, "record": {"const": "run"}} | _RUN, more=True),
-    _object({"schema": _ONE, "record": {"const": "cell"}} | _CELL, more=True),
+    object_of({"schema": _ONE, "record": {"const": "run"}} | _RUN, more=True),
+    object_of({"schema": _ONE, "record": {"const": "cell"}} | _CELL, more=True),
 ]
-_DOCUMENT: Final[Json] = _object(
+_DOCUMENT: Final[Json] = object_of(
     {
         "schema": _ONE,
         "record": {"const": "results"},
-        "run": _object(_RUN, more=True),
-        "cells": {"type": "array", "items": _object(_CELL, more=True)},
+        "run": object_of(_RUN, more=True),
+        "cells": {"type": "array", "items": object_of(_CELL, more=True)},
     }
 )
 _SIDE: Final[Json] = _or_null(
-    _object(
+    object_of(
         {
             "version": _WORD,
             "outcome": _OUTCOME,
             "why": _WORD,
-            "said": _object(
+            "said": object_of(
                 {
                     "verdict": _WORD_OR_NULL,
                     "reason": _WORD_OR_NULL,
@@ -154,7 +146,7 @@ _SIDE: Final[Json] = _or_null(
                     "text": _WORD_OR_NULL,
                 }
             ),
-            "seen": _object(
+            "seen": object_of(
                 {"verdict": _WORD_OR_NULL, "reason": _WORD_OR_NULL, "alert": _INTEGER_OR_NULL}
             ),
         }
@@ -162,15 +154,15 @@ _SIDE: Final[Json] = _or_null(
 )
 _VERSIONS: Final[Json] = {"type": "object", "additionalProperties": _WORD}
 _ASPECTS: Final = ("outcome", "verdict", "reason", "alert", "exit_code", "words")
-_DIFFERENCE: Final[Json] = _object(
+_DIFFERENCE: Final[Json] = object_of(
     {
         "schema": _ONE,
         "compared": _COUNT,
         "worse": _COUNT,
-        "versions": _object({"old": _VERSIONS, "new": _VERSIONS}),
+        "versions": object_of({"old": _VERSIONS, "new": _VERSIONS}),
         "changes": {
             "type": "array",
-            "items": _object(
+            "items": object_of(
                 {
                     "cell": _WORD,
                     "kind": {"enum": list(get_args(Kind.__value__))},
@@ -184,26 +176,17 @@ _DIFFERENCE: Final[Json] = _object(
 )
 
 
-def _document(name: str, title: str, body: Json) -> Json:
-    head: Json = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"urn:mitmail:schema:{name}-1",
-        "title": title,
-    }
-    return head | body
-
-
 _DEPTH: Final[Json] = {"enum": list(get_args(Verifies.__value__))}
-_EXEC: Final[Json] = _object(
+_EXEC: Final[Json] = object_of(
     {
         "schema": _ONE,
         "record": {"const": "exec"},
         "scenario": _WORD,
         "antivirus": _WORD,
-        "client": _object({"name": _WORD, "version": _WORD, "verifies": _DEPTH}),
+        "client": object_of({"name": _WORD, "version": _WORD, "verifies": _DEPTH}),
         "answers": {
             "type": "array",
-            "items": _object(
+            "items": object_of(
                 {
                     "asked": _WORD,
                     **{
@@ -215,12 +198,12 @@ _EXEC: Final[Json] = _object(
         },
     }
 )
-_CLIENTS: Final[Json] = _object(
+_CLIENTS: Final[Json] = object_of(
     {
         "schema": _ONE,
         "clients": {
             "type": "array",
-            "items": _object(
+            "items": object_of(
                 {
                     "name": _WORD,
                     "title": _WORD,
@@ -237,12 +220,12 @@ _CLIENTS: Final[Json] = _object(
     }
 )
 DOCUMENTS: Final[dict[str, Json]] = {
-    "exec": _document("exec", "mitmail exec --json", _EXEC),
-    "list-clients": _document("list-clients", "mitmail list --clients --json", _CLIENTS),
-    "results": _document(
+    "exec": document("exec", "mitmail exec --json", _EXEC),
+    "list-clients": document("list-clients", "mitmail list --clients --json", _CLIENTS),
+    "results": document(
         "results",
         "Each line of results.ndjson (a run, then its cells), and mitmail report --format json",
         {"oneOf": [*_LINES, _DOCUMENT]},
     ),
-    "difference": _document("difference", "mitmail diff --json", _DIFFERENCE),
+    "difference": document("difference", "mitmail diff --json", _DIFFERENCE),
 }

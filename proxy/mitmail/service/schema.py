@@ -1,5 +1,6 @@
 """The JSON Schemas of what mitmail prints for programs (2020-12)."""
 
+from collections.abc import Mapping
 from typing import Final, get_args
 
 from mitmail.endpoint import ENDPOINTS
@@ -18,16 +19,17 @@ _VERDICT: Final[Json] = {"enum": ["accept", "reject", "hang", "none"]}
 _ENDPOINT: Final[Json] = {"enum": list(ENDPOINTS)}
 
 
-def _object(
-    properties: Json,
+def object_of(
+    properties: Mapping[str, object],
     *,
     optional: Json | None = None,
     nullable: bool = False,
     more: bool = False,
 ) -> Json:
+    """An object that has all of ``properties``, and what is ``optional``, and no ``more``."""
     return {
         "type": ["object", "null"] if nullable else "object",
-        "properties": properties | (optional or {}),
+        "properties": {**properties, **(optional or {})},
         "required": list(properties),
         "additionalProperties": more,
     }
@@ -35,20 +37,20 @@ def _object(
 
 _FACTS: Final[Json] = {
     "type": "array",
-    "items": _object({"ms": {"type": "number", "minimum": 0}, "fact": _WORD}, more=True),
+    "items": object_of({"ms": {"type": "number", "minimum": 0}, "fact": _WORD}, more=True),
 }
 _PORT: Final[Json] = {"type": "integer", "minimum": 1, "maximum": 65535}
 _TLS: Final[Json] = {"enum": ["implicit", "starttls", "plain"]}
-_SETTING: Final[Json] = _object(
+_SETTING: Final[Json] = object_of(
     {
         "found": {"enum": list(get_args(Found.__value__))},
         "due": {"enum": list(get_args(Due.__value__))},
         "certainty": _CERTAINTY,
-        "use": _object({"endpoint": _ENDPOINT, "port": _PORT, "tls": _TLS}, nullable=True),
+        "use": object_of({"endpoint": _ENDPOINT, "port": _PORT, "tls": _TLS}, nullable=True),
     },
     nullable=True,
 )
-_FINDING: Final[Json] = _object(
+_FINDING: Final[Json] = object_of(
     {
         "finding": {"enum": list(get_args(FindingWord.__value__))},
         "certainty": _CERTAINTY,
@@ -57,7 +59,7 @@ _FINDING: Final[Json] = _object(
     },
     nullable=True,
 )
-_EARLIER: Final[Json] = _object(
+_EARLIER: Final[Json] = object_of(
     {
         "session": {"type": "integer", "minimum": 1},
         "leaf_sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
@@ -74,12 +76,12 @@ _HEAD: Final[Json] = {
     "antivirus": _WORD,
 }
 # Where the client of a captured connection wanted to go.
-_CAPTURED: Final[Json] = {"destination": _object({"host": _WORD, "port": _PORT})}
-_VERDICT_RECORD: Final[Json] = _object(
+_CAPTURED: Final[Json] = {"destination": object_of({"host": _WORD, "port": _PORT})}
+_VERDICT_RECORD: Final[Json] = object_of(
     _HEAD
     | {
         "record": {"const": "verdict"},
-        "client": _object(
+        "client": object_of(
             {
                 "sni": _WORD_OR_NULL,
                 "offered": _WORDS,
@@ -88,7 +90,7 @@ _VERDICT_RECORD: Final[Json] = _object(
             },
             nullable=True,
         ),
-        "presented": _object(
+        "presented": object_of(
             {
                 "leaf_sha256": {"type": ["string", "null"], "pattern": "^[0-9a-f]{64}$"},
                 "issuer": _WORD_OR_NULL,
@@ -96,7 +98,7 @@ _VERDICT_RECORD: Final[Json] = _object(
             },
             nullable=True,
         ),
-        "upstream": _object({"verified": {"type": "boolean"}, "errors": _WORDS}, nullable=True),
+        "upstream": object_of({"verified": {"type": "boolean"}, "errors": _WORDS}, nullable=True),
         "verdict": _VERDICT,
         "certainty": _CERTAINTY,
         "reason": _WORD_OR_NULL,
@@ -108,7 +110,7 @@ _VERDICT_RECORD: Final[Json] = _object(
     },
     optional=_CAPTURED,
 )
-_END_RECORD: Final[Json] = _object(
+_END_RECORD: Final[Json] = object_of(
     _HEAD
     | {
         "record": {"const": "end"},
@@ -123,7 +125,7 @@ _END_RECORD: Final[Json] = _object(
 _ENDPOINTS: Final[Json] = {
     "type": "object",
     "propertyNames": _ENDPOINT,
-    "additionalProperties": _object(
+    "additionalProperties": object_of(
         {
             "host": _WORD,
             "port": _PORT,
@@ -131,7 +133,7 @@ _ENDPOINTS: Final[Json] = {
         }
     ),
 }
-_CONTROL: Final[Json] = _object({"host": _WORD, "port": _PORT, "file": _WORD})
+_CONTROL: Final[Json] = object_of({"host": _WORD, "port": _PORT, "file": _WORD})
 _TEST_USER: Final[Json] = {"user": _WORD, "password": _WORD}
 _STAND: Final[Json] = {
     "scenario": _WORD_OR_NULL,
@@ -141,10 +143,10 @@ _STAND: Final[Json] = {
     "antivirus_root_file": _WORD_OR_NULL,
     "endpoints": _ENDPOINTS,
 }
-_READY: Final[Json] = _object(
+_READY: Final[Json] = object_of(
     {"schema": _ONE, "ready": {"const": True}, "control": _CONTROL} | _STAND | _TEST_USER
 )
-_EXPECT: Final[Json] = _object(
+_EXPECT: Final[Json] = object_of(
     {
         "verdict": {"enum": ["accept", "reject"]},
         "reasons": _WORDS,
@@ -153,7 +155,7 @@ _EXPECT: Final[Json] = _object(
 )
 _NUMBER: Final[Json] = {"type": "integer", "minimum": 0}
 _STATE: Final[Json] = _STAND | {
-    "named": _object({"scenario": _WORD_OR_NULL, "antivirus": _WORD}),
+    "named": object_of({"scenario": _WORD_OR_NULL, "antivirus": _WORD}),
     "switches": _WORDS,
     "closed": {"type": "array", "items": _ENDPOINT},
     "expect": {"type": "object", "propertyNames": _ENDPOINT, "additionalProperties": _EXPECT},
@@ -163,8 +165,8 @@ _STATE: Final[Json] = _STAND | {
     "last_session": _NUMBER,
     "running": _NUMBER,
 }
-_SWITCH_RECORD: Final[Json] = _object({"schema": _ONE, "record": {"const": "switch"}} | _STATE)
-_READY_ALL: Final[Json] = _object(
+_SWITCH_RECORD: Final[Json] = object_of({"schema": _ONE, "record": {"const": "switch"}} | _STATE)
+_READY_ALL: Final[Json] = object_of(
     {
         "schema": _ONE,
         "ready": {"const": True},
@@ -177,7 +179,7 @@ _READY_ALL: Final[Json] = _object(
         "endpoints": _ENDPOINTS | {"required": list(ENDPOINTS)},
         "scenarios": {
             "type": "object",
-            "additionalProperties": _object(
+            "additionalProperties": object_of(
                 {"name": _WORD, "root_file": _WORD, "endpoints": _ENDPOINTS | {"minProperties": 1}}
             ),
         },
@@ -185,25 +187,25 @@ _READY_ALL: Final[Json] = _object(
         "control": _CONTROL,
     }
 )
-_LINES: Final[Json] = _object({"do": _WORDS, "undo": _WORDS})
-_READY_TRANSPARENT: Final[Json] = _object(
+_LINES: Final[Json] = object_of({"do": _WORDS, "undo": _WORDS})
+_READY_TRANSPARENT: Final[Json] = object_of(
     {
         "schema": _ONE,
         "ready": {"const": True},
-        "transparent": _object({"host": _WORD, "port": _PORT}),
+        "transparent": object_of({"host": _WORD, "port": _PORT}),
         "antivirus": _WORD,
         "antivirus_root_file": _WORD,
         "captured": {"type": "object", "additionalProperties": _ENDPOINT},
         "control": _CONTROL,
-        "redirection": _object({"nft": _LINES, "iptables": _LINES}),
+        "redirection": object_of({"nft": _LINES, "iptables": _LINES}),
     }
 )
-_LIST: Final[Json] = _object(
+_LIST: Final[Json] = object_of(
     {
         "schema": _ONE,
         "scenarios": {
             "type": "array",
-            "items": _object(
+            "items": object_of(
                 {
                     "id": _WORD,
                     "title": _WORD,
@@ -223,10 +225,10 @@ _LIST: Final[Json] = _object(
 def _asking(verb: str, fields: Json) -> Json:
     """A request, whose own fields may be left out."""
     head: Json = {"schema": _ONE, "token": _WORD, "verb": {"const": verb}}
-    return _object(head) | {"properties": head | fields}
+    return object_of(head) | {"properties": head | fields}
 
 
-_SESSION: Final[Json] = _object(
+_SESSION: Final[Json] = object_of(
     {key: value for key, value in _HEAD.items() if key != "schema"}
     | {
         "showing": _NUMBER,
@@ -261,29 +263,29 @@ _REQUEST: Final[Json] = {
     ]
 }
 _ANSWERS: Final[list[Json]] = [
-    _object({"schema": _ONE}),
-    _object({"schema": _ONE} | _STATE | _TEST_USER),
-    _object(
+    object_of({"schema": _ONE}),
+    object_of({"schema": _ONE} | _STATE | _TEST_USER),
+    object_of(
         {
             "schema": _ONE,
             "sessions": {"type": "array", "items": _SESSION},
             "last_session": _NUMBER,
         }
     ),
-    _object({"schema": _ONE, "session": {"type": "integer", "minimum": 1}, "word": _WORD}),
-    _object({"schema": _ONE, "error": _WORD, "exit_code": {"enum": [2, 3]}}),
+    object_of({"schema": _ONE, "session": {"type": "integer", "minimum": 1}, "word": _WORD}),
+    object_of({"schema": _ONE, "error": _WORD, "exit_code": {"enum": [2, 3]}}),
 ]
 
 
-_HALF: Final[Json] = _object(
+_HALF: Final[Json] = object_of(
     {
         "antivirus": _WORD,
-        "client": _object(
+        "client": object_of(
             {"worked": {"type": ["boolean", "null"]}, "exit_code": _INTEGER_OR_NULL}
         ),
         "seen": {
             "type": "array",
-            "items": _object(
+            "items": object_of(
                 {
                     "endpoint": _ENDPOINT,
                     "verdict": _VERDICT,
@@ -297,7 +299,7 @@ _HALF: Final[Json] = _object(
     }
 )
 _BLAME: Final = ("antivirus", "provider", "account", "nobody", "only-without", "undecided")
-_COMPARISON: Final[Json] = _object(
+_COMPARISON: Final[Json] = object_of(
     {
         "schema": _ONE,
         "blame": {"enum": list(_BLAME)},
@@ -309,7 +311,8 @@ _COMPARISON: Final[Json] = _object(
 )
 
 
-def _document(name: str, title: str, body: Json) -> Json:
+def document(name: str, title: str, body: Json) -> Json:
+    """A schema that stands by itself: the ``$id`` is a name, and no address."""
     head: Json = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:mitmail:schema:{name}-1",
@@ -319,26 +322,26 @@ def _document(name: str, title: str, body: Json) -> Json:
 
 
 DOCUMENTS: Final[dict[str, Json]] = {
-    "ready": _document("ready", "The first line of mitmail serve --ready-json", _READY),
-    "ready-all": _document(
+    "ready": document("ready", "The first line of mitmail serve --ready-json", _READY),
+    "ready-all": document(
         "ready-all", "The first line of mitmail serve --all --ready-json", _READY_ALL
     ),
-    "ready-transparent": _document(
+    "ready-transparent": document(
         "ready-transparent",
         "The first line of mitmail serve --transparent --ready-json",
         _READY_TRANSPARENT,
     ),
-    "record": _document(
+    "record": document(
         "record",
         "Each further line of mitmail serve --ready-json",
         {"oneOf": [_VERDICT_RECORD, _END_RECORD, _SWITCH_RECORD]},
     ),
-    "control-request": _document(
+    "control-request": document(
         "control-request", "What may be asked of a running mitmail serve", _REQUEST
     ),
-    "control-answer": _document(
+    "control-answer": document(
         "control-answer", "What a running mitmail serve answers", {"oneOf": _ANSWERS}
     ),
-    "comparison": _document("comparison", "mitmail compare --json", _COMPARISON),
-    "list": _document("list", "mitmail list --json", _LIST),
+    "comparison": document("comparison", "mitmail compare --json", _COMPARISON),
+    "list": document("list", "mitmail list --json", _LIST),
 }

@@ -7,10 +7,11 @@ import socket
 import ssl
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 TOLD = {key: os.environ[f"MITMAIL_{key}"] for key in ("HOST", "PORT", "NAME", "USER", "PASSWORD")}
+
+WAITS = "import signal; signal.alarm(60); signal.pause()"  # for whoever ends it
 
 
 def work(context: ssl.SSLContext) -> None:
@@ -40,13 +41,14 @@ def main(character: str) -> int:
     if character == "absent":
         return 0
     if character == "hanging":
-        with socket.create_connection((TOLD["HOST"], int(TOLD["PORT"]))):
-            time.sleep(60)
+        with socket.create_connection((TOLD["HOST"], int(TOLD["PORT"]))) as connection:
+            while connection.recv(65536):  # until the server has had enough of it
+                pass
     if character == "crashing":
         with socket.create_connection((TOLD["HOST"], int(TOLD["PORT"]))):
             os.kill(os.getpid(), signal.SIGSEGV)
     if character == "mother":
-        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+        child = subprocess.Popen([sys.executable, "-c", WAITS])
         Path(sys.argv[2]).write_text(str(child.pid))
     if character == "flooding":
         for _ in range(400):
