@@ -21,6 +21,8 @@ if sys.platform == "win32":
 
 import pty
 
+pytestmark = pytest.mark.long  # real programs, for many seconds: `make test` has five minutes
+
 SEED = seed(USER)
 KINDS = ("cur", "new", "tmp")  # the folders of a Maildir
 MAIL = (

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.long  # real programs, for many seconds: `make test` has five minutes
+
 ROOT = Path(__file__).parents[1]
 
 

@@ -16,6 +16,8 @@ from mitmail.judge.client import Target
 from mitmail.service import record
 from mitmail.service.upstream import Server, Upstream
 
+pytestmark = pytest.mark.long  # real programs, for many seconds: `make test` has five minutes
+
 SHIELDS = ("norton", "generic")
 
 

@@ -16,6 +16,8 @@ from serve.program import SECONDS, Program
 from serve.serving import NAME, PORTS, ForProgram, Place
 from serve.tls_client import clean, curl, fingerprint, foreign_root, openssl, s_client
 
+pytestmark = pytest.mark.long  # real programs, for many seconds: `make test` has five minutes
+
 GENERIC = ("--antivirus", "generic")
 ENDPOINTS = pytest.mark.parametrize("endpoint", list(PORTS))
 PASSED = "the antivirus passed the connection through: what the client did was not seen"
