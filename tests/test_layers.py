@@ -42,8 +42,13 @@ MAY_USE = {
         "errors", "endpoint", "conduct", "pki", "wire", "scenario", "plan", "engine", "addon",
         "mailstore", "service",
     },
+    "diagnose": {
+        "errors", "shipped", "endpoint", "manner", "pki", "wire", "scenario", "plan", "engine",
+    },
+    "trust": {"errors", "endpoint", "pki"},
     "cli": {
         "", "errors", "shipped", "endpoint", "pki", "scenario", "plan", "service", "judge",
+        "diagnose", "trust",
     },
     "__main__": {"cli"},
     "__init__": set(),
@@ -58,10 +63,10 @@ ONLY_IN = {
     "pytest": {"judge"},
     "pydantic": {"scenario"},
     "ruamel": {"scenario"},
-    "OpenSSL": {"engine"},
+    "OpenSSL": {"engine", "diagnose"},
     "tlslite": {"engine", "pki"},
-    "asyncio": {"addon", "mailstore", "service", "judge", "cli"},
-    "socket": {"addon", "mailstore", "judge"},
+    "asyncio": {"addon", "mailstore", "service", "judge", "diagnose", "cli"},
+    "socket": {"addon", "mailstore", "judge", "diagnose"},
 }
 
 EXEMPT = {

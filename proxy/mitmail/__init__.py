@@ -13,6 +13,8 @@ Imports point one way; each layer may use those above it::
     mailstore    the embedded mail server, clear text only
     service      plans being served: listeners, records, notices
     judge        real mail clients, driven
+    diagnose     an error text, a pasted chain, a server's name: what it is, and who is to blame
+    trust        roots in trust stores, and the way back
     cli          the command line
 """
 

@@ -1,5 +1,6 @@
 """Every dialogue attack put to clients, as users serve them."""
 
+import asyncio
 import secrets
 import tempfile
 from collections.abc import Callable, Sequence
@@ -41,4 +42,6 @@ async def run(
                 place = Range(Service(proxy, mailstore), password, Path(folder))
                 return await place.run(clients, scenarios or cases(), done=done)
         finally:
+            # A process that is asked many times belongs to this loop.
+            await asyncio.gather(*(client.close() for client in clients))
             await proxy.stop()
