@@ -15,6 +15,7 @@ from mitmail.cli.compare import compare_command
 from mitmail.cli.demo import demo_command
 from mitmail.cli.diff import diff_command
 from mitmail.cli.exec import exec_command
+from mitmail.cli.explain import explain_command
 from mitmail.cli.judge import judge_command
 from mitmail.cli.merge import merge_command
 from mitmail.cli.new import new_command
@@ -31,6 +32,7 @@ mitmail serve --antivirus norton         a good server, behind a simulated Norto
 mitmail switch healthy                   another scenario in a running serve, same ports
 mitmail compare --antivirus norton       is it the antivirus, or the account?
 mitmail judge                            every client here, in the cases that matter most
+mitmail explain SEC_ERROR_UNKNOWN_ISSUER what an error means, and the case that shows it
 mitmail list                             every scenario, one line each
 mitmail show hosting-wildcard            one scenario, explained
 """
@@ -64,6 +66,7 @@ def cli() -> None:
 for command in (
     list_command, show_command, serve_command, demo_command, new_command, lint_command,
     schema_command, switch_command, compare_command, answer_command, exec_command,
+    explain_command,
     judge_command, merge_command,
     report_command, diff_command, ca_group, addon_command,
 ):  # fmt: skip
