@@ -24,7 +24,7 @@ ABOUT: Final = frozenset(map(wording.stem, (
     "trusted", "trust", "intermediate", "identity", "revoked", "encryption", "secure", "security",
     "exception", "antivirus", "norton", "kaspersky", "avast", "avg", "eset", "thunderbird",
     "outlook", "imaplib", "poplib", "smtplib", "protocol", "algorithm", "cipher", "25", "110",
-    "143", "465", "563", "587", "993", "995", "revocation",
+    "143", "465", "563", "587", "993", "995", "revocation", "principal",
 )))  # fmt: skip
 QUOTED: Final = 4
 """The fewest words of a quotation that is a part of a sentence."""
