@@ -1,9 +1,10 @@
 """One certificate of a chain, as far as it can be read."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from ipaddress import ip_address
+from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -13,7 +14,8 @@ from cryptography.x509.oid import ExtensionOID, NameOID
 from mitmail.engine.certificate import UNREADABLE, load
 from mitmail.errors import MitmailError
 from mitmail.pki import certificate as pki
-from mitmail.pki import name
+from mitmail.pki import der, name
+from mitmail.scenario.hostname import kind_of
 
 type PublicKey = (
     rsa.RSAPublicKey | ec.EllipticCurvePublicKey | dsa.DSAPublicKey | ed25519.Ed25519PublicKey
@@ -36,7 +38,12 @@ class Certificate:
         try:
             found = load(self.der)
             # Reading them is what fails: RFC 5280 section 4.2 leaves much to get wrong.
-            _ = (found.subject, found.issuer, found.not_valid_before_utc, found.not_valid_after_utc)
+            _ = (
+                found.subject,
+                found.issuer,
+                found.not_valid_before_utc,
+                found.not_valid_after_utc,
+            )
         except UNREADABLE as error:
             return str(error) or type(error).__name__
         return found
@@ -125,15 +132,16 @@ class Certificate:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """Its subjectAltName: DNS names as they are, ``ip:`` addresses, others by their kind."""
-        said = self.extension(ExtensionOID.SUBJECT_ALTERNATIVE_NAME)
-        if said is None or not isinstance(said.value, x509.SubjectAlternativeName):
-            return ()
-        return tuple(_names(said.value))
+        """Its subjectAltName, whatever else is odd: DNS names as they are, others by their kind.
 
-    def extension(
-        self, oid: x509.ObjectIdentifier
-    ) -> x509.Extension[x509.ExtensionType] | None:
+        ``ip:``, ``email:``, ``uri:``; ``utf8:`` for a name that is no ASCII, ``hex:`` for the
+        rest; ``dns:`` only before what looks like another kind.
+        """
+        oid = ExtensionOID.SUBJECT_ALTERNATIVE_NAME.dotted_string
+        said = self.parsed and self.parsed.extension(oid)
+        return _names(said.value) if said else ()
+
+    def extension(self, oid: x509.ObjectIdentifier) -> x509.Extension[x509.ExtensionType] | None:
         """An extension by its OID, or None where there is none that can be read."""
         try:
             found = self.read.extensions if self.read else ()
@@ -155,19 +163,29 @@ class Certificate:
         return f'The certificate of "{self.title}"'
 
 
-def _names(said: x509.SubjectAlternativeName) -> Iterator[str]:
-    for one in said:
-        match one:
-            case x509.DNSName(value=text):
-                yield text if ":" not in text else f"dns:{text}"
-            case x509.IPAddress(value=address):
-                yield f"ip:{address}"
-            case x509.RFC822Name(value=text):
-                yield f"email:{text}"
-            case x509.UniformResourceIdentifier(value=text):
-                yield f"uri:{text}"
-            case _:
-                yield "utf8:"
+# GeneralName (RFC 5280 section 4.2.1.6).
+KINDS: Final = {0x81: "email", 0x82: "dns", 0x86: "uri"}
+ADDRESS: Final = 0x87
+
+
+def _names(general_names: bytes) -> tuple[str, ...]:
+    try:
+        said = der.expect(der.read(general_names), der.SEQUENCE)
+        return tuple(map(_name, der.children(said.content)))
+    except der.DerError:
+        return ()
+
+
+def _name(said: der.Tlv) -> str:
+    if said.tag == ADDRESS and len(said.content) in (4, 16):
+        return f"ip:{ip_address(said.content)}"
+    if said.tag not in KINDS:
+        return f"hex:{said.raw.hex()}"
+    if not said.content.isascii():
+        return f"utf8:{said.content.decode(errors='replace')}"
+    text = said.content.decode("ascii")
+    kind = KINDS[said.tag]
+    return text if kind == "dns" and kind_of(text) == ("dns", text) else f"{kind}:{text}"
 
 
 def _short(said: x509.Name) -> str:

@@ -131,9 +131,7 @@ def _blocks(text: str, source: str) -> tuple[bytes, ...]:
         label, where = begin[2], _line(text, begin.start())
         of_ours = label in CERTIFICATES | BUNDLES
         if begin[1] == "END" and of_ours:
-            raise MitmailError(
-                f"{source}:{where}: no BEGIN {label} stands above this END: {HOW}"
-            )
+            raise MitmailError(f"{source}:{where}: no BEGIN {label} stands above this END: {HOW}")
         if not borders or (borders[0][1], borders[0][2]) != ("END", label):
             if of_ours:
                 raise MitmailError(f"{source}:{where}: the end of this {label} is missing: {HOW}")

@@ -17,9 +17,9 @@ LARGEST = LIMIT * 4  # octets; the public roots are 240 KB
 
 @dataclass(frozen=True)
 class Roots:
-    """Trusted certificates (DER); ``words`` say whose they are, ``public`` that they are Mozilla's.
+    """Trusted certificates (DER); ``words`` say whose they are.
 
-    A certificate that a public root vouches for was never made by an antivirus.
+    ``public`` says that they are Mozilla's: what one of these vouches for, no antivirus made.
     """
 
     certificates: tuple[bytes, ...]
@@ -27,15 +27,15 @@ class Roots:
     public: bool = False
 
     @cached_property
-    def loaded(self) -> tuple[crypto.X509, ...]:
+    def loaded(self) -> dict[bytes, crypto.X509]:
         """Those that OpenSSL can read."""
-        found = []
+        found = {}
         for der in self.certificates:
             try:
-                found.append(crypto.load_certificate(crypto.FILETYPE_ASN1, der))
+                found[der] = crypto.load_certificate(crypto.FILETYPE_ASN1, der)
             except (crypto.Error, ValueError):
                 continue
-        return tuple(found)
+        return found
 
 
 @cache

@@ -18,6 +18,7 @@ PARTIAL_CHAIN: Final = 0x80000
 NO_CHECK_TIME: Final = 0x200000
 # X509_V_ERR_*: of times, and of what ends before anything trusted is reached.
 TIMES: Final = frozenset({9, 10})
+BAD_SIGNATURE: Final = 7
 SELF_SIGNED_LEAF: Final = 18
 SELF_SIGNED_ROOT: Final = 19
 UNTRUSTED: Final = frozenset({2, SELF_SIGNED_LEAF, SELF_SIGNED_ROOT, 20, 21, 27})
@@ -34,12 +35,15 @@ class Verified:
     ``errors`` are OpenSSL's numbers, each with the certificate that it is about; -1 is one that
     OpenSSL cannot read. Times are not among them: they are judged for the whole path elsewhere.
     ``strict`` is what only the strict check minds, which Python has switched on since 3.13.
+    ``confused`` is what OpenSSL says because it takes another authority of the same name; the way
+    is there for a client that tries both.
     """
 
     path: tuple[Certificate, ...]
     anchored: bool
     errors: tuple[Error, ...] = ()
     strict: Error | None = None
+    confused: Error | None = None
 
     @property
     def end(self) -> Certificate:
@@ -66,6 +70,10 @@ def verify(
         found = verifier.run()
     if isinstance(found, list):
         return Verified(path=tuple(found), anchored=True, strict=verifier.strict())
+    if found[0] == BAD_SIGNATURE and verifier.drop_namesakes(found[1]):
+        again = verifier.run()
+        if isinstance(again, list):
+            return Verified(path=tuple(again), anchored=True, confused=found)
     if found[0] not in UNTRUSTED:
         path = verifier.likely_path()
         return Verified(path=path, anchored=verifier.is_root(path[-1]), errors=(found,))
@@ -86,6 +94,7 @@ class _Verifier:
         self._pool = {one.der: one for one in (*also, *reversed(chain))}
         self._chain = chain
         self._loaded: dict[bytes, crypto.X509] = {}
+        self._dropped: set[bytes] = set()
         self.unreadable: tuple[Error, ...] = ()
         for one in self._pool.values():
             try:
@@ -102,13 +111,15 @@ class _Verifier:
         if ending_in is not None:
             store.add_cert(self._loaded[ending_in.der])
         else:
-            for root in self._roots.loaded:
-                store.add_cert(root)
+            for der, root in self._roots.loaded.items():
+                if der not in self._dropped:
+                    store.add_cert(root)
         store.set_flags(PARTIAL_CHAIN | flags | (NO_CHECK_TIME if at is None else 0))
         if at is not None:
             store.set_time(at)
         leaf = self._loaded[self._chain[0].der]
-        rest = [x for der, x in self._loaded.items() if der != self._chain[0].der]
+        without = {self._chain[0].der, *self._dropped}
+        rest = [x for der, x in self._loaded.items() if der not in without]
         try:
             path = crypto.X509StoreContext(store, leaf, rest).get_verified_chain()
         except crypto.X509StoreContextError as error:
@@ -119,6 +130,13 @@ class _Verifier:
         """What the strict check finds on a way that stands otherwise."""
         found = self.run(ending_in=ending_in, flags=STRICT)
         return None if isinstance(found, list) else found
+
+    def drop_namesakes(self, below: Certificate) -> bool:
+        """Leave out those who carry the name of its issuer and have not signed it."""
+        roots = map(Certificate, self._roots.certificates)
+        named = [one for one in (*roots, *self._pool.values()) if is_named(one, below)]
+        self._dropped |= {one.der for one in named if not has_signed(one, below)}
+        return bool(self._dropped)
 
     def _shown(self, certificate: crypto.X509) -> Certificate:
         der = crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate)
