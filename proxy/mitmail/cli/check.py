@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 if TYPE_CHECKING:
+    from mitmail.diagnose.blame import Blame
     from mitmail.diagnose.finding import Finding, Severity
     from mitmail.diagnose.presented import Presented
     from mitmail.diagnose.roots import Roots
@@ -41,6 +42,10 @@ class Looked(NamedTuple):
     "--roots", "roots_file", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path),
     help="Whom the client trusts; by default the public roots that ship with mitmail.",
 )  # fmt: skip
+@click.option(
+    "--against", metavar="HOST:PORT|FILE", multiple=True,
+    help="What the provider shows: with --chain, say who is to blame; may be given several times.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="As one JSON document.")
 @click.option(
     "--fail-on", type=click.Choice(FAIL_ON), metavar="SEVERITY",
@@ -52,6 +57,7 @@ def check_command(
     name: str | None,
     at: str | None,
     roots_file: Path | None,
+    against: tuple[str, ...],
     *,
     as_json: bool,
     fail_on: "Severity | None",
@@ -60,6 +66,7 @@ def check_command(
 
     \b
     mitmail check --chain chain.pem --name mail.example.com
+    mitmail check --chain chain.pem --against mail.example.com:993
     openssl s_client -connect mail.example.com:993 -showcerts | mitmail check --chain -
     """
     from mitmail.diagnose import roots
@@ -68,12 +75,16 @@ def check_command(
         raise click.UsageError("say HOST[:PORT] or --chain FILE, one of them")
     trusted = roots.from_file(roots_file) if roots_file else roots.public()
     moment = _moment(at) if at is not None else None
+    if against and chain is None:
+        raise click.UsageError("--against is for what a customer sent: add --chain FILE")
+    blamed = None
     if chain is not None:
         looked = _at_chain(chain, name, moment, trusted)
+        blamed = _blamed(looked, against, name, trusted) if against else None
     else:
         assert server is not None
         looked = _at_server(server, name, moment, trusted)
-    _print(looked, trusted, as_json=as_json)
+    _print(looked, blamed, trusted, as_json=as_json)
     if fail_on is not None and _is_bad(looked.findings, fail_on):
         sys.exit(FOUND)
 
@@ -95,6 +106,20 @@ def _at_chain(chain: str, name: str | None, at: datetime | None, trusted: "Roots
 
 def _at_server(server: str, name: str | None, at: datetime | None, trusted: "Roots") -> Looked:
     raise click.UsageError("going to a server is not possible yet: use --chain FILE")
+
+
+def _blamed(
+    customers: Looked, against: tuple[str, ...], name: str | None, trusted: "Roots"
+) -> "Blame":
+    from mitmail.diagnose.blame import blame
+
+    shown: list[Presented] = []
+    for one in against:
+        if Path(one).is_file():
+            shown += _at_chain(one, name, None, trusted).presented
+        else:
+            shown += _at_server(one, name, None, trusted).presented
+    return blame(customers.presented[0], shown, trusted)
 
 
 def _content(chain: str) -> bytes:
@@ -121,12 +146,12 @@ def _moment(text: str) -> datetime:
     return said.replace(tzinfo=UTC) if said.tzinfo is None else said.astimezone(UTC)
 
 
-def _print(looked: Looked, trusted: "Roots", *, as_json: bool) -> None:
+def _print(looked: Looked, blamed: "Blame | None", trusted: "Roots", *, as_json: bool) -> None:
     from mitmail.cli import findings
     from mitmail.diagnose.document import document
 
     if as_json:
-        whole = document(looked.presented, looked.findings, trusted.words)
+        whole = document(looked.presented, looked.findings, trusted.words, blamed)
         click.echo(json.dumps(whole, indent=1))
         return
     for one in looked.presented:
@@ -134,6 +159,8 @@ def _print(looked: Looked, trusted: "Roots", *, as_json: bool) -> None:
             click.echo(line)
     click.echo(f"Trusted: {trusted.words}")
     for line in findings.printed(looked.findings):
+        click.echo(line)
+    for line in findings.blamed(blamed) if blamed else ():
         click.echo(line)
 
 

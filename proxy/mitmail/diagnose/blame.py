@@ -14,7 +14,7 @@ from mitmail.diagnose.coverage import listed
 from mitmail.diagnose.diagnosis import diagnose, is_grave
 from mitmail.diagnose.finding import Finding
 from mitmail.diagnose.presented import Presented
-from mitmail.diagnose.recognition import Recognition, is_public, recognise
+from mitmail.diagnose.recognition import Recognition, in_short, is_public, recognise
 from mitmail.diagnose.resemblance import has_same_key, is_copy, shares_name
 from mitmail.diagnose.roots import Roots
 from mitmail.diagnose.verification import has_signed
@@ -24,6 +24,7 @@ type Culprit = Literal["provider", "antivirus", "gateway", "interception", "both
 CULPRITS: Final[tuple[Culprit, ...]] = (
     "provider", "antivirus", "gateway", "interception", "both", "cannot-tell",
 )  # fmt: skip
+EVIDENCE: Final = 4  # clauses of it
 SWITCH_OFF: Final = (
     "Switch its mail scanning off and try again; if mail works then, leave it off, or import its "
     "root into the mail client."
@@ -106,8 +107,8 @@ class _Comparison:
 
     def _intercepted(self, product: Recognition) -> Blame:
         evidence = [
-            f"The customer's certificate was signed by {product.product} ({product.sureness}): "
-            f"{'; '.join(product.agrees[:4])}.",
+            f"The customer's certificate is {in_short(product)}'s work: "
+            f"{'; '.join(product.agrees[:EVIDENCE])}.",
             f'The provider\'s own was signed by "{self._others[0][0].issuer_title}".',
         ]
         if product.differs:

@@ -55,6 +55,7 @@ class _Named:
     hits: tuple[str, ...]
     misses: tuple[str, ...]
     simulated: bool
+    weight: int
 
     @property
     def whole(self) -> bool:
@@ -69,7 +70,7 @@ def recognise(presented: Presented) -> Recognition | None:
     chain = chain_of(presented.chain)
     if not chain or chain[0].read is None or is_public(presented):
         return None
-    named = max(_named(chain), key=lambda one: (one.whole, len(one.hits)), default=None)
+    named = max(_named(chain), key=lambda one: (one.whole, one.weight), default=None)
     if named is not None:
         return _by_profile(presented, chain, named)
     for one in chain:
@@ -140,9 +141,9 @@ def _named(chain: Sequence[Certificate]) -> Iterator[_Named]:
         for vendor in vendors():
             for signer, hits, misses, simulated in _compared(vendor, issuer):
                 if len(hits) >= max(2, len(misses) + 1):
-                    words = tuple(f"{_whose(one)} issuer is {text}" for text in hits)
-                    missed = tuple(f"its issuer is not {text}" for text in misses)
-                    yield _Named(vendor, signer, words, missed, simulated)
+                    words = f"{_whose(one)} issuer is {', '.join(hits)}"
+                    missed = (f"its issuer is not {', '.join(misses)}",) if misses else ()
+                    yield _Named(vendor, signer, (words,), missed, simulated, len(hits))
 
 
 def _compared(
@@ -202,7 +203,10 @@ def vendors() -> tuple[Vendor, ...]:
     return tuple(one for one in found if one.roots)
 
 
+SURENESS: Final = {"certain": "certainly", "likely": "very likely", "possible": "possibly"}
+
+
 def in_short(found: Recognition) -> str:
-    """A recognition in half a sentence."""
+    """A recognition in half a sentence: how sure, and what."""
     of_ours = ", as mitmail simulates it" if found.simulated else ""
-    return f"{found.product}{of_ours} ({found.sureness})"
+    return f"{SURENESS[found.sureness]} {found.product}{of_ours}"
