@@ -24,6 +24,7 @@ type Culprit = Literal["provider", "antivirus", "gateway", "interception", "both
 CULPRITS: Final[tuple[Culprit, ...]] = (
     "provider", "antivirus", "gateway", "interception", "both", "cannot-tell",
 )  # fmt: skip
+OF_TIME: Final = {"expired", "not-yet-valid"}
 EVIDENCE: Final = 4  # clauses of it
 SWITCH_OFF: Final = (
     "Switch its mail scanning off and try again; if mail works then, leave it off, or import its "
@@ -77,7 +78,7 @@ class _Comparison:
         if any(self._leaf.der == one[0].der for one in self._others):
             return self._same()
         ours = self._recognised(self._providers)
-        theirs = recognise(self._customers)
+        theirs = recognise(self._customers, self._roots)
         if ours is not None:
             words = f"What is said to be the provider's was signed by {ours.product}: the line "
             return _unknown(
@@ -98,10 +99,7 @@ class _Comparison:
 
     def _same(self) -> Blame:
         words = "The customer sees the provider's own certificate: nobody has re-signed it."
-        faults = self._faults(self._customers)
-        if faults:
-            return Blame(who="provider", evidence=(words, *_sentences(faults)), next=TELL_PROVIDER)
-        return _unknown(words, CLIENT, "Nothing is wrong with it at the time of the customer's.")
+        return self._of_the_providers([words])
 
     # -- signed by a product that is known -------------------------------------------------------
 
@@ -176,20 +174,26 @@ class _Comparison:
                 "Find out which address the customer's computer has for the name: nslookup HOST",
                 why,
             )
-        faults = self._faults(self._customers)
+        return self._of_the_providers(evidence)
+
+    def _of_the_providers(self, evidence: list[str]) -> Blame:
+        faults, by_clock = self._faults_of_customers()
         if faults:
             return Blame(
                 who="provider", evidence=(*evidence, *_sentences(faults)), next=TELL_PROVIDER
             )
-        evidence.append("Nothing is wrong with the customer's certificate at its time.")
-        return _unknown(evidence[0], CLIENT, *evidence[1:])
+        words = "Nothing is wrong with the certificate that the customer saw."
+        if by_clock:
+            at = day(self._customers.at)
+            words = f"It is out of its time only at the customer's {at}: his clock may be wrong."
+        return _unknown(evidence[0], CLIENT, *evidence[1:], words)
 
     # -- what is wrong ---------------------------------------------------------------------------
 
     def _is_public(self) -> bool:
         # A customer who shows the leaf alone has its issuer's certificate from the provider.
         whole = (*self._customers.chain, *self._known)
-        return is_public(replace(self._customers, chain=whole))
+        return is_public(replace(self._customers, chain=whole), self._roots)
 
     def _common_issuer(self) -> Certificate | None:
         candidates = [*self._others, chain_of(self._customers.chain)]
@@ -202,8 +206,22 @@ class _Comparison:
         return any(has_same_key(self._leaf, one[0]) for one in self._others)
 
     def _faults(self, shown: Presented) -> list[Finding]:
-        also = self._known if shown is self._customers and shown.only_leaf else ()
-        return [one for one in diagnose(shown, self._roots, also=also) if is_grave(one)]
+        return [one for one in diagnose(shown, self._roots) if is_grave(one)]
+
+    def _faults_of_customers(self) -> tuple[list[Finding], bool]:
+        """What is wrong with the customer's, and whether more is so by his clock alone.
+
+        What had expired then has expired now; a clock that is wrong makes the difference.
+        """
+        also = self._known if self._customers.only_leaf else ()
+        now = replace(self._customers, at=max(one.at for one in self._providers))
+        then, now_too = (
+            [one for one in diagnose(shown, self._roots, also=also) if is_grave(one)]
+            for shown in (self._customers, now)
+        )
+        still = {one.id for one in now_too}
+        kept = [one for one in then if one.reason not in OF_TIME or one.id in still]
+        return kept, len(kept) < len(then)
 
     def _faults_of_providers(self) -> list[Finding]:
         every = [self._faults(one) for one in self._providers]
@@ -211,7 +229,7 @@ class _Comparison:
         return min(every, key=len)
 
     def _recognised(self, shown: Sequence[Presented]) -> Recognition | None:
-        found = (recognise(one) for one in shown)
+        found = (recognise(one, self._roots) for one in shown)
         return next((one for one in found if one and one.sureness != "possible"), None)
 
 

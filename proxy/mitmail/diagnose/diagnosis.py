@@ -57,7 +57,7 @@ def _found(one: Case) -> Findings:
     found = [finding for part in PARTS for finding in part(one)]
     found += [*_unreadable(one), *_revoked(one), *_sizes(one), *_intercepted(one)]
     yield from found
-    if not any(is_grave(each) or each.severity == "unknown" for each in found):
+    if not any(each.severity in {"critical", "high", "unknown"} for each in found):
         words = f"Valid until then, for that name, and vouched for by {one.roots.words}."
         if one.leaf.not_after is not None:
             words = words.replace("until then", f"until {one.leaf.not_after:%Y-%m-%d}")
@@ -85,12 +85,15 @@ def _revoked(one: Case) -> Findings:
 
 
 def _intercepted(one: Case) -> Findings:
-    found = recognise(one.presented)
+    found = recognise(one.presented, one.roots)
     if found is None:
         return
+    what = "This is a copy of the server's certificate"
+    if found.sureness == "possible":
+        what = "This may be a copy of the server's certificate"
     words = (
-        f"This is not the server's own certificate, but a copy that "
-        f"{in_short(found)} signed, {PLACES[found.kind]}: {'; '.join(found.agrees[:EVIDENCE])}."
+        f"{what}, made by {PLACES[found.kind]}: {in_short(found)}. Evidence: "
+        f"{'; '.join(found.agrees[:EVIDENCE])}."
     )
     if found.differs:
         words += f" Against it: {'; '.join(found.differs[:EVIDENCE])}."

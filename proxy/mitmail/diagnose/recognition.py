@@ -15,7 +15,7 @@ from mitmail.diagnose.certificate import Certificate, chain_of
 from mitmail.diagnose.fingerprint import Mark, leaf_marks, root_marks
 from mitmail.diagnose.kind import Kind, Sureness
 from mitmail.diagnose.presented import Presented
-from mitmail.diagnose.roots import public
+from mitmail.diagnose.roots import Roots, public
 from mitmail.diagnose.verification import is_named
 from mitmail.scenario import loader
 from mitmail.scenario.vendor import Vendor
@@ -62,13 +62,14 @@ class _Named:
         return not self.misses
 
 
-def recognise(presented: Presented) -> Recognition | None:
+def recognise(presented: Presented, roots: Roots | None = None) -> Recognition | None:
     """The product that signed this, if one is recognised.
 
-    Never one where a public root vouches for the server: no product can sign with such.
+    Never one where a public root vouches for the server: no product can sign with such. ``roots``
+    stands in for Mozilla's where it is a list of public roots.
     """
     chain = chain_of(presented.chain)
-    if not chain or chain[0].read is None or is_public(presented):
+    if not chain or chain[0].read is None or is_public(presented, roots):
         return None
     named = max(_named(chain), key=lambda one: (one.whole, one.weight), default=None)
     if named is not None:
@@ -83,9 +84,9 @@ def recognise(presented: Presented) -> Recognition | None:
     return None
 
 
-def is_public(presented: Presented) -> bool:
+def is_public(presented: Presented, roots: Roots | None = None) -> bool:
     """Whether a public root vouches for the server, whatever the dates are."""
-    found = case(presented, public()).verified
+    found = case(presented, roots if roots and roots.public else public()).verified
     return found.anchored and not found.errors
 
 
