@@ -91,7 +91,7 @@ OPENSSL: dict[str, str] = {
     "ip-san-bad-length": LENIENT,
     "eku-empty": "it calls an empty list of purposes a wrong purpose, we a wrong encoding",
     "ku-keyencipherment-only-ecdhe": HANDSHAKE,
-    "stale-root-both-trusted": "it tries one of two namesakes; the finding says so of some clients",
+    "stale-root-both-trusted": "it tries one of two namesakes, as the finding says of some",
 }
 GNUTLS: dict[str, str] = {
     **dict.fromkeys(
