@@ -66,6 +66,7 @@ ONLY_IN = {
     "OpenSSL": {"engine", "diagnose"},
     "tlslite": {"engine", "pki"},
     "asyncio": {"addon", "mailstore", "service", "judge", "diagnose", "cli"},
+    "dns": {"diagnose"},
     "socket": {"addon", "mailstore", "judge", "diagnose"},
 }
 
