@@ -43,7 +43,8 @@ MAY_USE = {
         "mailstore", "service",
     },
     "diagnose": {
-        "errors", "shipped", "endpoint", "manner", "pki", "wire", "scenario", "plan", "engine",
+        "errors", "shipped", "endpoint", "hello", "manner", "pki", "wire", "scenario", "plan",
+        "engine",
     },
     "trust": {"errors", "endpoint", "pki"},
     "cli": {

@@ -129,6 +129,12 @@ class _Expedition:
             except ObstacleError as error:
                 self._obstacles[one] = error
 
+    def _known(self, one: Call) -> Call:
+        """The call again, now that it is known how the port is spoken to."""
+        seen = self._seen[one]
+        starttls = seen.presented.tls == "starttls"
+        return replace(one, way=Way("starttls" if starttls else "implicit", seen.protocol))
+
     @property
     def _answered(self) -> list[Seen]:
         return [self._seen[one] for one in self._calls if one in self._seen]
@@ -150,7 +156,9 @@ class _Expedition:
     async def _without_name(self, one: Call) -> list[Finding]:
         try:
             async with self._at_once:
-                return without_name(self._seen[one], await called(replace(one, sni=None)))
+                return without_name(
+                    self._seen[one], await called(replace(self._known(one), sni=None))
+                )
         except ObstacleError as error:
             return [
                 Finding(
@@ -163,7 +171,7 @@ class _Expedition:
         # Two servers behind one address would look like any other difference.
         for _ in range(AGAIN):
             try:
-                second = await called(first)
+                second = await called(self._known(first))
             except ObstacleError:
                 return []
             if unsteady := another_each_time(self._seen[first], second):
@@ -174,7 +182,7 @@ class _Expedition:
         for one in self._calls:
             seen = self._seen.get(one)
             if seen is not None and "name-mismatch" in seen.errors:
-                self._findings.append(await renamed(one, seen, self._lookup))
+                self._findings.append(await renamed(self._known(one), seen, self._lookup))
                 return
 
     def _others(self, addresses: Sequence[str]) -> Finding:

@@ -23,6 +23,7 @@ _COMPLETE: Final[dict[MailProtocol, re.Pattern[bytes]]] = {
     "pop3": re.compile(rb"\A(-ERR.*\n|(?s:.*)^\.\r?\n)", re.MULTILINE),
     "smtp": re.compile(rb""),
 }
+_REFUSED = re.compile(r"refused (STARTTLS|STLS)\b")
 _OFFERED = re.compile(rb"\b(STARTTLS|STLS)\b", re.IGNORECASE)
 
 
@@ -98,10 +99,9 @@ async def _asked(
 async def _refused(
     link: Link, where: str, protocol: MailProtocol, clause: str, heard: bytes, deadlines: Deadlines
 ) -> ObstacleError:
-    if not clause.startswith("refused STARTTLS") and not clause.startswith("refused STLS"):
-        finding = Finding(
-            id="not-let-in", severity="high", where=where, words=f"the mail server {clause}"
-        )
+    if _REFUSED.match(clause) is None:
+        word = "flood" if clause.startswith("said too much") else "not-let-in"
+        finding = Finding(id=word, severity="high", where=where, words=f"the mail server {clause}")
         return ObstacleError(finding, judged=True)
     heard += await _capabilities(link, protocol, deadlines.answer)
     offered = _OFFERED.search(_answers(heard)) is not None
