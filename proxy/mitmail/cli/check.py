@@ -11,9 +11,11 @@ import click
 if TYPE_CHECKING:
     from mitmail.diagnose.finding import Finding, Severity
     from mitmail.diagnose.presented import Presented
+    from mitmail.diagnose.reach import Errand, Starttls
     from mitmail.diagnose.roots import Roots
 
 FAIL_ON = ["critical", "high", "medium", "low", "unknown", "info"]
+STARTTLS = ["auto", "imap", "pop3", "smtp", "none"]
 FOUND = 1
 
 
@@ -41,6 +43,14 @@ class Looked(NamedTuple):
     "--roots", "roots_file", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path),
     help="Whom the client trusts; by default the public roots that ship with mitmail.",
 )  # fmt: skip
+@click.option(
+    "--starttls", type=click.Choice(STARTTLS), default="auto", metavar="WHICH",
+    help=f"How a port is spoken to: {', '.join(STARTTLS)} (SSL/TLS). By default as its number "
+    "says, else as it answers.",
+)  # fmt: skip
+@click.option(
+    "--dns", metavar="ADDRESS[:PORT]", help="Ask this DNS server in place of the system's own."
+)
 @click.option("--json", "as_json", is_flag=True, help="As one JSON document.")
 @click.option(
     "--fail-on", type=click.Choice(FAIL_ON), metavar="SEVERITY",
@@ -52,13 +62,20 @@ def check_command(
     name: str | None,
     at: str | None,
     roots_file: Path | None,
+    starttls: "Starttls",
+    dns: str | None,
     *,
     as_json: bool,
     fail_on: "Severity | None",
 ) -> None:
     """Say what is wrong with a mail server's certificates, the worst first, and how to mend it.
 
+    A server is asked as a mail client asks it, and no password is sent: with a port that one,
+    without any the six of mail. It is the only command that goes beyond this machine.
+
     \b
+    mitmail check mail.example.com
+    mitmail check mail.example.com:587 --json
     mitmail check --chain chain.pem --name mail.example.com
     openssl s_client -connect mail.example.com:993 -showcerts | mitmail check --chain -
     """
@@ -72,7 +89,7 @@ def check_command(
         looked = _at_chain(chain, name, moment, trusted)
     else:
         assert server is not None
-        looked = _at_server(server, name, moment, trusted)
+        looked = _at_server(server, _errand(name, starttls, dns, trusted), moment, trusted)
     _print(looked, trusted, as_json=as_json)
     if fail_on is not None and _is_bad(looked.findings, fail_on):
         sys.exit(FOUND)
@@ -93,8 +110,31 @@ def _at_chain(chain: str, name: str | None, at: datetime | None, trusted: "Roots
     return Looked((presented,), "as --at says" if at else at_from, diagnose(presented, trusted))
 
 
-def _at_server(server: str, name: str | None, at: datetime | None, trusted: "Roots") -> Looked:
-    raise click.UsageError("going to a server is not possible yet: use --chain FILE")
+def _at_server(server: str, errand: "Errand", at: datetime | None, trusted: "Roots") -> Looked:
+    import asyncio
+    from dataclasses import replace
+
+    from mitmail.diagnose.diagnosis import diagnose
+    from mitmail.diagnose.reach import announcement, reach
+    from mitmail.diagnose.target import parse
+
+    target = parse(server)
+    click.echo(announcement(target), err=True)
+    reached = asyncio.run(reach(target, errand))
+    presented = tuple(replace(one, at=at or one.at) for one in reached.presented)
+    found = [finding for one in presented for finding in diagnose(one, trusted)]
+    at_from = "as --at says" if at else "now"
+    return Looked(presented, at_from, (*found, *reached.findings))
+
+
+def _errand(name: str | None, starttls: "Starttls", dns: str | None, trusted: "Roots") -> "Errand":
+    from mitmail.diagnose.lookup import name_server
+    from mitmail.diagnose.reach import Errand
+
+    return Errand(
+        name=name, starttls=starttls, dns=name_server(dns) if dns else None,
+        roots=tuple(trusted.loaded), system=False,
+    )  # fmt: skip
 
 
 def _content(chain: str) -> bytes:

@@ -17,7 +17,7 @@ from mitmail.diagnose.link import Deadlines
 from mitmail.diagnose.lookup import Lookup, NameServer
 from mitmail.diagnose.naming import renamed
 from mitmail.diagnose.obstacle import ObstacleError, Way
-from mitmail.diagnose.reached import Reached, of_silence
+from mitmail.diagnose.reached import Reached, in_sentences, of_silence
 from mitmail.diagnose.seen import Seen
 from mitmail.diagnose.target import Target, hostname, is_address
 from mitmail.diagnose.visit import Call
@@ -207,9 +207,8 @@ class _Expedition:
             raise CannotJudgeError(of_silence(found))
         told = [finding for one in seen for finding in one.findings]
         told += [self._told(one, error) for one, error in obstacles]
-        return Reached(
-            host=self._target.host, seen=seen, findings=tuple(dict.fromkeys(told + self._findings))
-        )
+        written = dict.fromkeys(map(in_sentences, told + self._findings))
+        return Reached(host=self._target.host, seen=seen, findings=tuple(written))
 
     def _told(self, one: Call, error: ObstacleError) -> Finding:
         others = [x for x in self._seen if x.port == one.port]
