@@ -130,10 +130,11 @@ def _at_server(server: str, errand: "Errand", at: datetime | None, trusted: "Roo
 def _errand(name: str | None, starttls: "Starttls", dns: str | None, trusted: "Roots") -> "Errand":
     from mitmail.diagnose.lookup import name_server
     from mitmail.diagnose.reach import Errand
+    from mitmail.diagnose.target import hostname
 
     return Errand(
-        name=name, starttls=starttls, dns=name_server(dns) if dns else None,
-        roots=tuple(trusted.loaded), system=False,
+        name=hostname(name) if name else None, starttls=starttls,
+        dns=name_server(dns) if dns else None, roots=tuple(trusted.loaded), system=False,
     )  # fmt: skip
 
 
