@@ -30,15 +30,16 @@ def printed(findings: Sequence[Finding]) -> Iterator[str]:
     causes: dict[tuple[str, str], list[Finding]] = {}
     for one in sorted(findings, key=lambda each: SEVERITIES.index(each.severity)):
         causes.setdefault((one.id, one.words), []).append(one)
+    several = len({one.where for one in findings if one.where}) > 1
     for same in causes.values():
         yield ""
-        yield from _cause(same)
+        yield from _cause(same, placed=several)
 
 
-def _cause(same: Sequence[Finding]) -> Iterator[str]:
+def _cause(same: Sequence[Finding], *, placed: bool) -> Iterator[str]:
     one = same[0]
     places = list(dict.fromkeys(each.where for each in same if each.where))
-    where = f" ({', '.join(places)})" if len(places) > 1 else ""
+    where = f" ({', '.join(places)})" if places and placed else ""
     yield from _wrapped(f"{one.severity.upper():10}", one.words + where)
     if one.fix:
         yield from _wrapped(INDENT, f"Fix: {one.fix}")
