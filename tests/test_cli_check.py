@@ -23,7 +23,6 @@ from mitmail.pki.certificate import pem
 from mitmail.pki.store import Store
 from mitmail.plan import make
 from mitmail.scenario import loader
-from serve.program import mitmail
 from serve.serving import ForProgram
 from serve.switching import switched
 from serve.tls_client import s_client
@@ -69,10 +68,15 @@ def expired(written: Written) -> str:
 
 
 def check(*words: str) -> Ended:
-    """The command in this process, from the words to the exit code; a new one takes a second."""
+    """``mitmail check``."""
+    return said("check", *words)
+
+
+def said(*words: str) -> Ended:
+    """A command in this process, from the words to the exit code; a new one takes a second."""
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-        patch.setattr(sys, "argv", ["mitmail", "check", *words])
+        patch.setattr(sys, "argv", ["mitmail", *words])
         with pytest.raises(SystemExit) as ended:
             main()
     assert isinstance(ended.value.code, int)
@@ -165,7 +169,7 @@ def test_without_a_name_the_names_are_told(good: str, roots: str) -> None:
 def test_what_programs_get_keeps_to_its_schema(
     good: str, expired: str, roots: str, tmp_path: Path
 ) -> None:
-    schema = json.loads(mitmail("schema", "check", home=tmp_path).stdout)
+    schema = json.loads(said("schema", "check").stdout)
     Draft202012Validator.check_schema(schema)
     broken = make(loader.find("time-garbage"), None, Store(None)).door
     (tmp_path / "broken.pem").write_bytes(pem(*broken.chain))
@@ -177,6 +181,7 @@ def test_what_programs_get_keeps_to_its_schema(
         Draft202012Validator(schema).validate(document(*words))
 
 
+@pytest.mark.long
 def test_a_paste_may_come_by_standard_input(good: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mitmail", "check", "--chain", "-", "--json"]
     ended = subprocess.run(
@@ -235,7 +240,7 @@ def test_a_private_key_is_never_shown(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "answer"),
     [
         ((), "say HOST[:PORT] or --chain FILE"),
         (("mail.customer.test", "--chain", "x"), "say HOST[:PORT] or --chain FILE"),
@@ -250,13 +255,13 @@ def test_a_private_key_is_never_shown(tmp_path: Path) -> None:
     ],
 )
 def test_bad_words_are_answered_in_a_line(
-    words: tuple[str, ...], said: str, tmp_path: Path
+    words: tuple[str, ...], answer: str, tmp_path: Path
 ) -> None:
     (tmp_path / "empty.pem").write_bytes(b"")
     ended = check(*(x.format(tmp_path / "empty.pem") for x in words))
 
     assert ended.returncode == 2
-    assert said in ended.stderr.splitlines()[-1]
+    assert answer in ended.stderr.splitlines()[-1]
     assert "Traceback" not in ended.stderr
 
 
