@@ -114,7 +114,9 @@ def _print(looked: "Looked", blamed: "Blame | None", trusted: "Roots", *, as_jso
     from mitmail.diagnose.document import document
 
     if as_json:
-        whole = document(looked.presented, looked.findings, trusted.words, blamed)
+        whole = document(
+            looked.presented, looked.findings, trusted.words, blamed, at_from=looked.at_from
+        )
         click.echo(json.dumps(whole, indent=1))
         return
     for one in looked.presented:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mitmail.diagnose.blame import Blame
     from mitmail.diagnose.finding import Finding
     from mitmail.diagnose.presented import Presented
@@ -44,7 +46,17 @@ def at_chain(chain: str, name: str | None, at: datetime | None, trusted: "Roots"
         chain=pasted.chain, name=name, at=at or found_at, source=source,
         only_leaf=pasted.only_leaf,
     )  # fmt: skip
-    return Looked((presented,), "as --at says" if at else at_from, diagnose(presented, trusted))
+    found = [*diagnose(presented, trusted), *_moved(pasted.moved, source)]
+    return Looked((presented,), "as --at says" if at else at_from, tuple(found))
+
+
+def _moved(place: int | None, source: str) -> "Iterator[Finding]":
+    from mitmail.diagnose.finding import Finding
+
+    if place is not None:
+        words = f"The server's certificate is number {place} in this text; it is taken first here."
+        fix = "For the order in which the server sends them: openssl s_client -showcerts"
+        yield Finding(id="leaf-moved", severity="info", words=words, fix=fix, where=source)
 
 
 def at_server(server: str, errand: Errand, at: datetime | None, trusted: "Roots") -> Looked:
