@@ -1,4 +1,4 @@
-"""What ``mitmail serve --transparent`` needs: a program for its rules, and the right to set any."""
+"""What ``mitmail serve --transparent`` needs: a program for its rules, and the right to it."""
 
 import os
 import re

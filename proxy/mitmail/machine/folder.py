@@ -13,7 +13,7 @@ from mitmail.pki.store import data_folder
 from mitmail.service import control_file
 
 # Roots for import elsewhere lie beside them, for everybody to read.
-PRIVATE: Final = ("*.key", "*.secret", "keys/*", f"{control_file.FOLDER}/*")
+PRIVATE: Final = ("*.key", "*.secret", "keys/*.pem", f"{control_file.FOLDER}/*.json")
 NAMED: Final = 2  # paths in one line
 
 
@@ -30,9 +30,10 @@ def writable(path: Path) -> Iterator[Check]:
         fix = "move it away, or set MITMAIL_HOME to another folder"
         yield Check(id="folder", status="broken", words=words, fix=fix, serves=True)
     elif not os.access(there, os.W_OK | os.X_OK):
-        words = f"{there} cannot be written, where mitmail keeps its root and its keys"
-        fix = f"sudo chown -R {os.environ.get('USER', '$USER')} {shlex.quote(str(there))}"
-        fix += ", or set MITMAIL_HOME to another folder"
+        words = f"{path}, where mitmail keeps its root and its keys, cannot be written"
+        fix = "set MITMAIL_HOME to a folder of your own"
+        if there == path:  # as after a sudo mitmail
+            fix = f"sudo chown -R $USER {shlex.quote(str(path))}, or {fix}"
         yield Check(id="folder", status="broken", words=words, fix=fix, serves=True)
     else:
         made = "" if there == path else ", made when something is first kept"
@@ -48,7 +49,7 @@ def _exists(path: Path) -> bool:
 
 def private(path: Path) -> Iterator[Check]:
     """Whether nobody else can read its keys and secrets."""
-    if sys.platform == "win32" or not path.is_dir():
+    if sys.platform == "win32" or not _exists(path) or not os.access(path, os.R_OK | os.X_OK):
         return
     files = [x for pattern in PRIVATE for x in sorted(path.glob(pattern)) if x.is_file()]
     seen = [x for x in files if stat.S_IMODE(x.stat().st_mode) & 0o077]

@@ -78,7 +78,7 @@ def _is_served(path: Path, offset: int) -> bool:
 
 
 def refused(host: str, port: int) -> OSError | None:
-    """Why a port cannot be listened on, if it cannot; it is free again at once."""
+    """Why a port cannot be had, if it cannot; nobody can connect to it meanwhile."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_STREAM) as one:
@@ -87,7 +87,6 @@ def refused(host: str, port: int) -> OSError | None:
             if family == socket.AF_INET6:
                 one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             one.bind((host, port))
-            one.listen(1)
     except OSError as error:
         return OSError(error.errno, os.strerror(error.errno or 0))
     return None
