@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped] # ships no types
 
 from bench import clean_environment
+from mitmail.cli import cli
 from mitmail.machine.check import Check
 from mitmail.machine.examination import Look, Purpose, examine
 from mitmail.machine.schema import DOCUMENTS
@@ -33,15 +35,11 @@ finally:
 """
 
 
-def doctor(*options: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-c", PROGRAM, *options], env=clean_environment(**environment), cwd="/",
+def told(**environment: str) -> tuple[int, dict[str, Any]]:
+    run = subprocess.run(
+        [sys.executable, "-c", PROGRAM, "--json"], env=clean_environment(**environment), cwd="/",
         capture_output=True, text=True, timeout=90, check=False,
     )  # fmt: skip
-
-
-def told(**environment: str) -> tuple[int, dict[str, Any]]:
-    run = doctor("--json", **environment)
     assert run.stderr == ""
     return run.returncode, json.loads(run.stdout)
 
@@ -60,9 +58,8 @@ def test_it_says_what_is_here_without_root_and_changes_nothing(home: Path) -> No
     Draft202012Validator(DOCUMENTS["doctor"]).validate(document)
     checks = {x["id"]: x for group in document["groups"] for x in group["checks"]}
     assert [x for x in checks.values() if x["status"] == "unknown"] == []
-    assert {x: checks[x]["status"] for x in ("python", "mitmproxy", "libraries", "judge")} == {
-        "python": "ok", "mitmproxy": "ok", "libraries": "ok", "judge": "ok",
-    }  # fmt: skip
+    working = ("python", "tls", "mitmproxy", "libraries", "judge", "folder")
+    assert {checks[x]["status"] for x in working} == {"ok"}
     assert " python " in checks["clients"]["words"]
     # Another run may have the ports just now.
     wrong = [x for x in checks.values() if x["serves"] and x["status"] != "ok"]
@@ -70,15 +67,20 @@ def test_it_says_what_is_here_without_root_and_changes_nothing(home: Path) -> No
     assert list(home.iterdir()) == []
 
 
-def test_where_nothing_is_installed_each_line_says_what_to_do(home: Path) -> None:
-    (home / "data").mkdir(mode=0o500)
-    run = doctor(HOME=str(home), MITMAIL_HOME=str(home / "data"), PATH="/nowhere")
+def test_where_nothing_is_installed_each_line_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = tmp_path / "data"
+    taken.write_text("a file where a folder has to be")
+    monkeypatch.setenv("MITMAIL_HOME", str(taken))
+    monkeypatch.setenv("PATH", "/nowhere")
+    ended = CliRunner().invoke(cli, ["doctor"], catch_exceptions=False)
 
-    assert (run.returncode, run.stderr) == (3, "")
-    lines = run.stdout.splitlines()
-    assert f"cannot be written: sudo chown -R $USER {home / 'data'}, or set" in run.stdout
+    assert ended.exit_code == 3
+    lines = ended.output.splitlines()
+    assert f"  broken   {taken} is a file, and {taken} has to be a folder: move it" in ended.output
     assert "  missing  curl, curl-ssl: install curl, as Debian calls it" in lines
-    assert lines[lines.index("mitmail serve cannot work here:") + 1].startswith(f"  {home}/data")
+    assert lines[lines.index("mitmail serve cannot work here:") + 1].startswith(f"  {taken} is")
     assert all(": " in line for line in lines if line.startswith(("  missing", "  broken")))
 
 

@@ -60,6 +60,7 @@ PURPOSES: Final = (
         (
             Look("Python", requirement.python, serves=True),
             Look("libraries", requirement.libraries, serves=True),
+            Look("OpenSSL", requirement.tls, serves=True),
             Look("the data folder", lambda: folder.writable(folder.folder()), serves=True),
             Look("the keys", lambda: folder.private(folder.folder())),
             Look("loopback", port.loopback, serves=True),

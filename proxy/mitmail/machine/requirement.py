@@ -86,6 +86,15 @@ def libraries() -> Iterator[Check]:
         yield Check(id="libraries", status="ok", words=words, serves=True)
 
 
+def tls() -> Iterator[Check]:
+    """The OpenSSL that mitmail speaks TLS with, which is not that of the system."""
+    # Here, and not above: where it is broken, the rest is looked at all the same.
+    from cryptography.hazmat.backends.openssl import backend
+
+    words = f"{backend.openssl_version_text()}, of the Python package cryptography"
+    yield Check(id="tls", status="ok", words=words, serves=True)
+
+
 def extra(name: str) -> Iterator[Check]:
     """What an extra of mitmail brings; one line where all of it is here."""
     wanted = [one for one in requirements() if one.extra == name]
