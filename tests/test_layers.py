@@ -46,9 +46,10 @@ MAY_USE = {
         "errors", "shipped", "endpoint", "manner", "pki", "wire", "scenario", "plan", "engine",
     },
     "trust": {"errors", "endpoint", "pki"},
+    "machine": {"errors", "endpoint", "pki", "scenario", "addon", "service", "judge"},
     "cli": {
         "", "errors", "shipped", "endpoint", "pki", "scenario", "plan", "service", "judge",
-        "diagnose", "trust",
+        "diagnose", "trust", "machine",
     },
     "__main__": {"cli"},
     "__init__": set(),
@@ -65,8 +66,8 @@ ONLY_IN = {
     "ruamel": {"scenario"},
     "OpenSSL": {"engine", "diagnose"},
     "tlslite": {"engine", "pki"},
-    "asyncio": {"addon", "mailstore", "service", "judge", "diagnose", "cli"},
-    "socket": {"addon", "mailstore", "judge", "diagnose"},
+    "asyncio": {"addon", "mailstore", "service", "judge", "diagnose", "machine", "cli"},
+    "socket": {"addon", "mailstore", "judge", "diagnose", "machine"},
 }
 
 EXEMPT = {

@@ -43,6 +43,7 @@ NAMES = [
     *("control-request", "control-answer", "comparison"),
     *("results", "difference"),
     *("exec", "list-clients"),
+    "doctor",
 ]
 
 
@@ -51,8 +52,11 @@ NAMES = [
 def schema_command(name: str) -> None:
     """Print the JSON Schema of a file or of an output."""
     from mitmail.judge import schema as judge
+    from mitmail.machine import schema as machine
     from mitmail.scenario.schema import FILES, schema
     from mitmail.service.schema import DOCUMENTS
 
     files = {name: schema(name) for name in FILES}
-    click.echo(json.dumps((files | DOCUMENTS | judge.DOCUMENTS)[name], indent=1))
+    click.echo(
+        json.dumps((files | DOCUMENTS | judge.DOCUMENTS | machine.DOCUMENTS)[name], indent=1)
+    )
