@@ -76,11 +76,14 @@ async def _tolerantly(one: Call) -> Seen:
 
 
 def _odd(one: Call, seen: Seen, hello: Hello, failed: ObstacleError) -> Finding:
-    if hello == OLDER:
+    first = failed.finding
+    if hello == OLDER and (first.reason == "tls-version" or first.id == "tls-closed"):
         return tls_trouble.intolerant(one.where, seen.version)
+    if hello == OLDER:
+        return first
     if seen.version in tls_trouble.OLD:
         return tls_trouble.old(one.where, seen.version)
-    return tls_trouble.weak(one.where, seen.version, seen.cipher, failed.finding.words)
+    return tls_trouble.weak(one.where, seen.version, seen.cipher, first.words)
 
 
 async def _is_anonymous(one: Call) -> bool:
