@@ -2,15 +2,15 @@
 
 import json
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from mitmail.cli.looked import Looked
+    from mitmail.diagnose.blame import Blame
     from mitmail.diagnose.finding import Finding, Severity
-    from mitmail.diagnose.presented import Presented
     from mitmail.diagnose.reach import Errand, Starttls
     from mitmail.diagnose.roots import Roots
 
@@ -19,20 +19,16 @@ STARTTLS = ["auto", "imap", "pop3", "smtp", "none"]
 FOUND = 1
 
 
-class Looked(NamedTuple):
-    """What was looked at, where its times are from, and what was found."""
-
-    presented: "tuple[Presented, ...]"
-    at_from: str
-    findings: "tuple[Finding, ...]"
-
-
 @click.command("check")
 @click.argument("server", metavar="[HOST[:PORT]]", required=False)
 @click.option(
     "--chain", metavar="FILE|-",
     help="What a customer sent, in place of a server: PEM, DER, PKCS#7, the output of openssl "
     "s_client, quoted mail; - is standard input.",
+)  # fmt: skip
+@click.option(
+    "--against", metavar="HOST:PORT|FILE", multiple=True,
+    help="What the provider shows: with --chain, say who is to blame. Several are compared.",
 )  # fmt: skip
 @click.option("--name", metavar="HOST", help="The name that the customer typed.")
 @click.option(
@@ -59,6 +55,7 @@ class Looked(NamedTuple):
 def check_command(
     server: str | None,
     chain: str | None,
+    against: tuple[str, ...],
     name: str | None,
     at: str | None,
     roots_file: Path | None,
@@ -77,54 +74,29 @@ def check_command(
     mitmail check mail.example.com
     mitmail check mail.example.com:587 --json
     mitmail check --chain chain.pem --name mail.example.com
+    mitmail check --chain chain.pem --against mail.example.com:993
     openssl s_client -connect mail.example.com:993 -showcerts | mitmail check --chain -
     """
+    from mitmail.cli import looked
     from mitmail.diagnose import roots
 
     if (server is None) == (chain is None):
         raise click.UsageError("say HOST[:PORT] or --chain FILE, one of them")
+    if against and chain is None:
+        raise click.UsageError("--against is for what a customer sent: add --chain FILE")
     trusted = roots.from_file(roots_file) if roots_file else roots.public()
-    moment = _moment(at) if at is not None else None
+    moment = looked.moment(at) if at is not None else None
+    errand = _errand(name, starttls, dns, trusted)
+    blamed = None
     if chain is not None:
-        looked = _at_chain(chain, name, moment, trusted)
+        found = looked.at_chain(chain, errand.name or _asked(against), moment, trusted)
+        blamed = looked.blamed(found, against, errand, trusted) if against else None
     else:
         assert server is not None
-        looked = _at_server(server, _errand(name, starttls, dns, trusted), moment, trusted)
-    _print(looked, trusted, as_json=as_json)
-    if fail_on is not None and _is_bad(looked.findings, fail_on):
+        found = looked.at_server(server, errand, moment, trusted)
+    _print(found, blamed, trusted, as_json=as_json)
+    if fail_on is not None and _is_bad(found.findings, fail_on):
         sys.exit(FOUND)
-
-
-def _at_chain(chain: str, name: str | None, at: datetime | None, trusted: "Roots") -> Looked:
-    from mitmail.diagnose import paste
-    from mitmail.diagnose.diagnosis import diagnose
-    from mitmail.diagnose.presented import Presented
-
-    source = "the pasted text" if chain == "-" else chain
-    pasted = paste.read(_content(chain), source)
-    found_at, at_from = (pasted.at, pasted.at_from) if pasted.at else (datetime.now(UTC), "now")
-    presented = Presented(
-        chain=pasted.chain, name=name, at=at or found_at, source=source,
-        only_leaf=pasted.only_leaf,
-    )  # fmt: skip
-    return Looked((presented,), "as --at says" if at else at_from, diagnose(presented, trusted))
-
-
-def _at_server(server: str, errand: "Errand", at: datetime | None, trusted: "Roots") -> Looked:
-    import asyncio
-    from dataclasses import replace
-
-    from mitmail.diagnose.diagnosis import diagnose
-    from mitmail.diagnose.reach import announcement, reach
-    from mitmail.diagnose.target import parse
-
-    target = parse(server)
-    click.echo(announcement(target), err=True)
-    reached = asyncio.run(reach(target, errand))
-    presented = tuple(replace(one, at=at or one.at) for one in reached.presented)
-    found = [finding for one in presented for finding in diagnose(one, trusted)]
-    at_from = "as --at says" if at else "now"
-    return Looked(presented, at_from, (*found, *reached.findings))
 
 
 def _errand(name: str | None, starttls: "Starttls", dns: str | None, trusted: "Roots") -> "Errand":
@@ -138,36 +110,21 @@ def _errand(name: str | None, starttls: "Starttls", dns: str | None, trusted: "R
     )  # fmt: skip
 
 
-def _content(chain: str) -> bytes:
-    from mitmail.diagnose.paste import LIMIT
-    from mitmail.errors import MitmailError
+def _asked(against: tuple[str, ...]) -> str | None:
+    """The name that the customer typed, where it is only said as the server to compare with."""
+    from mitmail.cli.looked import is_file
+    from mitmail.diagnose.target import parse
 
-    if chain == "-":
-        return sys.stdin.buffer.read(LIMIT + 1)
-    try:
-        with Path(chain).open("rb") as stream:
-            return stream.read(LIMIT + 1)
-    except OSError as error:
-        raise MitmailError(f"cannot read {chain}: {error.strerror}") from None
+    hosts = {parse(one).host for one in against if not is_file(one)}
+    return hosts.pop() if len(hosts) == 1 else None
 
 
-def _moment(text: str) -> datetime:
-    try:
-        said = datetime.fromtimestamp(int(text), UTC) if text.isdigit() else None
-        said = said or datetime.fromisoformat(text)
-    except (ValueError, OverflowError, OSError):
-        raise click.BadParameter(
-            f"{text!r} is no time: type 2026-03-01T12:00Z", param_hint="--at"
-        ) from None
-    return said.replace(tzinfo=UTC) if said.tzinfo is None else said.astimezone(UTC)
-
-
-def _print(looked: Looked, trusted: "Roots", *, as_json: bool) -> None:
+def _print(looked: "Looked", blamed: "Blame | None", trusted: "Roots", *, as_json: bool) -> None:
     from mitmail.cli import findings
     from mitmail.diagnose.document import document
 
     if as_json:
-        whole = document(looked.presented, looked.findings, trusted.words)
+        whole = document(looked.presented, looked.findings, trusted.words, blamed)
         click.echo(json.dumps(whole, indent=1))
         return
     for one in looked.presented:
@@ -175,6 +132,8 @@ def _print(looked: Looked, trusted: "Roots", *, as_json: bool) -> None:
             click.echo(line)
     click.echo(f"Trusted: {trusted.words}")
     for line in findings.printed(looked.findings):
+        click.echo(line)
+    for line in findings.blamed(blamed) if blamed else ():
         click.echo(line)
 
 

@@ -128,7 +128,7 @@ def _untrusted(case: Case, number: int, end: Certificate) -> Findings:
         fix = "Have it signed by an authority that clients know."
         yield case.finding("self-signed", "critical", words, fix=fix, reason="self-signed")
     elif number == SELF_SIGNED_ROOT:
-        words = f'The root "{end.title}" is none of {case.roots.words}.'
+        words = f'The root "{end.title}" is not among {case.roots.words}.'
         yield case.finding(
             "untrusted-root", "critical", words, fix=PRIVATE, reason="unknown-issuer"
         )
@@ -175,7 +175,7 @@ def _missing(case: Case, end: Certificate) -> Findings:
             "incomplete-chain", "critical", words, fix=SEND, reason="incomplete-chain"
         )
         return
-    words = f"{begins}, and is none of {case.roots.words}."
+    words = f"{begins}, and is not among {case.roots.words}."
     yield case.finding(
         "unknown-issuer", "critical", words, fix=f"{SEND} {PRIVATE}", reason="unknown-issuer"
     )

@@ -231,6 +231,14 @@ def said(finding: Finding) -> dict[str, str]:
     return {CLIENTS[one]: words for one, words in view._asdict().items() if words}
 
 
+def command(finding: Finding) -> str | None:
+    """What to type to see a client meet this."""
+    if finding.antivirus is not None:
+        return f"mitmail serve --antivirus {finding.antivirus}"
+    found = scenario(finding)
+    return found and f"mitmail serve {found}"
+
+
 def scenario(finding: Finding) -> str | None:
     """The id of the scenario in which a client can be seen to meet this."""
     return SCENARIOS.get(finding.id)

@@ -15,6 +15,7 @@ from mitmail.diagnose.binary import (
     REQUEST,
     REVOCATION_LIST,
     certificates,
+    is_framed,
     is_private_key,
 )
 from mitmail.errors import MitmailError
@@ -46,7 +47,7 @@ _LISTED = re.compile(r"^(\d+) s:(.*)$", re.MULTILINE)
 _STARTED = re.compile(r"^Start Time: (\d{9,11})$", re.MULTILINE)
 _DATED = re.compile(r"^Date:[ \t]*(.+)$", re.MULTILINE)
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
-_SHORTEST = 200  # characters of base64; no certificate is shorter
+_SEQUENCE = b"\x30"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,7 @@ def read(content: bytes, source: str) -> Pasted:
     if not content.strip():
         raise MitmailError(f"{source}: empty: {HOW}")
     encoding = next((name for mark, name in MARKS if content.startswith(mark)), None)
-    if encoding is None and _DER.match(content):
+    if encoding is None and (_DER.match(content) or is_framed(content)):
         return _binary(content, source)
     # PowerShell's > writes UTF-16, and Notepad puts a mark before UTF-8.
     return _text(content.decode(encoding or "utf-8", errors="replace"), source)
@@ -159,16 +160,16 @@ def _block(body: str, where: str) -> tuple[bytes, ...]:
     except MitmailError as error:
         said = str(error)
         raise MitmailError(f"{where}: between BEGIN and END is {said}{_then(said)}") from None
-    if not found:
-        raise MitmailError(f"{where}: nothing is between BEGIN and END: {HOW}")
     return found
 
 
 def _bare(text: str, source: str) -> tuple[bytes, ...]:
     # Somebody copied the base64 without its borders, or only a part of a page.
     joined = "".join(text.split())
-    if len(joined) >= _SHORTEST and _BASE64.fullmatch(joined) and len(joined) % 4 == 0:
+    octets = b""
+    if _BASE64.fullmatch(joined) and len(joined) % 4 == 0:
         octets = base64.b64decode(joined)
+    if octets.startswith(_SEQUENCE):
         if is_private_key(octets):
             raise MitmailError(f"{source}: {PRIVATE_KEY}")
         return _binary(octets, source).chain
