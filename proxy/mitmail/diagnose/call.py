@@ -76,14 +76,14 @@ async def _tolerantly(one: Call) -> Seen:
 
 
 def _odd(one: Call, seen: Seen, hello: Hello, failed: ObstacleError) -> Finding:
-    first = failed.finding
+    first, version = failed.finding, seen.presented.version or ""
     if hello == OLDER and (first.reason == "tls-version" or first.id == "tls-closed"):
-        return tls_trouble.intolerant(one.where, seen.version)
+        return tls_trouble.intolerant(one.where, version)
     if hello == OLDER:
         return first
-    if seen.version in tls_trouble.OLD:
-        return tls_trouble.old(one.where, seen.version)
-    return tls_trouble.weak(one.where, seen.version, seen.cipher, first.words)
+    if version in tls_trouble.OLD:
+        return tls_trouble.old(one.where, version)
+    return tls_trouble.weak(one.where, version, seen.presented.cipher or "", first.words)
 
 
 async def _is_anonymous(one: Call) -> bool:

@@ -189,11 +189,11 @@ class Visit:
         presented = Presented(
             chain=tls.chain, name=one.name, at=datetime.now(UTC), source=one.where,
             staple=self._verifier.staple or None, port=one.port, tls=self._tls,
+            version=tls.version or None, cipher=tls.cipher or None,
         )  # fmt: skip
         return Seen(
-            presented=presented, address=one.address, sni=one.sni, version=tls.version,
-            cipher=tls.cipher, protocol=self._protocol, errors=self._verifier.found().errors,
-            findings=tuple(self._findings),
+            presented=presented, address=one.address, sni=one.sni, protocol=self._protocol,
+            errors=self._verifier.found().errors, findings=tuple(self._findings),
         )  # fmt: skip
 
 
