@@ -264,6 +264,17 @@ async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             await writer.drain()
 
 
+async def flood_behind(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Agree to STARTTLS, and then say more than anyone wants to hear."""
+    for reply in (b"220 mail\r\n", b"250 STARTTLS\r\n", b"220 go\r\n"):
+        writer.write(reply)
+        await reader.read(4096)
+    with suppress(ConnectionError):
+        while True:
+            writer.write(b"x" * 65536)
+            await writer.drain()
+
+
 async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Say a TLS record, an octet at a time."""
     with suppress(ConnectionError):
@@ -278,6 +289,7 @@ async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
     [
         (flood, "auto", "flood"),
         (flood, "none", "clear-text"),
+        (flood_behind, "auto", "more than 1 MiB"),
         (drip, "none", "tls-hangs"),
         (saying(b"x" * 100_000), "auto", "not known here"),
     ],
