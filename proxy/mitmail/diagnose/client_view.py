@@ -219,7 +219,7 @@ SCENARIOS: Final[Mapping[str, str]] = {
     "tls-hangs": "stall-after-clienthello", "starttls-hidden": "starttls-hidden-but-works",
     "version-intolerant": "version-intolerant-alert", "preauth": "imap-preauth-plain",
     "goes-on-in-clear": "starttls-accept-then-greeting",
-    "not-each-time": "starttls-refused-second-session",
+    "not-each-time": "starttls-refused-second-session", "unreadable": "der-garbage",
 }  # fmt: skip
 
 
