@@ -207,6 +207,8 @@ def _extensions(shape: Shape, own: Key, names: Sequence[str]) -> Iterator[Extens
         yield Extension("2.5.29.32", domain_validated)
     if "crldp" in shape.inside:
         yield extension.crl_distribution_points(["http://crl.authority.test/issuer.crl"])
+    if "must-staple" in shape.inside:
+        yield extension.tls_feature(5)
     if "sct" in shape.inside:
         empty_list = der.octet_string(b"\0\0")
         yield Extension("1.3.6.1.4.1.11129.2.4.2", empty_list)

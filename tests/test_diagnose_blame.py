@@ -21,6 +21,7 @@ PUBLIC = Roots(ordinary.public_roots(), "the public roots", public=True)
 LETS, DIGICERT = ordinary.ORDINARY["letsencrypt-E6"], ordinary.ORDINARY["digicert-ov"]
 PRIVATE = ordinary.ORDINARY["corporate-tiered-Issuing"]
 DAY = timedelta(days=1)
+LONG = pytest.mark.long
 STORE = Store(None)
 
 
@@ -76,7 +77,9 @@ def said(found: Blame) -> str:
 # -- an antivirus, a gateway ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("vendor", ["norton", "avast", "eset", "kaspersky"])
+@pytest.mark.parametrize(
+    "vendor", ["norton", "eset", *(pytest.param(x, marks=LONG) for x in ("avast", "kaspersky"))]
+)
 def test_a_good_server_behind_an_antivirus_is_the_antivirus(vendor: str) -> None:
     good = ordinary.chain(LETS)
     found = asked(behind(vendor, good), good)
@@ -86,7 +89,7 @@ def test_a_good_server_behind_an_antivirus_is_the_antivirus(vendor: str) -> None
     assert "Nothing is wrong with the provider's own" in said(found)
 
 
-@pytest.mark.parametrize("vendor", ["fortinet", "zscaler"])
+@pytest.mark.parametrize("vendor", ["fortinet", pytest.param("zscaler", marks=LONG)])
 def test_a_good_server_behind_a_gateway_is_the_gateway(vendor: str) -> None:
     good = ordinary.chain(DIGICERT)
     found = asked(behind(vendor, good), good)
@@ -255,7 +258,7 @@ def test_a_certificate_of_nobodys_that_is_faulty_blames_nobody() -> None:
 
 def test_who_is_behind_an_antivirus_himself_cannot_tell() -> None:
     good = ordinary.chain(LETS)
-    ours = behind("avast", good)
+    ours = behind("eset", good)
     found = asked(behind("norton", good), ours)
 
     assert found.who == "cannot-tell"

@@ -4,6 +4,7 @@ import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,7 +54,15 @@ def reasons(found: tuple[Finding, ...]) -> set[str]:
     return {one.reason for one in found if one.reason is not None}
 
 
-@pytest.mark.parametrize("scenario", CASES.values(), ids=CASES)
+def quick_and_long() -> list[Any]:
+    """A half of the cases is enough for every day."""
+    return [
+        pytest.param(one, id=one.id, marks=[pytest.mark.long] if number % 2 else [])
+        for number, one in enumerate(CASES.values())
+    ]
+
+
+@pytest.mark.parametrize("scenario", quick_and_long())
 def test_the_findings_are_what_the_scenario_expects(scenario: Scenario) -> None:
     found = findings(plan(scenario))
     expected = set(scenario.expect.reasons)

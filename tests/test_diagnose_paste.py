@@ -7,6 +7,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -107,7 +108,16 @@ def test_a_pkcs7_bundle_of_openssl_is_read(
     command = [need("openssl"), "crl2pkcs7", "-nocrl", "-certfile", str(file), "-outform", form]
     bundle = subprocess.run(command, capture_output=True, check=True, timeout=20).stdout
 
-    assert set(said(bundle).chain) == set(shown.chain)
+    assert said(bundle).chain == shown.chain
+
+
+def test_the_leaf_is_found_where_no_server_can_have_sent_it(shown: Identity) -> None:
+    pasted = said(pem(*reversed(shown.chain)))
+
+    assert pasted.chain == shown.chain
+    assert pasted.moved == len(shown.chain)
+    assert said(pem(*shown.chain)).moved is None
+    assert said(pem(shown.chain[1])).moved is None
 
 
 def test_a_broken_certificate_in_a_sound_frame_is_kept_for_judgement() -> None:
@@ -127,7 +137,7 @@ def s_server(shown: Identity, folder: Path) -> Iterator[int]:
     (folder / "key.pem").write_bytes(key)
     command = [
         need("openssl"), "s_server", "-accept", "127.0.0.1:0", "-cert", "leaf.pem",
-        "-key", "key.pem", "-cert_chain", "chain.pem",
+        "-key", "key.pem", *(["-cert_chain", "chain.pem"] if shown.chain[1:] else []),
     ]  # fmt: skip
     with subprocess.Popen(
         command, cwd=folder, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True,
@@ -173,6 +183,19 @@ def test_without_showcerts_the_leaf_is_known_not_to_be_all(
     assert pasted.chain == (shown.leaf,)
     assert len(pasted.listed) == len(shown.chain)
     assert pasted.only_leaf
+
+
+def test_a_server_that_sends_its_leaf_alone_is_known_to(shown: Identity, tmp_path: Path) -> None:
+    with s_server(replace(shown, chain=(shown.leaf,)), tmp_path) as port:
+        pasted = said(s_client(port, "-tls1_2"))
+
+    assert pasted.chain == (shown.leaf,)
+    assert not pasted.only_leaf
+
+
+def test_two_outputs_are_not_taken_for_one_chain(outputs: tuple[str, str]) -> None:
+    line = complaint(outputs[1] + outputs[1])
+    assert "a second output of openssl s_client begins here" in line
 
 
 def test_the_time_of_s_client_is_the_time_to_judge_by(outputs: tuple[str, str]) -> None:

@@ -24,16 +24,18 @@ from mitmail.plan import Plan, make
 from mitmail.scenario import loader
 
 # What a shield finds upstream, and which of the product's authorities signs for it then.
-SIGNERS = [
+OFTEN_MET = [
     ("norton", (), "trusted"), ("norton", ("unknown-issuer",), "untrusted"),
     ("norton", ("self-signed",), "self-signed"), ("avast", (), "trusted"),
-    ("avast", ("expired",), "untrusted"), ("avg", ("self-signed",), "self-signed"),
     ("eset", (), "trusted"), ("fortinet", (), "trusted"),
     ("fortinet", ("unknown-issuer",), "untrusted"), ("fortinet", ("expired",), "device"),
+]  # fmt: skip
+OTHERS = [
+    ("avast", ("expired",), "untrusted"), ("avg", ("self-signed",), "self-signed"),
     ("kaspersky", (), "trusted"), ("kaspersky-mac-2017", (), "trusted"),
     ("bitdefender", (), "trusted"), ("drweb", (), "trusted"), ("zscaler", (), "trusted"),
 ]  # fmt: skip
-OFTEN_MET = [each for each in SIGNERS if each[0] in {"norton", "eset", "fortinet"}]
+SIGNERS = [*OFTEN_MET, *(pytest.param(*each, marks=pytest.mark.long) for each in OTHERS)]
 # Of these only the names are known from evidence: a name alone is never certain.
 NAMES_ONLY = {"fortinet", "bitdefender", "drweb", "zscaler"}
 
@@ -85,7 +87,8 @@ def test_a_product_is_recognised_by_its_own_names(
     assert found.kind == ("gateway" if vendor in {"fortinet", "zscaler"} else "antivirus")
 
 
-@pytest.mark.parametrize(("vendor", "errors", "signer"), OFTEN_MET)
+@pytest.mark.long
+@pytest.mark.parametrize(("vendor", "errors", "signer"), [*OFTEN_MET, *OTHERS])
 def test_mitmails_own_simulation_is_called_that(
     vendor: str, errors: tuple[str, ...], signer: str
 ) -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mitmail.cli.looked import Looked
     from mitmail.diagnose.blame import Blame
     from mitmail.diagnose.finding import Finding, Severity
-    from mitmail.diagnose.reach import Errand, Starttls
+    from mitmail.diagnose.reach import Starttls
     from mitmail.diagnose.roots import Roots
 
 FAIL_ON = ["critical", "high", "medium", "low", "unknown", "info"]
@@ -79,6 +79,7 @@ def check_command(
     """
     from mitmail.cli import looked
     from mitmail.diagnose import roots
+    from mitmail.diagnose.target import hostname
 
     if (server is None) == (chain is None):
         raise click.UsageError("say HOST[:PORT] or --chain FILE, one of them")
@@ -86,7 +87,7 @@ def check_command(
         raise click.UsageError("--against is for what a customer sent: add --chain FILE")
     trusted = roots.from_file(roots_file) if roots_file else roots.public()
     moment = looked.moment(at) if at is not None else None
-    errand = _errand(name, starttls, dns, trusted)
+    errand = looked.Errand(hostname(name) if name else None, starttls, dns)
     blamed = None
     if chain is not None:
         found = looked.at_chain(chain, errand.name or _asked(against), moment, trusted)
@@ -97,17 +98,6 @@ def check_command(
     _print(found, blamed, trusted, as_json=as_json)
     if fail_on is not None and _is_bad(found.findings, fail_on):
         sys.exit(FOUND)
-
-
-def _errand(name: str | None, starttls: "Starttls", dns: str | None, trusted: "Roots") -> "Errand":
-    from mitmail.diagnose.lookup import name_server
-    from mitmail.diagnose.reach import Errand
-    from mitmail.diagnose.target import hostname
-
-    return Errand(
-        name=hostname(name) if name else None, starttls=starttls,
-        dns=name_server(dns) if dns else None, roots=tuple(trusted.loaded), system=False,
-    )  # fmt: skip
 
 
 def _asked(against: tuple[str, ...]) -> str | None:
@@ -124,7 +114,9 @@ def _print(looked: "Looked", blamed: "Blame | None", trusted: "Roots", *, as_jso
     from mitmail.diagnose.document import document
 
     if as_json:
-        whole = document(looked.presented, looked.findings, trusted.words, blamed)
+        whole = document(
+            looked.presented, looked.findings, trusted.words, blamed, at_from=looked.at_from
+        )
         click.echo(json.dumps(whole, indent=1))
         return
     for one in looked.presented:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mitmail.diagnose.blame import Blame
     from mitmail.diagnose.finding import Finding
     from mitmail.diagnose.presented import Presented
-    from mitmail.diagnose.reach import Errand
+    from mitmail.diagnose.reach import Starttls
     from mitmail.diagnose.roots import Roots
 
 
@@ -21,6 +23,14 @@ class Looked(NamedTuple):
     presented: "tuple[Presented, ...]"
     at_from: str
     findings: "tuple[Finding, ...]"
+
+
+class Errand(NamedTuple):
+    """How to go to a server, as it was typed."""
+
+    name: str | None
+    starttls: "Starttls"
+    dns: str | None
 
 
 def at_chain(chain: str, name: str | None, at: datetime | None, trusted: "Roots") -> Looked:
@@ -36,21 +46,37 @@ def at_chain(chain: str, name: str | None, at: datetime | None, trusted: "Roots"
         chain=pasted.chain, name=name, at=at or found_at, source=source,
         only_leaf=pasted.only_leaf,
     )  # fmt: skip
-    return Looked((presented,), "as --at says" if at else at_from, diagnose(presented, trusted))
+    found = [*diagnose(presented, trusted), *_moved(pasted.moved, source)]
+    return Looked((presented,), "as --at says" if at else at_from, tuple(found))
 
 
-def at_server(server: str, errand: "Errand", at: datetime | None, trusted: "Roots") -> Looked:
+def _moved(place: int | None, source: str) -> "Iterator[Finding]":
+    from mitmail.diagnose.finding import Finding
+
+    if place is not None:
+        words = f"The server's certificate is number {place} in this text; it is taken first here."
+        fix = "For the order in which the server sends them: openssl s_client -showcerts"
+        yield Finding(id="leaf-moved", severity="info", words=words, fix=fix, where=source)
+
+
+def at_server(server: str, errand: Errand, at: datetime | None, trusted: "Roots") -> Looked:
     """Go to a server; raises CannotJudgeError where it shows nothing."""
     import asyncio
     from dataclasses import replace
 
+    from mitmail.diagnose import reach
     from mitmail.diagnose.diagnosis import diagnose
-    from mitmail.diagnose.reach import announcement, reach
+    from mitmail.diagnose.lookup import name_server
     from mitmail.diagnose.target import parse
 
     target = parse(server)
-    click.echo(announcement(target), err=True)
-    reached = asyncio.run(reach(target, errand))
+    how = reach.Errand(
+        name=errand.name, starttls=errand.starttls,
+        dns=name_server(errand.dns) if errand.dns else None,
+        roots=tuple(trusted.loaded), system=False,
+    )  # fmt: skip
+    click.echo(reach.announcement(target), err=True)
+    reached = asyncio.run(reach.reach(target, how))
     presented = tuple(replace(one, at=at or one.at) for one in reached.presented)
     found = [finding for one in presented for finding in diagnose(one, trusted)]
     at_from = "as --at says" if at else "now"
@@ -58,7 +84,7 @@ def at_server(server: str, errand: "Errand", at: datetime | None, trusted: "Root
 
 
 def blamed(
-    customers: Looked, against: tuple[str, ...], errand: "Errand", trusted: "Roots"
+    customers: Looked, against: tuple[str, ...], errand: Errand, trusted: "Roots"
 ) -> "Blame":
     """Compare with what the provider shows, in files or at his servers; raises MitmailError."""
     from mitmail.diagnose.blame import blame

@@ -30,6 +30,9 @@ SWITCH_OFF: Final = (
     "Switch its mail scanning off and try again; if mail works then, leave it off, or import its "
     "root into the mail client."
 )
+WITHOUT: Final = (
+    "Then switch off the mail scanning of every antivirus there is, and compare once more."
+)
 TELL_PROVIDER: Final = "Tell the provider; nothing on the customer's computer cures it."
 AGAIN: Final = "Have the customer paste again what he sees now, and compare at once."
 CLIENT: Final = (
@@ -147,7 +150,7 @@ class _Comparison:
                 "the provider's nor a copy of it."
             )
             more = f"It may be of {possibly.product}: {possibly.agrees[0]}." if possibly else ""
-            return _unknown(words, f"{AGAIN} {SWITCH_OFF}", more)
+            return _unknown(words, f"{AGAIN} {WITHOUT}", more)
         evidence = (
             "Names and dates are those of the provider's certificate to the second; key and "
             "issuer are not.",

@@ -58,10 +58,12 @@ def _found(one: Case) -> Findings:
     found += [*_unreadable(one), *_revoked(one), *_sizes(one), *_intercepted(one)]
     yield from found
     if not any(each.severity in {"critical", "high", "unknown"} for each in found):
-        words = f"Valid until then, for that name, and vouched for by {one.roots.words}."
-        if one.leaf.not_after is not None:
-            words = words.replace("until then", f"until {one.leaf.not_after:%Y-%m-%d}")
-        yield one.finding("ok", "ok", words.replace("for that name", f"for {one.presented.name}"))
+        until = f" until {one.leaf.not_after:%Y-%m-%d}" if one.leaf.not_after else ""
+        words = (
+            f"Valid{until}, for {one.presented.name}, and vouched for by {one.roots.words}. "
+            "Whether it has been revoked was not asked."
+        )
+        yield one.finding("ok", "ok", words)
 
 
 def _unreadable(one: Case) -> Findings:

@@ -23,11 +23,17 @@ def document(
     findings: Sequence[Finding],
     roots: str,
     blamed: Blame | None = None,
+    *,
+    at_from: str,
 ) -> Json:
-    """The findings with what they are about; ``roots`` says whom the client is taken to trust."""
+    """The findings with what they are about.
+
+    ``roots`` says whom the client is taken to trust, ``at_from`` where the times are from.
+    """
     return {
         "schema": 1,
         "roots": roots,
+        "at_from": at_from,
         "presented": [_presented(one) for one in shown],
         "findings": [_finding(one) for one in findings],
         "blame": blamed and _blame(blamed),
@@ -157,6 +163,7 @@ DOCUMENTS: Final[dict[str, Json]] = {
         {
             "schema": {"const": 1},
             "roots": _WORD,
+            "at_from": _WORD,
             "presented": _list(_PRESENTED),
             "findings": _list(_FINDING),
             "blame": {"oneOf": [_BLAME, {"type": "null"}]},

@@ -18,6 +18,7 @@ from mitmail.diagnose.binary import (
     is_framed,
     is_private_key,
 )
+from mitmail.diagnose.certificate import chain_of
 from mitmail.errors import MitmailError
 
 LIMIT: Final = 1 << 20  # octets; a chain of ten RSA-4096 certificates is 20 KB
@@ -56,13 +57,15 @@ class Pasted:
 
     ``at`` is the time (UTC) in the text, ``at_from`` what kind of time it is. ``listed`` are the
     subjects that ``openssl s_client`` listed, the leaf first: more of them than certificates
-    means that only the leaf was shown.
+    means that only the leaf was shown. ``moved`` is the place, from 1, at which the server's
+    certificate stood, where it was not the first and no server can have sent it so.
     """
 
     chain: tuple[bytes, ...]
     at: datetime | None = None
     at_from: str = ""
     listed: tuple[str, ...] = ()
+    moved: int | None = None
 
     @property
     def only_leaf(self) -> bool:
@@ -89,7 +92,7 @@ def read(content: bytes, source: str) -> Pasted:
 
 def _binary(content: bytes, source: str) -> Pasted:
     try:
-        return Pasted(chain=certificates(content))
+        return _leaf_first(Pasted(chain=certificates(content)))
     except MitmailError as error:
         raise MitmailError(f"{source}: {error}{_then(str(error))}") from None
 
@@ -105,8 +108,29 @@ def _text(said: str, source: str) -> Pasted:
     chain = _blocks(text, source)
     if not chain:
         chain = _bare(text, source)
+    _refuse_two_outputs(text, source)
     pasted = Pasted(chain=chain, listed=_subjects(text))
-    return _dated(pasted, text)
+    return _dated(_leaf_first(pasted), text)
+
+
+def _refuse_two_outputs(text: str, source: str) -> None:
+    begins = [found for found in _LISTED.finditer(text) if found[1] == "0"]
+    if len(begins) > 1:
+        raise MitmailError(
+            f"{source}:{_line(text, begins[1].start())}: a second output of openssl s_client "
+            "begins here: paste one at a time"
+        )
+
+
+def _leaf_first(pasted: Pasted) -> Pasted:
+    # A PKCS#7 bundle has no order, and people paste the root first. A server that did so could
+    # not even begin: its key would not fit (RFC 8446 section 4.4.2).
+    authorities = [one.is_ca for one in chain_of(pasted.chain)]
+    if pasted.listed or not authorities[0] or authorities.count(False) != 1:
+        return pasted
+    place = authorities.index(False)
+    chain = (pasted.chain[place], *pasted.chain[:place], *pasted.chain[place + 1 :])
+    return replace(pasted, chain=chain, moved=place + 1)
 
 
 def _unquoted(said: str) -> str:
