@@ -43,7 +43,8 @@ MAY_USE = {
         "mailstore", "service",
     },
     "diagnose": {
-        "errors", "shipped", "endpoint", "manner", "pki", "wire", "scenario", "plan", "engine",
+        "errors", "shipped", "endpoint", "hello", "manner", "pki", "wire", "scenario", "plan",
+        "engine",
     },
     "trust": {"errors", "endpoint", "pki"},
     "machine": {"errors", "endpoint", "pki", "scenario", "addon", "service", "judge"},
@@ -67,6 +68,7 @@ ONLY_IN = {
     "OpenSSL": {"engine", "diagnose"},
     "tlslite": {"engine", "pki"},
     "asyncio": {"addon", "mailstore", "service", "judge", "diagnose", "machine", "cli"},
+    "dns": {"diagnose"},
     "socket": {"addon", "mailstore", "judge", "diagnose", "machine"},
 }
 

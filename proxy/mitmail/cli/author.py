@@ -43,6 +43,7 @@ NAMES = [
     *("control-request", "control-answer", "comparison"),
     *("results", "difference"),
     *("exec", "list-clients"),
+    "check",
     "doctor",
 ]
 
@@ -51,12 +52,12 @@ NAMES = [
 @click.argument("name", type=click.Choice(NAMES))
 def schema_command(name: str) -> None:
     """Print the JSON Schema of a file or of an output."""
+    from mitmail.diagnose import document as diagnosis
     from mitmail.judge import schema as judge
     from mitmail.machine import schema as machine
     from mitmail.scenario.schema import FILES, schema
     from mitmail.service.schema import DOCUMENTS
 
-    files = {name: schema(name) for name in FILES}
-    click.echo(
-        json.dumps((files | DOCUMENTS | judge.DOCUMENTS | machine.DOCUMENTS)[name], indent=1)
-    )
+    known: dict[str, object] = {name: schema(name) for name in FILES}
+    known |= DOCUMENTS | judge.DOCUMENTS | diagnosis.DOCUMENTS | machine.DOCUMENTS
+    click.echo(json.dumps(known[name], indent=1))
