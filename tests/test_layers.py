@@ -47,9 +47,10 @@ MAY_USE = {
         "engine",
     },
     "trust": {"errors", "endpoint", "pki"},
+    "machine": {"errors", "endpoint", "pki", "scenario", "addon", "service", "judge"},
     "cli": {
         "", "errors", "shipped", "endpoint", "pki", "scenario", "plan", "service", "judge",
-        "diagnose", "trust",
+        "diagnose", "trust", "machine",
     },
     "__main__": {"cli"},
     "__init__": set(),
@@ -66,9 +67,9 @@ ONLY_IN = {
     "ruamel": {"scenario"},
     "OpenSSL": {"engine", "diagnose"},
     "tlslite": {"engine", "pki"},
-    "asyncio": {"addon", "mailstore", "service", "judge", "diagnose", "cli"},
+    "asyncio": {"addon", "mailstore", "service", "judge", "diagnose", "machine", "cli"},
     "dns": {"diagnose"},
-    "socket": {"addon", "mailstore", "judge", "diagnose"},
+    "socket": {"addon", "mailstore", "judge", "diagnose", "machine"},
 }
 
 EXEMPT = {

@@ -15,6 +15,7 @@ from mitmail.cli.check import check_command
 from mitmail.cli.compare import compare_command
 from mitmail.cli.demo import demo_command
 from mitmail.cli.diff import diff_command
+from mitmail.cli.doctor import doctor_command
 from mitmail.cli.exec import exec_command
 from mitmail.cli.judge import judge_command
 from mitmail.cli.merge import merge_command
@@ -35,6 +36,7 @@ mitmail judge                            every client here, in the cases that ma
 mitmail check --chain chain.pem          what is wrong with a customer's certificates
 mitmail list                             every scenario, one line each
 mitmail show hosting-wildcard            one scenario, explained
+mitmail doctor                           what works here, and what installs the rest
 """
 
 INTERRUPTED = 128 + signal.SIGINT
@@ -67,7 +69,7 @@ for command in (
     list_command, show_command, serve_command, demo_command, new_command, lint_command,
     schema_command, switch_command, compare_command, answer_command, exec_command,
     judge_command, merge_command,
-    report_command, diff_command, check_command, ca_group, addon_command,
+    report_command, diff_command, check_command, doctor_command, ca_group, addon_command,
 ):  # fmt: skip
     cli.add_command(command)
 

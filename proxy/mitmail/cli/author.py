@@ -44,6 +44,7 @@ NAMES = [
     *("results", "difference"),
     *("exec", "list-clients"),
     "check",
+    "doctor",
 ]
 
 
@@ -53,9 +54,10 @@ def schema_command(name: str) -> None:
     """Print the JSON Schema of a file or of an output."""
     from mitmail.diagnose import document as diagnosis
     from mitmail.judge import schema as judge
+    from mitmail.machine import schema as machine
     from mitmail.scenario.schema import FILES, schema
     from mitmail.service.schema import DOCUMENTS
 
     known: dict[str, object] = {name: schema(name) for name in FILES}
-    known |= DOCUMENTS | judge.DOCUMENTS | diagnosis.DOCUMENTS
+    known |= DOCUMENTS | judge.DOCUMENTS | diagnosis.DOCUMENTS | machine.DOCUMENTS
     click.echo(json.dumps(known[name], indent=1))
