@@ -43,7 +43,8 @@ MAY_USE = {
         "mailstore", "service",
     },
     "diagnose": {
-        "errors", "shipped", "endpoint", "manner", "pki", "wire", "scenario", "plan", "engine",
+        "errors", "shipped", "endpoint", "hello", "manner", "pki", "wire", "scenario", "plan",
+        "engine",
     },
     "trust": {"errors", "endpoint", "pki"},
     "cli": {
@@ -66,6 +67,7 @@ ONLY_IN = {
     "OpenSSL": {"engine", "diagnose"},
     "tlslite": {"engine", "pki"},
     "asyncio": {"addon", "mailstore", "service", "judge", "diagnose", "cli"},
+    "dns": {"diagnose"},
     "socket": {"addon", "mailstore", "judge", "diagnose"},
 }
 

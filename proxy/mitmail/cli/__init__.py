@@ -11,6 +11,7 @@ from mitmail.cli.answer import answer_command
 from mitmail.cli.author import lint_command, schema_command
 from mitmail.cli.browse import list_command
 from mitmail.cli.ca import ca_group
+from mitmail.cli.check import check_command
 from mitmail.cli.compare import compare_command
 from mitmail.cli.demo import demo_command
 from mitmail.cli.diff import diff_command
@@ -31,6 +32,7 @@ mitmail serve --antivirus norton         a good server, behind a simulated Norto
 mitmail switch healthy                   another scenario in a running serve, same ports
 mitmail compare --antivirus norton       is it the antivirus, or the account?
 mitmail judge                            every client here, in the cases that matter most
+mitmail check --chain chain.pem          what is wrong with a customer's certificates
 mitmail list                             every scenario, one line each
 mitmail show hosting-wildcard            one scenario, explained
 """
@@ -65,7 +67,7 @@ for command in (
     list_command, show_command, serve_command, demo_command, new_command, lint_command,
     schema_command, switch_command, compare_command, answer_command, exec_command,
     judge_command, merge_command,
-    report_command, diff_command, ca_group, addon_command,
+    report_command, diff_command, check_command, ca_group, addon_command,
 ):  # fmt: skip
     cli.add_command(command)
 

@@ -43,6 +43,7 @@ NAMES = [
     *("control-request", "control-answer", "comparison"),
     *("results", "difference"),
     *("exec", "list-clients"),
+    "check",
 ]
 
 
@@ -50,9 +51,11 @@ NAMES = [
 @click.argument("name", type=click.Choice(NAMES))
 def schema_command(name: str) -> None:
     """Print the JSON Schema of a file or of an output."""
+    from mitmail.diagnose import document as diagnosis
     from mitmail.judge import schema as judge
     from mitmail.scenario.schema import FILES, schema
     from mitmail.service.schema import DOCUMENTS
 
-    files = {name: schema(name) for name in FILES}
-    click.echo(json.dumps((files | DOCUMENTS | judge.DOCUMENTS)[name], indent=1))
+    known: dict[str, object] = {name: schema(name) for name in FILES}
+    known |= DOCUMENTS | judge.DOCUMENTS | diagnosis.DOCUMENTS
+    click.echo(json.dumps(known[name], indent=1))

@@ -1,0 +1,93 @@
+"""Calling at a server until it shows its certificates, or it is clear why it does not."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import replace
+from typing import Final
+
+from mitmail.diagnose import tls_trouble
+from mitmail.diagnose.finding import Finding
+from mitmail.diagnose.handshake import Handshake, anonymous
+from mitmail.diagnose.link import connected
+from mitmail.diagnose.obstacle import ObstacleError, Way
+from mitmail.diagnose.seen import Seen
+from mitmail.diagnose.upgrade import upgraded
+from mitmail.diagnose.visit import Call, HandshakeFailedError, Visit
+from mitmail.hello import Hello
+
+# As a mail client of today greets.
+TODAY: Final = Hello(asks_status=True)
+# As hardly any greets: with the old versions, too, and with everything that is weak.
+TOLERANT: Final = replace(TODAY, versions=("TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3"))
+# What a silent port may turn out to be, once it is spoken to in TLS.
+_TELLING: Final = frozenset({"not-mail", "tls-refused", "tls-failed", "anonymous"})
+
+
+async def called(one: Call) -> Seen:
+    """What a server shows; raises ObstacleError.
+
+    One that speaks in clear where TLS is expected, or the other way round, is asked again in its
+    own way, and the finding is kept.
+    """
+    try:
+        return await _tolerantly(one)
+    except ObstacleError as error:
+        obstacle = error
+    if obstacle.instead is None:
+        raise obstacle
+    try:
+        seen = await _tolerantly(replace(one, way=obstacle.instead))
+    except ObstacleError as error:
+        told = one.way.tls is None or (not obstacle.judged and error.finding.id in _TELLING)
+        raise (error if told else obstacle) from None
+    found = (_misled(one, obstacle),) if one.way.tls is not None else ()
+    return replace(seen, findings=(*found, *seen.findings))
+
+
+def _misled(one: Call, obstacle: ObstacleError) -> Finding:
+    if obstacle.instead == Way("implicit", one.way.protocol):
+        return tls_trouble.at_once(one.where)
+    return obstacle.finding
+
+
+async def _tolerantly(one: Call) -> Seen:
+    """A server that will not talk to a client of today is asked again as by a tolerant one."""
+    try:
+        return await Visit(one, TODAY).made()
+    except HandshakeFailedError as error:
+        failed = error
+    try:
+        seen = await Visit(one, TOLERANT).made()
+    except ObstacleError as error:
+        second = error.partial if isinstance(error, HandshakeFailedError) else None
+    else:
+        return replace(seen, findings=(_weak(one, seen, failed), *seen.findings))
+    if (partial := failed.partial or second) is not None:
+        return replace(partial, findings=(*partial.findings, failed.finding))
+    if await _is_anonymous(one):
+        raise ObstacleError(tls_trouble.anonymous(one.where), judged=True)
+    raise failed
+
+
+def _weak(one: Call, seen: Seen, failed: ObstacleError) -> Finding:
+    if seen.version in tls_trouble.OLD:
+        return tls_trouble.old(one.where, seen.version)
+    return tls_trouble.weak(one.where, seen.version, seen.cipher, failed.finding.words)
+
+
+async def _is_anonymous(one: Call) -> bool:
+    """Whether the server agrees to a suite without a certificate."""
+    tls = Handshake(anonymous())
+    with suppress(ObstacleError, TimeoutError, OverflowError):
+        async with connected(one.address, one.port, one.where, one.deadlines.connect) as link:
+            agreed = await upgraded(link, one.where, one.way, one.deadlines)
+            async with asyncio.timeout(one.deadlines.handshake):
+                await link.send(tls.start())
+                octets = agreed.beyond if agreed else b""
+                while not tls.done and not tls.over:
+                    if not (octets := octets or await link.receive()):
+                        break
+                    await link.send(tls.receive(octets))
+                    octets = b""
+                await link.send(tls.shut())
+    return tls.done and not tls.chain

@@ -1,0 +1,81 @@
+"""All that is found about what a server showed."""
+
+from typing import Final
+
+from mitmail.diagnose.authority import authorities
+from mitmail.diagnose.case import Case, Findings, case
+from mitmail.diagnose.composition import composition
+from mitmail.diagnose.coverage import coverage
+from mitmail.diagnose.finding import SEVERITIES, Finding, Severity
+from mitmail.diagnose.lifetime import lifetimes
+from mitmail.diagnose.presented import Presented
+from mitmail.diagnose.purpose import purposes
+from mitmail.diagnose.roots import Roots
+from mitmail.diagnose.strength import strengths
+from mitmail.engine.revocation import is_revoked
+
+PARTS: Final = (lifetimes, coverage, authorities, purposes, strengths, composition)
+MANY_NAMES: Final = 5000  # GnuTLS, Java and NSS give up somewhere above, each for its own reason
+LARGE: Final = 32_000  # octets; Java takes 32768
+
+
+def diagnose(
+    presented: Presented, roots: Roots, *, also: tuple[bytes, ...] = ()
+) -> tuple[Finding, ...]:
+    """Find what is wrong with what a server showed, the worst first.
+
+    ``also`` are certificates (DER) that a client may have besides those that were sent. Where
+    nothing is found that a correct client refuses, and nothing is unknown, the finding ``ok``
+    says so.
+    """
+    found = list(_found(case(presented, roots, also=also)))
+    return tuple(sorted(found, key=lambda one: SEVERITIES.index(one.severity)))
+
+
+def is_grave(finding: Finding) -> bool:
+    """Whether most clients refuse for this."""
+    return finding.severity in {"critical", "high"} and finding.reason is not None
+
+
+def _found(one: Case) -> Findings:
+    if not one.chain:
+        words = "The server sent no certificate."
+        fix = "Configure its certificate and key."
+        yield one.finding("no-certificate", "critical", words, fix=fix, reason="malformed")
+        return
+    found = [finding for part in PARTS for finding in part(one)]
+    found += [*_unreadable(one), *_revoked(one), *_sizes(one)]
+    yield from found
+    if not any(is_grave(each) or each.severity == "unknown" for each in found):
+        words = f"Valid until then, for that name, and vouched for by {one.roots.words}."
+        if one.leaf.not_after is not None:
+            words = words.replace("until then", f"until {one.leaf.not_after:%Y-%m-%d}")
+        yield one.finding("ok", "ok", words.replace("for that name", f"for {one.presented.name}"))
+
+
+def _unreadable(one: Case) -> Findings:
+    for each in one.verified.path:
+        if each.problem:
+            words = f"{each.place} is written wrongly: {each.problem}."
+            fix = "Have it issued again, by other software."
+            severity: Severity = "critical" if each.read is None else "high"
+            yield one.finding(
+                "malformed", severity, words.replace("..", "."), fix=fix, reason="malformed"
+            )
+
+
+def _revoked(one: Case) -> Findings:
+    staple = one.presented.staple
+    issuers = (*one.presented.chain[1:], *(each.der for each in one.verified.path[1:]))
+    if staple is not None and is_revoked(staple, one.leaf.der, issuers):
+        words = "The server's certificate has been revoked, says its stapled OCSP response."
+        fix = "Install the certificate that the authority issued in its place."
+        yield one.finding("revoked", "critical", words, fix=fix, reason="revoked")
+
+
+def _sizes(one: Case) -> Findings:
+    largest = max(len(der) for der in one.presented.chain)
+    if len(one.leaf.names) > MANY_NAMES or largest > LARGE:
+        words = f"A certificate of {largest} octets and {len(one.leaf.names)} names is too large."
+        fix = "Divide the names among several certificates."
+        yield one.finding("too-large", "medium", words, fix=fix, reason="limit")

@@ -1,0 +1,227 @@
+"""What a server shows to one who connects as a careful mail client."""
+
+import asyncio
+import re
+import ssl
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from far_host import HASTY, LOOPBACK, Handler, Mail, Shop, leaf, looked_at, saying, serving
+from mitmail.diagnose.reach import Starttls
+from mitmail.diagnose.reached import Reached
+from mitmail.endpoint import MailProtocol
+from mitmail.errors import CannotJudgeError
+from talk import NAME, root
+
+PROTOCOLS: list[MailProtocol] = ["imap", "pop3", "smtp"]
+EACH = pytest.mark.parametrize("protocol", PROTOCOLS)
+SECRETS = {b"LOGIN", b"AUTHENTICATE", b"AUTH", b"USER", b"PASS", b"APOP", b"MAIL"}
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> ssl.SSLContext:
+    return serving(tmp_path, leaf(NAME))
+
+
+def ids(reached: Reached) -> list[str]:
+    return [finding.id for finding in reached.findings]
+
+
+@EACH
+def test_a_port_of_any_number_is_found_to_want_starttls(
+    protocol: MailProtocol, good: ssl.SSLContext
+) -> None:
+    mail = Mail(protocol, good)
+    reached = looked_at(Shop(mail.serve))
+    (one,) = reached.seen
+    assert one.presented.chain == (leaf(NAME),)
+    assert (one.presented.tls, one.protocol, one.errors) == ("starttls", protocol, ())
+    assert one.presented.source.startswith(f"{LOOPBACK}:")
+    assert reached.findings == ()
+
+
+@EACH
+def test_a_silent_port_is_spoken_to_in_tls(protocol: MailProtocol, good: ssl.SSLContext) -> None:
+    mail = Mail(protocol)
+    (one,) = looked_at(Shop(mail.serve, good)).seen
+    assert (one.presented.tls, one.protocol, one.version) == ("implicit", protocol, "TLSv1.3")
+    assert one.presented.chain == (leaf(NAME),)
+
+
+@EACH
+@pytest.mark.parametrize("implicit", [True, False])
+def test_nothing_but_manners_is_said_and_no_password(
+    protocol: MailProtocol, good: ssl.SSLContext, *, implicit: bool
+) -> None:
+    mail = Mail(protocol, None if implicit else good)
+    looked_at(Shop(mail.serve, good if implicit else None))
+    said = b"".join(mail.heard).upper().split()
+    assert SECRETS.isdisjoint(said)
+    assert mail.heard[-1].split()[-1] in (b"QUIT", b"LOGOUT")
+
+
+def test_the_chain_is_taken_as_sent_whether_or_not_it_verifies(tmp_path: Path) -> None:
+    chain = (leaf("other.customer.test", until=-1), root("another root").certificate, leaf(NAME))
+    reached = looked_at(Shop(Mail().serve, serving(tmp_path, *chain)))
+    (one,) = reached.seen
+    assert one.presented.chain == chain
+    assert set(one.errors) >= {"expired", "name-mismatch"}
+
+
+@EACH
+@pytest.mark.parametrize(
+    ("offers", "word"), [(False, "starttls-missing"), (True, "starttls-refused")]
+)
+def test_starttls_that_is_not_offered_is_told_from_starttls_that_is_refused(
+    protocol: MailProtocol, word: str, *, offers: bool
+) -> None:
+    refusal = {
+        "imap": b"mitmail BAD STARTTLS: not today\r\n", "pop3": b"-ERR STLS: not today\r\n",
+        "smtp": b"454 STARTTLS: not today\r\n",
+    }  # fmt: skip
+    mail = Mail(protocol, offers=offers, refusal=refusal[protocol])
+    reached = looked_at(Shop(mail.serve))
+    (finding,) = reached.findings
+    assert (finding.id, finding.reason, reached.seen) == (word, "starttls", ())
+    assert "not today" in finding.words
+
+
+def test_octets_behind_the_go_ahead_are_dropped_and_told(good: ssl.SSLContext) -> None:
+    mail = Mail("imap", good, behind=b"* BYE\r\n")
+    reached = looked_at(Shop(mail.serve))
+    assert ids(reached) == ["early-octets"]
+    assert reached.seen[0].presented.chain == (leaf(NAME),)
+
+
+def test_a_port_that_greets_in_clear_where_tls_is_expected_is_looked_at_all_the_same(
+    good: ssl.SSLContext,
+) -> None:
+    reached = looked_at(Shop(Mail("smtp", good).serve), starttls="none")
+    assert ids(reached) == ["clear-text"]
+    assert reached.seen[0].presented.tls == "starttls"
+
+
+def test_a_port_that_speaks_tls_where_starttls_is_expected_is_looked_at_all_the_same(
+    good: ssl.SSLContext,
+) -> None:
+    mail = Mail("imap")
+    reached = looked_at(Shop(mail.serve, good), starttls="imap", deadlines=HASTY)
+    assert ids(reached) == ["tls-at-once"]
+    assert reached.seen[0].presented.tls == "implicit"
+
+
+def test_a_greeting_of_another_protocol_is_told(good: ssl.SSLContext) -> None:
+    reached = looked_at(Shop(Mail("pop3", good).serve), starttls="imap")
+    assert ids(reached) == ["other-protocol"]
+    assert reached.seen[0].protocol == "pop3"
+
+
+HTTP = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\n\r\n<html></html>"
+NO_MAIL: list[tuple[bytes, bool, str]] = [
+    (HTTP, True, "speaks HTTP"),
+    (b"<html>\n<head><title>400 The plain HTTP request was sent</title>", True, "speaks HTTP"),
+    (b"<!DOCTYPE HTML>\n<html lang='en'>", True, "speaks HTTP"),
+    (b"SSH-2.0-OpenSSH_9.2p1\r\n", False, "speaks SSH"),
+    (b"220 (vsFTPd 3.0.3)\r\n", False, "speaks FTP"),
+    (b'"IMPLEMENTATION" "Dovecot Pigeonhole"\r\n', False, "speaks ManageSieve"),
+    (b"\x00\xff\x1b[2J\xfe\r\n", False, "not known here: \\?"),
+    (b"\x00\x01", True, "not known here"),
+]
+
+
+@pytest.mark.parametrize(("octets", "reads", "said"), NO_MAIL)
+@pytest.mark.parametrize("starttls", ["auto", "none"])
+def test_a_port_that_speaks_no_mail_is_named_in_one_line(
+    octets: bytes, said: str, starttls: Starttls, *, reads: bool
+) -> None:
+    with pytest.raises(CannotJudgeError, match=said) as refused:
+        looked_at(Shop(saying(octets, reads=reads)), starttls=starttls)
+    text = str(refused.value)
+    assert text.startswith(f"{LOOPBACK}:")
+    assert text.isprintable()
+
+
+def test_a_web_server_is_recognised_where_starttls_is_expected_and_behind_tls(
+    good: ssl.SSLContext,
+) -> None:
+    with pytest.raises(CannotJudgeError, match="speaks HTTP"):
+        looked_at(Shop(saying(HTTP, reads=True)), starttls="imap", deadlines=HASTY)
+    reached = looked_at(Shop(saying(HTTP, reads=True), good))
+    assert ids(reached) == ["not-mail"]
+    assert len(reached.seen) == 1
+
+
+def test_a_closed_port_and_a_silent_server_are_told_apart() -> None:
+    with pytest.raises(CannotJudgeError, match="refused: nothing listens"):
+        looked_at(Shop(Mail().serve), host="127.0.0.9")
+    with pytest.raises(CannotJudgeError, match="does not greet within"):
+        looked_at(Shop(saying(b"")), starttls="smtp", deadlines=HASTY)
+    with pytest.raises(CannotJudgeError, match="closes the connection without a word"):
+        looked_at(Shop(saying(b"", then_waits=False)))
+    assert ids(looked_at(Shop(saying(b"")), deadlines=HASTY)) == ["tls-hangs"]
+
+
+def test_a_server_that_turns_clients_away_is_quoted() -> None:
+    reached = looked_at(Shop(saying(b"554 5.7.1 your address is on a list\r\n")))
+    assert ids(reached) == ["not-let-in"]
+    assert "your address is on a list" in reached.findings[0].words
+
+
+ALERT = b"\x15\x03\x03\x00\x02\x02"
+
+
+@pytest.mark.parametrize(
+    ("handler", "word", "said"),
+    [
+        (saying(ALERT + b"\x46", reads=True), "tls-refused", r"alert 70 \(protocol_version\)"),
+        (saying(ALERT + b"\x28", reads=True), "tls-refused", r"alert 40 \(handshake_failure\)"),
+        (saying(b"\x16\x03\x03\x00\x04junk", reads=True), "tls-failed", "handshake fails"),
+        (saying(b"\x16\x03", then_waits=False, reads=True), "tls-closed", "without an alert"),
+    ],
+)
+def test_a_handshake_that_fails_says_why(handler: Handler, word: str, said: str) -> None:
+    reached = looked_at(Shop(handler), starttls="none")
+    (finding,) = reached.findings
+    assert finding.id == word
+    assert reached.seen == ()
+    assert re.search(said, finding.words)
+
+
+async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Say more than anyone wants to hear."""
+    writer.write(b"* OK ready\r\n")
+    with suppress(ConnectionError):
+        while True:
+            writer.write(b"* OK and more\r\n" * 4096)
+            await writer.drain()
+
+
+async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Say a TLS record, an octet at a time."""
+    with suppress(ConnectionError):
+        for octet in b"\x16\x03\x03\x40\x00" + bytes(1000):
+            writer.write(bytes([octet]))
+            await writer.drain()
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("handler", "starttls", "word"),
+    [
+        (flood, "auto", "flood"),
+        (flood, "none", "clear-text"),
+        (drip, "none", "tls-hangs"),
+        (saying(b"x" * 100_000), "auto", "not known here"),
+    ],
+)
+def test_floods_and_drips_are_bounded(handler: Handler, starttls: Starttls, word: str) -> None:
+    begun = time.monotonic()
+    try:
+        said = str(looked_at(Shop(handler), starttls=starttls, deadlines=HASTY).findings)
+    except CannotJudgeError as error:
+        said = str(error)
+    assert word in said
+    assert time.monotonic() - begun < 5
