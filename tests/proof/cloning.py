@@ -2,20 +2,21 @@
 
 import re
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from bench import catalogue, need
+from bench import need
 from mitmail.diagnose.diagnosis import diagnose
 from mitmail.diagnose.presented import Presented
 from mitmail.diagnose.roots import from_file
 from mitmail.pki.certificate import from_pem
-from proof.process import environment
+from mitmail.scenario import loader
+from mitmail.scenario.model import Scenario
+from proof.process import environment, side_by_side
 from proof.verifier import Target, Verifier, Word
 from serve.program import mitmail
 from serve.serving import ForProgram
@@ -34,24 +35,34 @@ class Cloned:
 
 
 class Cloning:
-    """The cases of some groups, served by one process, and their clones by another."""
+    """Some cases, served by one process, and their clones by another.
 
-    def __init__(self, home: Path, cases: Sequence[str]) -> None:
+    ``reached`` are those that the clone command goes to by itself; the others it is given as the
+    openssl command shows them, which is quicker.
+    """
+
+    def __init__(self, home: Path, cases: Sequence[str], reached: Collection[str]) -> None:
         self._home = home
         self._cases = cases
+        self._reached = reached
         self._until_the_end = ExitStack()
         self.clones: dict[str, Cloned] = {}
 
     def __enter__(self) -> Self:
         self._first = self._serve("cases", self._cases)
-        for case in self._cases:
-            self.clones[case] = self._clone(case)
+        for cloned in side_by_side(self._clone, self._cases):
+            self.clones[cloned.case] = cloned
         made = [f"clone-{x.case}" for x in self.clones.values() if x.file is not None]
         self._second = self._serve("clones", made, "--scenarios", str(self._folder))
         return self
 
     def __exit__(self, *error: object) -> None:
         self._until_the_end.close()
+
+    def scenarios(self) -> dict[str, Scenario]:
+        """The clones' files, by the case."""
+        files = {x.case: x.file for x in self.clones.values()}
+        return {case: loader.load(file) for case, file in files.items() if file is not None}
 
     @property
     def _folder(self) -> Path:
@@ -71,8 +82,13 @@ class Cloning:
     def _clone(self, case: str) -> Cloned:
         target = self.original(case)
         file = self._folder / f"clone-{case}.yaml"
+        source = [f"{target.host}:{target.port}"]
+        if case not in self._reached:
+            pasted = self._home / f"{case}.txt"
+            pasted.write_bytes(shown(target))
+            source = ["--chain", str(pasted)]
         ended = mitmail(
-            *("clone", f"{target.host}:{target.port}", "--name", target.name),
+            *("clone", *source, "--name", target.name),
             *("--roots", str(target.roots), "-o", str(file)),
             home=self._home,
         )
@@ -100,8 +116,9 @@ def _target(served: dict[str, Any]) -> Target:
 def shown(target: Target) -> bytes:
     """All certificates that a server sends, as the openssl command prints them."""
     sni = ["-noservername"] if target.is_address else ["-servername", target.name]
+    place = f"{target.host}:{target.port}"
     ended = subprocess.run(
-        [need("openssl"), "s_client", "-connect", f"{target.host}:{target.port}", "-showcerts", *sni],
+        [need("openssl"), "s_client", "-showcerts", "-connect", place, *sni],
         stdin=subprocess.DEVNULL, capture_output=True, timeout=20, env=environment(),
     )  # fmt: skip
     return ended.stdout

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from mitmail.diagnose.presented import Presented
     from mitmail.diagnose.replica import Replica
 
 STDOUT = "-"

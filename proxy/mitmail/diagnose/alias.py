@@ -40,6 +40,7 @@ class Alias:
         """``name`` is a host name or an IP address."""
         self.exact = exact
         self._typed = name
+        self.client = ""
         self._domains: dict[str, str] = {}
         self._addresses: dict[str, str] = {}
         self.client = self._of_client(name)
@@ -74,7 +75,7 @@ class Alias:
 
     def _core(self, core: str) -> str:
         labels = core.split(".")
-        if core.lower() == self._typed.lower():
+        if self.client and core.lower() == self._typed.lower():
             return self.client
         if len(labels) == 1:
             return core if core == "*" else f"{core}.test"
@@ -202,11 +203,11 @@ class Alias:
 
 
 _KINDS: Final[dict[int, Callable[[Alias, der.Tlv], str | None]]] = {
-    0x82: Alias._dns,  # noqa: SLF001 # the table of this class' own
-    0x87: Alias._ip,  # noqa: SLF001
-    0x81: Alias._email,  # noqa: SLF001
-    0x86: Alias._uri,  # noqa: SLF001
-    0xA0: Alias._other,  # noqa: SLF001
+    0x82: Alias._dns,  # the table of this class' own
+    0x87: Alias._ip,
+    0x81: Alias._email,
+    0x86: Alias._uri,
+    0xA0: Alias._other,
     0x88: lambda alias, element: _hexadecimal(element.raw),  # registeredID: nobody's name
 }
 

@@ -157,7 +157,7 @@ class Extensions:
                     self.lost.append("nameConstraints of a kind other than DNS and address")
                 else:
                     limits[key].append(text)
-        said: Said = {key: texts for key, texts in limits.items() if texts}
+        said: dict[str, Any] = {key: texts for key, texts in limits.items() if texts}
         if not each.critical:
             said["critical"] = False
         self.said["name_constraints"] = said
@@ -212,8 +212,10 @@ class Extensions:
 
     def _add(self, each: Extension) -> None:
         plain = not each.critical and not any(each.value)
-        if each.oid == _PADDING or (len(each.value) > _LARGE and not each.critical) or (
-            plain and len(each.value) > 64
+        if (
+            each.oid == _PADDING
+            or (len(each.value) > _LARGE and not each.critical)
+            or (plain and len(each.value) > 64)
         ):
             self.said["padding"] = self.said.get("padding", 0) + len(each.value)
             return

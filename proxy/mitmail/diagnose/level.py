@@ -71,7 +71,7 @@ def level(server: Server, faults: Sequence[Fault], host: str) -> Level:
     in disorder (RFC 8446 section 4.4.2) and for several roots to choose from, else ``must``.
     """
     if not faults:
-        usual = server.model_copy(update={"chain": None}).sent
+        usual = Server.model_validate(dict(server) | {"chain": None}).sent
         ordered = server.chain is None or server.chain in {usual, (*usual, ROOT)}
         return "must" if ordered and len(server.trust) == 1 else "should"
     return max((_of(server, fault, host) for fault in faults), key=_ORDER.index)
@@ -80,7 +80,7 @@ def level(server: Server, faults: Sequence[Fault], host: str) -> Level:
 def _of(server: Server, fault: Fault, host: str) -> Level:
     anchor = fault.part in server.trust
     table = _ANCHOR if anchor else _LEVELS
-    found = next((level for begin, level in table if fault.words.startswith(begin)), "may")
+    found: Level = next((level for begin, level in table if fault.words.startswith(begin)), "may")
     leaf = server.certificates[LEAF]
     if fault.words.startswith(_NAME):
         named = _dns_names(leaf, host)

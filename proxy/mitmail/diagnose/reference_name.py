@@ -4,6 +4,7 @@ import re
 from ipaddress import ip_address
 
 from mitmail.diagnose.specimen import Specimen
+from mitmail.errors import MitmailError
 from mitmail.pki import der
 from mitmail.pki import name as names
 from mitmail.pki.extension import OID
@@ -13,8 +14,11 @@ from mitmail.scenario.hostname import CUSTOMER, is_host
 def reference_name(typed: str | None, leaf: Specimen | None) -> str:
     """What was typed; else the first name of the leaf that somebody may have typed.
 
-    ``mail`` below a wildcard; mail.customer.test where there is none.
+    ``mail`` below a wildcard; mail.customer.test where there is none. Raises MitmailError for
+    what nobody can have typed as a host.
     """
+    if typed is not None and not is_host(typed):
+        raise MitmailError(f"{typed!r} is no host name: --name mail.example.com, or an address")
     if typed is not None:
         return typed
     if leaf is None or leaf.parsed is None:

@@ -13,6 +13,7 @@ from mitmail.diagnose.reference_name import reference_name
 from mitmail.diagnose.specimen import Specimen, read
 from mitmail.diagnose.trait import Said, traits
 from mitmail.errors import MitmailError
+from mitmail.pki import der
 from mitmail.pki.extension import OID
 from mitmail.scenario.certificate import Certificate
 from mitmail.scenario.fault import faults
@@ -23,7 +24,7 @@ from mitmail.scenario.server import Server
 
 LARGEST: Final = 100  # certificates: what a server sends beyond that, no client reads
 RULE: Final = "RFC 5280 section 6, RFC 9525 section 6"
-_LINKS: Final = ("issuer", "namesake", "same_key")
+_LINKS: Final[tuple[str, ...]] = ("issuer", "namesake", "same_key")
 _CA: Final = "ca"
 
 
@@ -42,9 +43,7 @@ class Replica:
     lost: tuple[str, ...]
 
 
-def replica(
-    presented: Presented, roots: Sequence[bytes] = (), *, exact: bool = False
-) -> Replica:
+def replica(presented: Presented, roots: Sequence[bytes] = (), *, exact: bool = False) -> Replica:
     """Copy the shape of what a server presented into a scenario.
 
     Copied: which certificates are sent and in what order, who signed them and how, dates relative
@@ -62,11 +61,23 @@ def replica(
     if not chain:
         return _finished({"chain": []}, CUSTOMER, (), ())
     trusted = [read(each, f"root {i}") for i, each in enumerate(roots, 1)]
+    try:
+        return _copied(presented, chain, trusted, exact=exact)
+    except (der.DerError, UnicodeError) as error:
+        raise MitmailError(
+            f"{presented.source} cannot be copied: the encoding of a certificate is broken in a "
+            f"way that no scenario file can say ({error})"
+        ) from error
+
+
+def _copied(
+    presented: Presented, chain: list[Specimen], roots: list[Specimen], *, exact: bool
+) -> Replica:
     name = reference_name(presented.name, chain[0])
     alias = Alias(name, exact=exact)
-    builder = _Builder(chain, trusted, alias, presented.at)
+    builder = _Builder(chain, roots, alias, presented.at)
     server = builder.server(only_leaf=presented.only_leaf)
-    assumed = tuple(_assumed(presented, builder.made, trusted, name))
+    assumed = tuple(_assumed(presented, builder.made, roots))
     return _finished(server, alias.client, assumed, tuple(builder.lost))
 
 
@@ -130,7 +141,7 @@ class _Builder:
         self.lost = []
         places = self.made.places
         links = {place: self._links(index) for index, place in places.items()}
-        server = Server.model_validate(frame | _grouped(self._framed(links)))
+        server = _server(frame | _grouped(self._framed(links)))
         described = {}
         for index, place in places.items():
             good = server.certificates[place]
@@ -182,7 +193,7 @@ class _Builder:
         made = self.made
         found: Said = {}
         sent = [made.places[index] for index in made.sent]
-        if not only_leaf and tuple(sent) != Server.model_validate(said).sent:
+        if not only_leaf and tuple(sent) != _server(said).sent:
             found["chain"] = sent
         trust = [made.places[index] for index in made.trusted]
         if made.unknown_root:
@@ -222,9 +233,7 @@ def _grouped(described: dict[str, Said]) -> Said:
     return fixed | ({"more": more} if more else {})
 
 
-def _assumed(
-    presented: Presented, made: Arrangement, roots: Sequence[Specimen], name: str
-) -> list[str]:
+def _assumed(presented: Presented, made: Arrangement, roots: Sequence[Specimen]) -> list[str]:
     found = []
     if presented.name is None:
         found.append("The host name is not known: the certificate's own name is taken for it.")
@@ -241,9 +250,7 @@ def _assumed(
     return found
 
 
-def _finished(
-    server: Said, name: str, assumed: tuple[str, ...], lost: tuple[str, ...]
-) -> Replica:
+def _finished(server: Said, name: str, assumed: tuple[str, ...], lost: tuple[str, ...]) -> Replica:
     document: Said = {"title": "?", "why": "?.", "rule": RULE}
     if server:
         document["server"] = server
@@ -254,11 +261,13 @@ def _finished(
     reasons = sorted({reason for fault in wrong for reason in fault.reasons})
     if reasons:
         document["expect"] = {"verdict": "reject", "reasons": reasons}
-    strict = level(Server.model_validate(server), wrong, name)
+    strict = level(_server(server), wrong, name)
     if strict != "must":
         document["expect"]["level"] = strict
     document["title"] = _title(reasons)
-    document["why"] = " ".join(["A customer's server showed certificates of this shape.", *assumed])
+    document["why"] = " ".join(
+        ["A customer's server showed certificates of this shape.", *assumed]
+    )
     return Replica(
         document=document, scenario=_scenario(document), name=name, assumed=assumed, lost=lost
     )
@@ -273,6 +282,18 @@ def _scenario(document: Said) -> Scenario:
     try:
         said = ScenarioFile.model_validate(document)
     except ValueError as error:
-        words = str(error).splitlines()
-        raise MitmailError(f"this cannot be copied: {' '.join(' '.join(words[1:3]).split())}") from None
+        raise _unsayable(error) from None
     return Scenario.model_construct(**dict(said), id="clone", group="", file="")
+
+
+def _server(said: Said) -> Server:
+    try:
+        return Server.model_validate(said)
+    except ValueError as error:
+        raise _unsayable(error) from None
+
+
+def _unsayable(error: ValueError) -> MitmailError:
+    place, words = [*str(error).splitlines(), "", ""][1:3]
+    said = " ".join(words.partition("[")[0].split())
+    return MitmailError(f"this cannot be copied, as no scenario file can say it: {place}: {said}")

@@ -68,8 +68,8 @@ def read(certificate: bytes, called: str = "a certificate") -> Specimen:
         inner = _algorithm(tbs)
     except (der.DerError, MitmailError, ValueError) as error:
         raise MitmailError(
-            f"{called} cannot be copied: its encoding is broken in a way that no scenario file can "
-            f"say ({str(error).removeprefix('not an X.509 certificate: ')})"
+            f"{called} cannot be copied: its encoding is broken in a way that no scenario file "
+            f"can say ({str(error).removeprefix('not an X.509 certificate: ')})"
         ) from error
     found = [damage] if damage else []
     found += _damages(tbs, parsed)

@@ -66,9 +66,7 @@ def said(parsed: Parsed, alias: Alias, names: dict[str, Any], *, leaf: bool) -> 
     return result | {"common_name": common}
 
 
-def _exactly(
-    found: list[_Attribute], names: dict[str, Any], *, leaf: bool
-) -> dict[str, Any]:
+def _exactly(found: list[_Attribute], names: dict[str, Any], *, leaf: bool) -> dict[str, Any]:
     texts = {word: _decoded(element) for word, element in found}
     texts = {word: text for word, text in texts.items() if text and not set(text) & set("{}")}
     if not texts or (leaf and list(texts) == ["CN"] and texts["CN"] in names.get("names", ())):

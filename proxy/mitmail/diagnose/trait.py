@@ -12,6 +12,8 @@ from mitmail.diagnose.kinship import OWN_DIGEST, algorithm_oid, digest
 from mitmail.diagnose.specimen import Specimen
 from mitmail.scenario.certificate import Certificate
 
+_UNHEARD_OF: Final = 4  # the lowest version that there is not
+
 type Said = dict[str, Any]
 
 _DIGESTS: Final = {"sha256", "sha384", "sha512", "sha224", "sha1", "md5", "pss-sha256"}
@@ -43,7 +45,7 @@ def traits(
     _key(one, good, found)
     _times(one, at, found)
     if parsed.version != 3:
-        found.said["version"] = parsed.version
+        found.said["version"] = _version(parsed.version, found)
     if _is_odd(parsed.serial):
         found.said["serial"] = parsed.serial.hex()
     if one.damage != "empty-extensions":
@@ -85,6 +87,13 @@ def _times(one: Specimen, at: datetime, found: Traits) -> None:
         found.said["time_form"] = one.time_form
     if one.time_form == "month-13":
         found.said.pop("not_after", None)  # there is no such day
+
+
+def _version(version: int, found: Traits) -> int:
+    if 1 <= version <= _UNHEARD_OF:
+        return version
+    found.lost.append(f"version {version} ({_UNHEARD_OF} stands in for it)")
+    return _UNHEARD_OF
 
 
 def _is_odd(serial: bytes) -> bool:
