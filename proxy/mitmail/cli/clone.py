@@ -1,6 +1,5 @@
 """``mitmail clone``: a scenario file with the shape of what a server shows."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,7 +94,9 @@ def _tell(made: "Replica", output: str) -> None:
         click.echo(f"Not copied: {words}.", err=True)
     for words in made.assumed:
         click.echo(words, err=True)
+    if any("is taken to be" in words for words in made.assumed):
+        click.echo("To say whom the client trusts: --roots FILE.", err=True)
+    click.echo(f"The client connects to {made.name}.", err=True)
     if output != STDOUT:
         shown = output if "/" in output else f"./{output}"
         click.echo(f"Written. To a client: mitmail serve {shown}", err=True)
-        sys.stderr.flush()

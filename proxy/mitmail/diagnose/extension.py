@@ -20,6 +20,7 @@ _LEFT_OUT: Final = {
 _UNSAID: Final = {
     OID[x]: x for x in ("policymappings", "policyconstraints", "anypolicy", "crldp", "policies")
 }
+_WITH_NAMES: Final = {"san", "nc"}
 _LARGE: Final = 4096
 _PADDING: Final = "1.3.6.1.4.1.32473.1"
 _STATUS_REQUEST: Final = 5
@@ -92,12 +93,15 @@ class Extensions:
         except (der.DerError, ValueError, KeyError, IndexError):
             readable = False
         if not readable:
-            self._raw[word] = each.value.hex()
+            self._raw[word] = self._octets(word, each.value).hex()
         if word == "nc" and word not in self._raw:
             return  # it says its criticality itself
         if each.critical != (word in _CRITICAL or (word == "san" and self._nameless)):
             key = "critical" if each.critical else "not_critical"
             self.said.setdefault(key, []).append(word)
+
+    def _octets(self, word: str, value: bytes) -> bytes:
+        return self._alias.octets(value) if word in _WITH_NAMES else value
 
     # -- one reader for each, True when fields say it all
     def _key_usage(self, each: Extension) -> bool:
@@ -219,7 +223,8 @@ class Extensions:
         ):
             self.said["padding"] = self.said.get("padding", 0) + len(each.value)
             return
-        added: dict[str, Any] = {"oid": each.oid, "value": each.value.hex()}
+        value = each.value if each.oid in _WORD_OF else self._alias.octets(each.value)
+        added: dict[str, Any] = {"oid": each.oid, "value": value.hex()}
         self._added.append(added | ({"critical": True} if each.critical else {}))
 
 

@@ -235,17 +235,20 @@ def _grouped(described: dict[str, Said]) -> Said:
 
 def _assumed(presented: Presented, made: Arrangement, roots: Sequence[Specimen]) -> list[str]:
     found = []
+    own = made.issuers[0].index == 0
     if presented.name is None:
         found.append("The host name is not known: the certificate's own name is taken for it.")
-    if presented.only_leaf:
+    if presented.only_leaf and not own:
         found.append("Only the first certificate is known: the others are taken to be good.")
     elif INTERMEDIATE in made.absent and len(made.sent) == 1:
         found.append("Its issuer was not sent: it is taken to be an intermediate CA.")
     if roots:
         return found
-    if ROOT in made.places.values():
-        found.append("The root that was sent is taken to be trusted: --roots says otherwise.")
-    elif made.sent:
+    if own:
+        found.append("It is signed by its own key, and nobody is taken to trust it.")
+    elif ROOT in made.places.values():
+        found.append("The root that was sent is taken to be trusted.")
+    else:
         found.append("The root was not sent: it is taken to be good and trusted.")
     return found
 

@@ -49,6 +49,8 @@ def _prose(key: str, text: str) -> list[str]:
 def _entry(key: str, value: Any, indent: str) -> list[str]:
     # The server and its parts stand below each other, and so does what is too long for a line.
     line = f"{indent}{_scalar(key)}: {_flow(value)}"
+    if isinstance(value, list | tuple) and len(line) > WIDTH:
+        return [f"{indent}{_scalar(key)}:", *(f"{indent}  - {_flow(each)}" for each in value)]
     nested = isinstance(value, Mapping) and value
     if not nested or (len(line) <= WIDTH and key not in {"server", "more"}):
         return [line]
