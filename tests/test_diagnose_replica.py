@@ -21,7 +21,7 @@ from mitmail.scenario import lint, loader
 from mitmail.scenario.model import Scenario
 
 GROUPS = (
-    "control", "validity", "name", "trust", "ca", "usage", "encoding", "several",
+    "control", "validity", "name", "trust", "ca", "usage", "encoding", "several", "revocation",
     pytest.param("algorithm", marks=pytest.mark.long),  # some of its keys take long to make
 )  # fmt: skip
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -41,8 +41,12 @@ def presented(said: Scenario, name: str | None = None) -> tuple[Presented, tuple
     """What a server of this scenario shows, and whom its client trusts."""
     names = Names(name) if name else None
     made = plan.make(said, None, store(), names=names, now=NOW, constrained=False)
-    seen = Presented(chain=made.door.chain, name=made.name, at=NOW + SOON, source="here")
-    return seen, made.door.anchors
+    door = made.door
+    seen = Presented(
+        chain=door.chain, name=made.name, at=NOW + SOON, source="here", staple=door.manner.staple,
+        port=993,
+    )  # fmt: skip
+    return seen, door.anchors
 
 
 def shown(text: str, folder: Path, name: str | None = None) -> tuple[Presented, tuple[bytes, ...]]:
@@ -172,6 +176,14 @@ def test_one_certificate_of_a_chain_is_not_taken_for_all_of_it() -> None:
         chain=seen.chain[:1], name=seen.name, at=seen.at, source="here", only_leaf=True
     )
     assert replica(leaf).scenario.expect.verdict == "accept"
+
+
+def test_a_paste_shows_no_staple_and_so_none_is_missed() -> None:
+    seen, roots = presented(catalogue()["must-staple-missing"])
+    pasted = replica(replace(seen, port=None), roots)
+    assert pasted.scenario.expect.verdict == "accept"
+    assert "taken to do so" in " ".join(pasted.assumed)
+    assert replica(seen, roots).scenario.expect.reasons == ("policy",)
 
 
 def test_without_a_name_the_certificates_own_is_taken() -> None:

@@ -26,6 +26,15 @@ def validity(not_before: datetime, not_after: datetime, at: datetime) -> dict[st
     return {"not_before": written(round_start), "not_after": written(round_end)}
 
 
+def offsets(at: datetime, **moments: datetime | None) -> dict[str, str]:
+    """Moments as offsets from ``at`` in round units; those that are None are left out."""
+    return {
+        key: written(_round(_bounded(moment - at)))
+        for key, moment in moments.items()
+        if moment is not None
+    }
+
+
 def _bounded(offset: timedelta) -> timedelta:
     return max(-_FURTHEST, min(_FURTHEST, offset))
 

@@ -1,6 +1,6 @@
 """Who signed whom: certificates, keys and signatures held against each other."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
@@ -89,18 +89,22 @@ def _plain(spki: bytes) -> bytes:
 
 
 def signed_by(child: Specimen, spki: bytes) -> bool | None:
-    """Whether this key signed it; None: nobody here can tell."""
+    """Whether this key signed a certificate; None: nobody here can tell."""
     if child.parsed is None:
         return False
-    key, word = public_key(spki), digest(child.algorithm)
-    own = algorithm_oid(child.algorithm) in OWN_DIGEST
-    if key is None or (word is None and not own):
+    return holds(child.algorithm, child.signed, child.signature, spki)
+
+
+def holds(algorithm: bytes, signed: bytes, signature: bytes, spki: bytes) -> bool | None:
+    """Whether a signature is right for these octets and this key; None: nobody can tell."""
+    key, word = public_key(spki), digest(algorithm)
+    if key is None or (word is None and algorithm_oid(algorithm) not in OWN_DIGEST):
         return None
+    how = _how(key, word)
+    if how is None:
+        return False
     try:
-        check = _check(key, word)
-        if check is None:
-            return False
-        check(child)
+        key.verify(signature, signed, *how)
     except InvalidSignature:
         return False
     except (UnsupportedAlgorithm, ValueError):
@@ -108,23 +112,21 @@ def signed_by(child: Specimen, spki: bytes) -> bool | None:
     return True
 
 
-def _check(key: Any, word: str | None) -> Callable[[Specimen], None] | None:
+def _how(key: Any, word: str | None) -> tuple[Any, ...] | None:
+    """What the key's verification asks for besides, or None: it is no key for this digest."""
     if word is None:
         others = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | dsa.DSAPublicKey
-        if isinstance(key, others):
-            return None
-        return lambda x: key.verify(x.signature, x.signed)
+        return None if isinstance(key, others) else ()
     hashed = _HASHES[word.removeprefix("pss-")]
     match key:
+        case rsa.RSAPublicKey() if word.startswith("pss-"):
+            return padding.PSS(padding.MGF1(hashed), padding.PSS.AUTO), hashed
         case rsa.RSAPublicKey():
-            pads: padding.AsymmetricPadding = padding.PKCS1v15()
-            if word.startswith("pss-"):
-                pads = padding.PSS(padding.MGF1(hashed), padding.PSS.AUTO)
-            return lambda x: key.verify(x.signature, x.signed, pads, hashed)
+            return padding.PKCS1v15(), hashed
         case ec.EllipticCurvePublicKey():
-            return lambda x: key.verify(x.signature, x.signed, ec.ECDSA(hashed))
+            return (ec.ECDSA(hashed),)
         case dsa.DSAPublicKey():
-            return lambda x: key.verify(x.signature, x.signed, hashed)
+            return (hashed,)
         case _:
             return None
 

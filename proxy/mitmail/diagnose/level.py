@@ -52,6 +52,13 @@ _LEVELS: Final[Table] = (
     ("extendedKeyUsage: none", "should"),
     ("extendedKeyUsage: not for servers", "must"),
     ("none, though the certificate demands one", "should"),
+    ("says revoked", "should"),
+    ("says unknown", "should"),
+    ("too old", "should"),
+    ("from the future", "should"),
+    ("signed by another key", "should"),
+    ("signed by a server", "should"),
+    ("for another certificate", "should"),
 )
 # The anchor is a name and a key (RFC 5280 section 6.1): nothing else of it must be looked at.
 _ANCHOR: Final[Table] = (

@@ -11,6 +11,7 @@ from mitmail.diagnose.level import level
 from mitmail.diagnose.presented import Presented
 from mitmail.diagnose.reference_name import reference_name
 from mitmail.diagnose.specimen import Specimen, read
+from mitmail.diagnose.stapled import stapled
 from mitmail.diagnose.trait import Said, traits
 from mitmail.errors import MitmailError
 from mitmail.pki import der
@@ -77,8 +78,13 @@ def _copied(
     alias = Alias(name, exact=exact)
     builder = _Builder(chain, roots, alias, presented.at)
     server = builder.server(only_leaf=presented.only_leaf)
-    assumed = tuple(_assumed(presented, builder.made, roots))
-    return _finished(server, alias.client, assumed, tuple(builder.lost))
+    assumed = _assumed(presented, builder.made, roots)
+    if presented.staple is not None:
+        server |= builder.staple(presented.staple)
+    elif presented.port is None and server.get("leaf", {}).get("must_staple"):
+        server["staple"] = {}
+        assumed.append("Whether it staples an OCSP response is not known: it is taken to do so.")
+    return _finished(server, alias.client, tuple(assumed), tuple(builder.lost))
 
 
 def _read(presented: Presented) -> list[Specimen]:
@@ -109,6 +115,15 @@ class _Builder:
         said = self._one_by_one(len(between)) if said is None else said
         self._spare_unrelated(said)
         return said | self._sent_and_trusted(said, only_leaf=only_leaf)
+
+    def staple(self, response: bytes) -> Said:
+        """What is said of an OCSP response; a good one needs saying only where one is demanded."""
+        leaf, above = self.made.found[0], self.made.issuers[0].index
+        issuer = None if above is None else self.made.found[above].fields.spki
+        said = None if leaf.parsed is None else stapled(response, leaf, issuer, self.at)
+        if said is None:
+            self.lost.append("the OCSP response (a good one stands in for it)")
+        return {"staple": said or {}}
 
     def _as_depth(self, count: int) -> Said | None:
         """With one description for all intermediate CAs, where one does."""
