@@ -44,5 +44,6 @@ def _details(found: dict[str, Any]) -> dict[str, Any]:
         "notification": notifications[0] if notifications else None,
         "dialog": dialogs[0] if dialogs else None,
         "shown": found["shown"],
-        "exceptions": found["exceptions"],
+        # Thunderbird keeps them in no order.
+        "exceptions": sorted(found["exceptions"], key=lambda x: (x["host"], x["port"])),
     }
