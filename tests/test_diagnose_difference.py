@@ -46,7 +46,7 @@ def test_without_the_name_another_certificate_may_be_shown(
     other.sni_callback = by_name
     finding = only(looked_at(Shop(Mail().serve, other), starttls="none").findings)
     assert finding.id == "sni-differs"
-    assert finding.words.startswith("without the name (SNI) the server shows another certificate")
+    assert finding.words.startswith("Without the name (SNI) the server shows another certificate")
     assert finding.words.index(f"CN {OTHER}") < finding.words.index(f"CN {NAME}")
 
 
@@ -57,7 +57,7 @@ def test_a_server_that_insists_on_the_name_is_told(good: ssl.SSLContext) -> None
     good.sni_callback = insist
     finding = only(looked_at(Shop(Mail().serve, good), starttls="none").findings)
     assert finding.id == "sni-needed"
-    assert finding.words.startswith("without the name (SNI) no certificate is shown: ")
+    assert finding.words.startswith("Without the name (SNI) no certificate is shown: ")
 
 
 def test_a_server_with_another_certificate_each_time_is_no_matter_of_the_name(
@@ -102,7 +102,7 @@ def test_an_address_that_does_not_answer_is_told_where_another_one_does(
     finding = only(reached.findings)
     assert (finding.id, len(reached.seen)) == ("refused", 1)
     assert finding.words.startswith(f"{FIRST}: the connection was refused")
-    assert finding.words.endswith(f"{SECOND} answers there")
+    assert finding.words.endswith(f"{SECOND} answers there.")
 
 
 def test_ports_of_a_host_are_compared_and_closed_ones_are_no_fault(
@@ -127,5 +127,5 @@ def test_ports_of_a_host_are_compared_and_closed_ones_are_no_fault(
     assert [one.port for one in reached.seen] == [first, second]
     assert (found["refused"].severity, found["refused"].where) == ("info", f"{LOOPBACK}:1")
     words = found["ports-differ"].words
-    assert f"port {second} shows another certificate: CN {OTHER}" in words
+    assert f"Port {second} shows another certificate: CN {OTHER}" in words
     assert f"port {first}: CN {NAME}" in words

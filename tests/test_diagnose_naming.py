@@ -42,7 +42,7 @@ def test_a_name_that_leads_back_and_verifies_is_told_with_a_caution(
 ) -> None:
     finding = told(hosting, FORWARD, POINTING)
     assert finding.id == "name-suggested"
-    assert f"type {SERVER} as the server's name" in finding.fix
+    assert f"Type {SERVER} as the server's name" in finding.fix
     assert "confirm with your provider before typing a password" in finding.fix
 
 
@@ -85,7 +85,7 @@ def test_a_name_that_is_not_confirmed_is_not_told_and_why(
     finding = told(hosting, *records)
     assert finding.id == "name-not-found"
     assert why in finding.words
-    assert "do not accept" in finding.fix
+    assert "do not accept the certificate" in finding.fix
     assert SERVER not in finding.fix
 
 

@@ -2,27 +2,21 @@
 
 import json
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from mitmail.cli.looked import Looked
+    from mitmail.diagnose.blame import Blame
     from mitmail.diagnose.finding import Finding, Severity
-    from mitmail.diagnose.presented import Presented
+    from mitmail.diagnose.reach import Starttls
     from mitmail.diagnose.roots import Roots
 
 FAIL_ON = ["critical", "high", "medium", "low", "unknown", "info"]
+STARTTLS = ["auto", "imap", "pop3", "smtp", "none"]
 FOUND = 1
-
-
-class Looked(NamedTuple):
-    """What was looked at, where its times are from, and what was found."""
-
-    presented: "tuple[Presented, ...]"
-    at_from: str
-    findings: "tuple[Finding, ...]"
 
 
 @click.command("check")
@@ -31,6 +25,10 @@ class Looked(NamedTuple):
     "--chain", metavar="FILE|-",
     help="What a customer sent, in place of a server: PEM, DER, PKCS#7, the output of openssl "
     "s_client, quoted mail; - is standard input.",
+)  # fmt: skip
+@click.option(
+    "--against", metavar="HOST:PORT|FILE", multiple=True,
+    help="What the provider shows: with --chain, say who is to blame. Several are compared.",
 )  # fmt: skip
 @click.option("--name", metavar="HOST", help="The name that the customer typed.")
 @click.option(
@@ -41,6 +39,14 @@ class Looked(NamedTuple):
     "--roots", "roots_file", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path),
     help="Whom the client trusts; by default the public roots that ship with mitmail.",
 )  # fmt: skip
+@click.option(
+    "--starttls", type=click.Choice(STARTTLS), default="auto", metavar="WHICH",
+    help=f"How a port is spoken to: {', '.join(STARTTLS)} (SSL/TLS). By default as its number "
+    "says, else as it answers.",
+)  # fmt: skip
+@click.option(
+    "--dns", metavar="ADDRESS[:PORT]", help="Ask this DNS server in place of the system's own."
+)
 @click.option("--json", "as_json", is_flag=True, help="As one JSON document.")
 @click.option(
     "--fail-on", type=click.Choice(FAIL_ON), metavar="SEVERITY",
@@ -49,84 +55,68 @@ class Looked(NamedTuple):
 def check_command(
     server: str | None,
     chain: str | None,
+    against: tuple[str, ...],
     name: str | None,
     at: str | None,
     roots_file: Path | None,
+    starttls: "Starttls",
+    dns: str | None,
     *,
     as_json: bool,
     fail_on: "Severity | None",
 ) -> None:
     """Say what is wrong with a mail server's certificates, the worst first, and how to mend it.
 
+    A server is asked as a mail client asks it, and no password is sent: with a port that one,
+    without any the six of mail. It is the only command that goes beyond this machine.
+
     \b
+    mitmail check mail.example.com
+    mitmail check mail.example.com:587 --json
     mitmail check --chain chain.pem --name mail.example.com
+    mitmail check --chain chain.pem --against mail.example.com:993
     openssl s_client -connect mail.example.com:993 -showcerts | mitmail check --chain -
     """
+    from mitmail.cli import looked
     from mitmail.diagnose import roots
+    from mitmail.diagnose.target import hostname
 
     if (server is None) == (chain is None):
         raise click.UsageError("say HOST[:PORT] or --chain FILE, one of them")
+    if against and chain is None:
+        raise click.UsageError("--against is for what a customer sent: add --chain FILE")
     trusted = roots.from_file(roots_file) if roots_file else roots.public()
-    moment = _moment(at) if at is not None else None
+    moment = looked.moment(at) if at is not None else None
+    errand = looked.Errand(hostname(name) if name else None, starttls, dns)
+    blamed = None
     if chain is not None:
-        looked = _at_chain(chain, name, moment, trusted)
+        found = looked.at_chain(chain, errand.name or _asked(against), moment, trusted)
+        blamed = looked.blamed(found, against, errand, trusted) if against else None
     else:
         assert server is not None
-        looked = _at_server(server, name, moment, trusted)
-    _print(looked, trusted, as_json=as_json)
-    if fail_on is not None and _is_bad(looked.findings, fail_on):
+        found = looked.at_server(server, errand, moment, trusted)
+    _print(found, blamed, trusted, as_json=as_json)
+    if fail_on is not None and _is_bad(found.findings, fail_on):
         sys.exit(FOUND)
 
 
-def _at_chain(chain: str, name: str | None, at: datetime | None, trusted: "Roots") -> Looked:
-    from mitmail.diagnose import paste
-    from mitmail.diagnose.diagnosis import diagnose
-    from mitmail.diagnose.presented import Presented
+def _asked(against: tuple[str, ...]) -> str | None:
+    """The name that the customer typed, where it is only said as the server to compare with."""
+    from mitmail.cli.looked import is_file
+    from mitmail.diagnose.target import parse
 
-    source = "the pasted text" if chain == "-" else chain
-    pasted = paste.read(_content(chain), source)
-    found_at, at_from = (pasted.at, pasted.at_from) if pasted.at else (datetime.now(UTC), "now")
-    presented = Presented(
-        chain=pasted.chain, name=name, at=at or found_at, source=source,
-        only_leaf=pasted.only_leaf,
-    )  # fmt: skip
-    return Looked((presented,), "as --at says" if at else at_from, diagnose(presented, trusted))
+    hosts = {parse(one).host for one in against if not is_file(one)}
+    return hosts.pop() if len(hosts) == 1 else None
 
 
-def _at_server(server: str, name: str | None, at: datetime | None, trusted: "Roots") -> Looked:
-    raise click.UsageError("going to a server is not possible yet: use --chain FILE")
-
-
-def _content(chain: str) -> bytes:
-    from mitmail.diagnose.paste import LIMIT
-    from mitmail.errors import MitmailError
-
-    if chain == "-":
-        return sys.stdin.buffer.read(LIMIT + 1)
-    try:
-        with Path(chain).open("rb") as stream:
-            return stream.read(LIMIT + 1)
-    except OSError as error:
-        raise MitmailError(f"cannot read {chain}: {error.strerror}") from None
-
-
-def _moment(text: str) -> datetime:
-    try:
-        said = datetime.fromtimestamp(int(text), UTC) if text.isdigit() else None
-        said = said or datetime.fromisoformat(text)
-    except (ValueError, OverflowError, OSError):
-        raise click.BadParameter(
-            f"{text!r} is no time: type 2026-03-01T12:00Z", param_hint="--at"
-        ) from None
-    return said.replace(tzinfo=UTC) if said.tzinfo is None else said.astimezone(UTC)
-
-
-def _print(looked: Looked, trusted: "Roots", *, as_json: bool) -> None:
+def _print(looked: "Looked", blamed: "Blame | None", trusted: "Roots", *, as_json: bool) -> None:
     from mitmail.cli import findings
     from mitmail.diagnose.document import document
 
     if as_json:
-        whole = document(looked.presented, looked.findings, trusted.words)
+        whole = document(
+            looked.presented, looked.findings, trusted.words, blamed, at_from=looked.at_from
+        )
         click.echo(json.dumps(whole, indent=1))
         return
     for one in looked.presented:
@@ -134,6 +124,8 @@ def _print(looked: Looked, trusted: "Roots", *, as_json: bool) -> None:
             click.echo(line)
     click.echo(f"Trusted: {trusted.words}")
     for line in findings.printed(looked.findings):
+        click.echo(line)
+    for line in findings.blamed(blamed) if blamed else ():
         click.echo(line)
 
 

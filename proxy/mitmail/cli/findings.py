@@ -1,14 +1,16 @@
 """Findings as they are printed: the worst first, each cause once."""
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from mitmail.diagnose.blame import Blame, Culprit
 from mitmail.diagnose.case import day
 from mitmail.diagnose.certificate import chain_of
-from mitmail.diagnose.client_view import said, scenario
+from mitmail.diagnose.client_view import command, said
 from mitmail.diagnose.finding import SEVERITIES, Finding
 from mitmail.diagnose.presented import Presented
+from mitmail.diagnose.recognition import in_short
 
 WIDTH: Final = 88
 INDENT: Final = " " * 10
@@ -28,22 +30,43 @@ def printed(findings: Sequence[Finding]) -> Iterator[str]:
     causes: dict[tuple[str, str], list[Finding]] = {}
     for one in sorted(findings, key=lambda each: SEVERITIES.index(each.severity)):
         causes.setdefault((one.id, one.words), []).append(one)
+    several = len({one.where for one in findings if one.where}) > 1
     for same in causes.values():
         yield ""
-        yield from _cause(same)
+        yield from _cause(same, placed=several)
 
 
-def _cause(same: Sequence[Finding]) -> Iterator[str]:
+def _cause(same: Sequence[Finding], *, placed: bool) -> Iterator[str]:
     one = same[0]
     places = list(dict.fromkeys(each.where for each in same if each.where))
-    where = f" ({', '.join(places)})" if len(places) > 1 else ""
+    where = f" ({', '.join(places)})" if places and placed else ""
     yield from _wrapped(f"{one.severity.upper():10}", one.words + where)
     if one.fix:
         yield from _wrapped(INDENT, f"Fix: {one.fix}")
     for client, words in said(one).items():
         yield from _wrapped(f"{INDENT}  ", f"{client}: {words}")
-    if one.severity != "ok" and (id_ := scenario(one)):
-        yield f"{INDENT}Reproduce it: mitmail serve {id_}"
+    if typed := command(one):
+        yield f"{INDENT}Reproduce it: {typed}"
+
+
+CULPRITS: Final[Mapping[Culprit, str]] = {
+    "provider": "the provider",
+    "antivirus": "the antivirus on the customer's computer",
+    "gateway": "a gateway on the customer's network",
+    "interception": "an antivirus or gateway that is not known here",
+    "both": "both: the provider's certificate is faulty, and somebody re-signs it",
+    "cannot-tell": "cannot tell",
+}
+
+
+def blamed(one: Blame) -> Iterator[str]:
+    """Who is to blame, why, and what to do."""
+    product = f": {in_short(one.product)}" if one.product and one.who != "cannot-tell" else ""
+    yield ""
+    yield from _wrapped(f"{'BLAME':10}", f"{CULPRITS[one.who]}{product}")
+    for sentence in one.evidence:
+        yield from _wrapped(f"{INDENT}- ", sentence)
+    yield from _wrapped(INDENT, f"Next: {one.next}")
 
 
 def _wrapped(begin: str, words: str) -> list[str]:

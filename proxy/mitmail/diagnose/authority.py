@@ -128,7 +128,7 @@ def _untrusted(case: Case, number: int, end: Certificate) -> Findings:
         fix = "Have it signed by an authority that clients know."
         yield case.finding("self-signed", "critical", words, fix=fix, reason="self-signed")
     elif number == SELF_SIGNED_ROOT:
-        words = f'The root "{end.title}" is none of {case.roots.words}.'
+        words = f'The root "{end.title}" is not among {case.roots.words}.'
         yield case.finding(
             "untrusted-root", "critical", words, fix=PRIVATE, reason="unknown-issuer"
         )
@@ -168,14 +168,17 @@ def _no_issuer(case: Case, end: Certificate) -> Findings:
 
 
 def _missing(case: Case, end: Certificate) -> Findings:
-    begins = f'{end.place} was signed by "{end.issuer_title}", whose certificate was not sent'
+    words = f'{end.place} was signed by "{end.issuer_title}", whose certificate was not sent'
     if link := _published(end):
-        words = f"{begins}; its authority publishes it at {link}."
+        words += f" (its authority publishes it at {link})"
+    logged = end.extension(ExtensionOID.PRECERT_SIGNED_CERTIFICATE_TIMESTAMPS) is not None
+    if end == case.leaf and logged:
+        # Authorities that log (RFC 6962) never sign with a root (CA/B BR 6.1.7).
         yield case.finding(
-            "incomplete-chain", "critical", words, fix=SEND, reason="incomplete-chain"
+            "incomplete-chain", "critical", f"{words}.", fix=SEND, reason="incomplete-chain"
         )
         return
-    words = f"{begins}, and is none of {case.roots.words}."
+    words += f"; it is not among {case.roots.words}."
     yield case.finding(
         "unknown-issuer", "critical", words, fix=f"{SEND} {PRIVATE}", reason="unknown-issuer"
     )

@@ -1,5 +1,6 @@
 """What DER octets are: a certificate, or one of the things that people send in its place."""
 
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -41,7 +42,7 @@ def certificates(octets: bytes) -> tuple[bytes, ...]:
     """
     found: list[bytes] = []
     try:
-        while octets.strip(b"\r\n\0"):
+        while octets.strip(b"\r\n\0") or not found:
             element = der.read(octets)
             found += _taken(element)
             octets = octets[element.end :]
@@ -64,7 +65,10 @@ def _taken(element: der.Tlv) -> Iterator[bytes]:
 
 def _bundled(octets: bytes) -> tuple[bytes, ...]:
     try:
-        bundle = pkcs7.load_der_pkcs7_certificates(octets)
+        with warnings.catch_warnings():
+            # Of bundles whose certificates are not in the order of DER: that of most.
+            warnings.simplefilter("ignore", UserWarning)
+            bundle = pkcs7.load_der_pkcs7_certificates(octets)
     except (UnsupportedAlgorithm, ValueError):
         raise MitmailError("a PKCS#7 bundle that cannot be read") from None
     if not bundle:
@@ -86,6 +90,14 @@ def _other(octets: bytes) -> str | None:
     if _is(serialization.load_der_public_key, octets):
         return PUBLIC_KEY
     return PKCS12 if _is_pkcs12(octets) else None
+
+
+def is_framed(octets: bytes) -> bool:
+    """Whether octets are one SEQUENCE from the first to the last, as all these things are."""
+    try:
+        return der.expect(der.read(octets), der.SEQUENCE).end == len(octets)
+    except der.DerError:
+        return False
 
 
 def is_private_key(octets: bytes) -> bool:

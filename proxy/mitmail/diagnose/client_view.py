@@ -211,6 +211,12 @@ SCENARIOS: Final[Mapping[str, str]] = {
     "weak-key": "rsa-1024", "weak-hash": "sha1-leaf", "odd-key": "ed25519-leaf",
     "malformed": "duplicate-extension", "must-staple": "must-staple-missing",
     "revoked": "revoked", "too-large": "10000-sans",
+    "starttls-missing": "starttls-stripped", "starttls-refused": "starttls-refused-454",
+    "early-octets": "starttls-inject-bye", "clear-text": "plaintext-banner-on-tls-port",
+    "not-mail": "http-on-tls-port", "not-let-in": "starttls-greeting-554",
+    "old-tls": "tls-v1-0", "weak-tls": "rc4", "client-certificate": "client-cert-missing",
+    "tls-refused": "alert-handshake-failure", "tls-closed": "close-after-clienthello",
+    "tls-hangs": "stall-after-clienthello",
 }  # fmt: skip
 
 
@@ -220,6 +226,14 @@ def said(finding: Finding) -> dict[str, str]:
     if view is None:
         return {}
     return {CLIENTS[one]: words for one, words in view._asdict().items() if words}
+
+
+def command(finding: Finding) -> str | None:
+    """What to type to see a client meet this."""
+    if finding.antivirus is not None:
+        return f"mitmail serve --antivirus {finding.antivirus}"
+    found = scenario(finding)
+    return found and f"mitmail serve {found}"
 
 
 def scenario(finding: Finding) -> str | None:

@@ -1,5 +1,6 @@
 """All that is found about what a server showed."""
 
+from dataclasses import replace
 from typing import Final
 
 from mitmail.diagnose.authority import authorities
@@ -10,11 +11,21 @@ from mitmail.diagnose.finding import SEVERITIES, Finding, Severity
 from mitmail.diagnose.lifetime import lifetimes
 from mitmail.diagnose.presented import Presented
 from mitmail.diagnose.purpose import purposes
+from mitmail.diagnose.recognition import in_short, recognise
 from mitmail.diagnose.roots import Roots
 from mitmail.diagnose.strength import strengths
 from mitmail.engine.revocation import is_revoked
 
 PARTS: Final = (lifetimes, coverage, authorities, purposes, strengths, composition)
+EVIDENCE: Final = 4  # clauses of it
+PLACES: Final = {
+    "antivirus": "an antivirus on the customer's computer",
+    "gateway": "a gateway on the customer's network",
+}
+SWITCH_OFF: Final = (
+    "Switch its mail scanning off and try again: mitmail check --chain CUSTOMERS --against "
+    "HOST:PORT tells whose fault it is."
+)
 MANY_NAMES: Final = 5000  # GnuTLS, Java and NSS give up somewhere above, each for its own reason
 LARGE: Final = 32_000  # octets; Java takes 32768
 
@@ -44,13 +55,15 @@ def _found(one: Case) -> Findings:
         yield one.finding("no-certificate", "critical", words, fix=fix, reason="malformed")
         return
     found = [finding for part in PARTS for finding in part(one)]
-    found += [*_unreadable(one), *_revoked(one), *_sizes(one)]
+    found += [*_unreadable(one), *_revoked(one), *_sizes(one), *_intercepted(one)]
     yield from found
-    if not any(is_grave(each) or each.severity == "unknown" for each in found):
-        words = f"Valid until then, for that name, and vouched for by {one.roots.words}."
-        if one.leaf.not_after is not None:
-            words = words.replace("until then", f"until {one.leaf.not_after:%Y-%m-%d}")
-        yield one.finding("ok", "ok", words.replace("for that name", f"for {one.presented.name}"))
+    if not any(each.severity in {"critical", "high", "unknown"} for each in found):
+        until = f" until {one.leaf.not_after:%Y-%m-%d}" if one.leaf.not_after else ""
+        words = (
+            f"Valid{until}, for {one.presented.name}, and vouched for by {one.roots.words}. "
+            "Whether it has been revoked was not asked."
+        )
+        yield one.finding("ok", "ok", words)
 
 
 def _unreadable(one: Case) -> Findings:
@@ -71,6 +84,24 @@ def _revoked(one: Case) -> Findings:
         words = "The server's certificate has been revoked, says its stapled OCSP response."
         fix = "Install the certificate that the authority issued in its place."
         yield one.finding("revoked", "critical", words, fix=fix, reason="revoked")
+
+
+def _intercepted(one: Case) -> Findings:
+    found = recognise(one.presented, one.roots)
+    if found is None:
+        return
+    what = "This is a copy of the server's certificate"
+    if found.sureness == "possible":
+        what = "This may be a copy of the server's certificate"
+    words = (
+        f"{what}, made by {PLACES[found.kind]}: {in_short(found)}. Evidence: "
+        f"{'; '.join(found.agrees[:EVIDENCE])}."
+    )
+    if found.differs:
+        words += f" Against it: {'; '.join(found.differs[:EVIDENCE])}."
+    severity: Severity = "medium" if found.sureness == "possible" else "high"
+    finding = one.finding("intercepted", severity, words, fix=SWITCH_OFF)
+    yield replace(finding, antivirus=found.id)
 
 
 def _sizes(one: Case) -> Findings:

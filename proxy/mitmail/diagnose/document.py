@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+from mitmail.diagnose.blame import CULPRITS, Blame
 from mitmail.diagnose.certificate import Certificate, chain_of
 from mitmail.diagnose.client_view import said, scenario
 from mitmail.diagnose.finding import SEVERITIES, Finding
@@ -17,13 +18,38 @@ _WORDS: Final[Json] = {"type": "array", "items": _WORD}
 _FLAG: Final[Json] = {"type": "boolean"}
 
 
-def document(shown: Sequence[Presented], findings: Sequence[Finding], roots: str) -> Json:
-    """The findings with what they are about; ``roots`` says whom the client is taken to trust."""
+def document(
+    shown: Sequence[Presented],
+    findings: Sequence[Finding],
+    roots: str,
+    blamed: Blame | None = None,
+    *,
+    at_from: str,
+) -> Json:
+    """The findings with what they are about.
+
+    ``roots`` says whom the client is taken to trust, ``at_from`` where the times are from.
+    """
     return {
         "schema": 1,
         "roots": roots,
+        "at_from": at_from,
         "presented": [_presented(one) for one in shown],
         "findings": [_finding(one) for one in findings],
+        "blame": blamed and _blame(blamed),
+    }
+
+
+def _blame(one: Blame) -> Json:
+    product = one.product
+    return {
+        "who": one.who,
+        "evidence": list(one.evidence),
+        "next": one.next,
+        "product": product and product.product,
+        "kind": product and product.kind,
+        "sureness": product and product.sureness,
+        "antivirus": product and product.id,
     }
 
 
@@ -60,6 +86,7 @@ def _finding(one: Finding) -> Json:
         "where": one.where,
         "clients": said(one),
         "scenario": scenario(one),
+        "antivirus": one.antivirus,
     }
 
 
@@ -113,6 +140,18 @@ _FINDING: Final = _object(
         "where": _WORD,
         "clients": {"type": "object", "additionalProperties": _WORD},
         "scenario": _WORD_OR_NULL,
+        "antivirus": _WORD_OR_NULL,
+    }
+)
+_BLAME: Final = _object(
+    {
+        "who": {"enum": list(CULPRITS)},
+        "evidence": {"type": "array", "items": _WORD, "minItems": 1},
+        "next": _WORD,
+        "product": _WORD_OR_NULL,
+        "kind": {"enum": ["antivirus", "gateway", None]},
+        "sureness": {"enum": ["certain", "likely", "possible", None]},
+        "antivirus": _WORD_OR_NULL,
     }
 )
 DOCUMENTS: Final[dict[str, Json]] = {
@@ -120,8 +159,10 @@ DOCUMENTS: Final[dict[str, Json]] = {
         {
             "schema": {"const": 1},
             "roots": _WORD,
+            "at_from": _WORD,
             "presented": _list(_PRESENTED),
             "findings": _list(_FINDING),
+            "blame": {"oneOf": [_BLAME, {"type": "null"}]},
         }
     )
 }

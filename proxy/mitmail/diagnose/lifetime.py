@@ -27,7 +27,7 @@ def lifetimes(case: Case) -> Findings:
         if one.not_before > one.not_after:
             words = f"{one.place} ends before it begins: {day(one.not_after)}."
             yield case.finding("validity-order", "critical", words, fix=RENEW, reason="malformed")
-        elif case.at > one.not_after:
+        if case.at > one.not_after:
             yield from _expired(case, one)
         elif case.at < one.not_before:
             yield from _early(case, one)

@@ -31,7 +31,7 @@ class Deadlines:
     connect: float = 5.0
     greeting: float = 10.0
     handshake: float = 10.0
-    silence: float = 3.0
+    silence: float = 2.0
     answer: float = 2.0
     dns: float = 5.0
     whole: float = 90.0

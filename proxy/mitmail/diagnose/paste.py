@@ -15,8 +15,10 @@ from mitmail.diagnose.binary import (
     REQUEST,
     REVOCATION_LIST,
     certificates,
+    is_framed,
     is_private_key,
 )
+from mitmail.diagnose.certificate import chain_of
 from mitmail.errors import MitmailError
 
 LIMIT: Final = 1 << 20  # octets; a chain of ten RSA-4096 certificates is 20 KB
@@ -46,7 +48,7 @@ _LISTED = re.compile(r"^(\d+) s:(.*)$", re.MULTILINE)
 _STARTED = re.compile(r"^Start Time: (\d{9,11})$", re.MULTILINE)
 _DATED = re.compile(r"^Date:[ \t]*(.+)$", re.MULTILINE)
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
-_SHORTEST = 200  # characters of base64; no certificate is shorter
+_SEQUENCE = b"\x30"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,13 +57,15 @@ class Pasted:
 
     ``at`` is the time (UTC) in the text, ``at_from`` what kind of time it is. ``listed`` are the
     subjects that ``openssl s_client`` listed, the leaf first: more of them than certificates
-    means that only the leaf was shown.
+    means that only the leaf was shown. ``moved`` is the place, from 1, at which the server's
+    certificate stood, where it was not the first and no server can have sent it so.
     """
 
     chain: tuple[bytes, ...]
     at: datetime | None = None
     at_from: str = ""
     listed: tuple[str, ...] = ()
+    moved: int | None = None
 
     @property
     def only_leaf(self) -> bool:
@@ -80,7 +84,7 @@ def read(content: bytes, source: str) -> Pasted:
     if not content.strip():
         raise MitmailError(f"{source}: empty: {HOW}")
     encoding = next((name for mark, name in MARKS if content.startswith(mark)), None)
-    if encoding is None and _DER.match(content):
+    if encoding is None and (_DER.match(content) or is_framed(content)):
         return _binary(content, source)
     # PowerShell's > writes UTF-16, and Notepad puts a mark before UTF-8.
     return _text(content.decode(encoding or "utf-8", errors="replace"), source)
@@ -88,7 +92,7 @@ def read(content: bytes, source: str) -> Pasted:
 
 def _binary(content: bytes, source: str) -> Pasted:
     try:
-        return Pasted(chain=certificates(content))
+        return _leaf_first(Pasted(chain=certificates(content)))
     except MitmailError as error:
         raise MitmailError(f"{source}: {error}{_then(str(error))}") from None
 
@@ -104,8 +108,29 @@ def _text(said: str, source: str) -> Pasted:
     chain = _blocks(text, source)
     if not chain:
         chain = _bare(text, source)
+    _refuse_two_outputs(text, source)
     pasted = Pasted(chain=chain, listed=_subjects(text))
-    return _dated(pasted, text)
+    return _dated(_leaf_first(pasted), text)
+
+
+def _refuse_two_outputs(text: str, source: str) -> None:
+    begins = [found for found in _LISTED.finditer(text) if found[1] == "0"]
+    if len(begins) > 1:
+        raise MitmailError(
+            f"{source}:{_line(text, begins[1].start())}: a second output of openssl s_client "
+            "begins here: paste one at a time"
+        )
+
+
+def _leaf_first(pasted: Pasted) -> Pasted:
+    # A PKCS#7 bundle has no order, and people paste the root first. A server that did so could
+    # not even begin: its key would not fit (RFC 8446 section 4.4.2).
+    authorities = [one.is_ca for one in chain_of(pasted.chain)]
+    if pasted.listed or not authorities[0] or authorities.count(False) != 1:
+        return pasted
+    place = authorities.index(False)
+    chain = (pasted.chain[place], *pasted.chain[:place], *pasted.chain[place + 1 :])
+    return replace(pasted, chain=chain, moved=place + 1)
 
 
 def _unquoted(said: str) -> str:
@@ -159,16 +184,16 @@ def _block(body: str, where: str) -> tuple[bytes, ...]:
     except MitmailError as error:
         said = str(error)
         raise MitmailError(f"{where}: between BEGIN and END is {said}{_then(said)}") from None
-    if not found:
-        raise MitmailError(f"{where}: nothing is between BEGIN and END: {HOW}")
     return found
 
 
 def _bare(text: str, source: str) -> tuple[bytes, ...]:
     # Somebody copied the base64 without its borders, or only a part of a page.
     joined = "".join(text.split())
-    if len(joined) >= _SHORTEST and _BASE64.fullmatch(joined) and len(joined) % 4 == 0:
+    octets = b""
+    if _BASE64.fullmatch(joined) and len(joined) % 4 == 0:
         octets = base64.b64decode(joined)
+    if octets.startswith(_SEQUENCE):
         if is_private_key(octets):
             raise MitmailError(f"{source}: {PRIVATE_KEY}")
         return _binary(octets, source).chain

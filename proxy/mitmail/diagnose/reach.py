@@ -17,9 +17,9 @@ from mitmail.diagnose.link import Deadlines
 from mitmail.diagnose.lookup import Lookup, NameServer
 from mitmail.diagnose.naming import renamed
 from mitmail.diagnose.obstacle import ObstacleError, Way
-from mitmail.diagnose.reached import Reached, of_silence
+from mitmail.diagnose.reached import Reached, in_sentences, of_silence
 from mitmail.diagnose.seen import Seen
-from mitmail.diagnose.target import Target, hostname, is_address
+from mitmail.diagnose.target import Target, is_address
 from mitmail.diagnose.visit import Call
 from mitmail.endpoint import ENDPOINTS
 from mitmail.errors import CannotJudgeError
@@ -43,7 +43,7 @@ _WAYS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Errand:
-    """How to go. ``name`` is asked for and judged by, in place of the target's own host.
+    """How to go. ``name`` (ASCII) is asked for and judged by, in place of the target's own host.
 
     ``roots`` (DER) are trusted, and with ``system`` those of this machine, too; ``dns`` is asked
     in place of the system's resolver.
@@ -75,11 +75,10 @@ async def reach(target: Target, errand: Errand | None = None) -> Reached:
     """Connect as a careful mail client does, and take what is shown; no password is ever sent.
 
     Raises CannotJudgeError where no port has anything to judge: host unknown, refused, silent, no
-    mail; MitmailError for a ``name`` that is none.
+    mail.
     """
     errand = errand or Errand()
-    name = hostname(errand.name) if errand.name else target.host
-    expedition = _Expedition(target, errand, name)
+    expedition = _Expedition(target, errand, errand.name or target.host)
     try:
         async with asyncio.timeout(errand.deadlines.whole):
             await expedition.go()
@@ -207,9 +206,8 @@ class _Expedition:
             raise CannotJudgeError(of_silence(found))
         told = [finding for one in seen for finding in one.findings]
         told += [self._told(one, error) for one, error in obstacles]
-        return Reached(
-            host=self._target.host, seen=seen, findings=tuple(dict.fromkeys(told + self._findings))
-        )
+        written = dict.fromkeys(map(in_sentences, told + self._findings))
+        return Reached(host=self._target.host, seen=seen, findings=tuple(written))
 
     def _told(self, one: Call, error: ObstacleError) -> Finding:
         others = [x for x in self._seen if x.port == one.port]

@@ -1,7 +1,7 @@
 """What came of going to a server."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mitmail.diagnose.finding import Finding
 from mitmail.diagnose.presented import Presented
@@ -39,3 +39,14 @@ def of_silence(obstacles: Sequence[Finding]) -> str:
         return f"{first.where}: {first.words}{fix}"
     parts = [f"{words} ({', '.join(dict.fromkeys(where))})" for words, where in said.items()]
     return f"no certificate to look at: {'; '.join(parts)}{fix}"
+
+
+def in_sentences(finding: Finding) -> Finding:
+    """The finding with its clauses written as sentences."""
+    return replace(finding, words=_sentence(finding.words), fix=_sentence(finding.fix))
+
+
+def _sentence(clause: str) -> str:
+    first = clause.partition(" ")[0]
+    begun = clause[:1].upper() + clause[1:] if first.isalpha() else clause  # a name stays
+    return begun if not begun or begun.endswith(".") else f"{begun}."
