@@ -10,7 +10,7 @@ from dnsmasq import answering, pointing
 from far_host import ISSUER, Mail, Shop, leaf, looked_at, opened, serving
 from mitmail.diagnose.finding import Finding
 from mitmail.diagnose.lookup import name_server
-from mitmail.diagnose.rename import candidates
+from mitmail.diagnose.rename import Candidate, Tried, candidates, is_confirmed
 from mitmail.errors import CannotJudgeError, MitmailError
 from talk import NAME, trusting
 
@@ -127,6 +127,17 @@ def test_a_name_of_the_certificate_that_leads_here_is_told_without_reverse_dns(
 def test_a_wildcard_is_no_name_to_type_and_a_strange_pointer_is_none_either() -> None:
     found, uncovered = candidates(NAME, ["a b\x1b.hoster.test", "x" * 300], WILDCARD[:1])
     assert (found, uncovered) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("addresses", "errors", "confirmed"),
+    [((HERE,), (), True), ((THERE,), (), False), ((), (), False), ((HERE,), None, False)],
+)
+def test_a_name_is_confirmed_by_both_its_address_and_its_certificate(
+    addresses: tuple[str, ...], errors: tuple[str, ...] | None, *, confirmed: bool
+) -> None:
+    tried = Tried(Candidate(SERVER, "ptr"), addresses, errors)
+    assert is_confirmed(tried, HERE) is confirmed
 
 
 def test_a_host_that_is_not_there_is_told_from_a_dns_that_does_not_answer(

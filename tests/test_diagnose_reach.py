@@ -5,11 +5,23 @@ import re
 import ssl
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from far_host import HASTY, LOOPBACK, Handler, Mail, Shop, leaf, looked_at, saying, serving
+from far_host import (
+    HASTY,
+    LOOPBACK,
+    PATIENT,
+    Handler,
+    Mail,
+    Shop,
+    leaf,
+    looked_at,
+    saying,
+    serving,
+)
 from mitmail.diagnose.reach import Starttls
 from mitmail.diagnose.reached import Reached
 from mitmail.endpoint import MailProtocol
@@ -47,7 +59,11 @@ def test_a_port_of_any_number_is_found_to_want_starttls(
 def test_a_silent_port_is_spoken_to_in_tls(protocol: MailProtocol, good: ssl.SSLContext) -> None:
     mail = Mail(protocol)
     (one,) = looked_at(Shop(mail.serve, good)).seen
-    assert (one.presented.tls, one.protocol, one.version) == ("implicit", protocol, "TLSv1.3")
+    assert (one.presented.tls, one.protocol, one.presented.version) == (
+        "implicit",
+        protocol,
+        "TLSv1.3",
+    )
     assert one.presented.chain == (leaf(NAME),)
 
 
@@ -87,6 +103,55 @@ def test_starttls_that_is_not_offered_is_told_from_starttls_that_is_refused(
     (finding,) = reached.findings
     assert (finding.id, finding.reason, reached.seen) == (word, "starttls", ())
     assert "not today" in finding.words
+
+
+@EACH
+def test_starttls_that_works_without_being_offered_is_told(
+    protocol: MailProtocol, good: ssl.SSLContext
+) -> None:
+    reached = looked_at(Shop(Mail(protocol, good, offers=False).serve))
+    assert ids(reached) == ["starttls-hidden"]
+    assert reached.seen[0].presented.chain == (leaf(NAME),)
+
+
+def test_a_server_that_goes_on_in_clear_behind_its_go_ahead_is_quoted() -> None:
+    lines = b"220 mail ESMTP\r\n250 STARTTLS\r\n220 go\r\n454 oh no\r\n".splitlines(True)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for line in lines:
+            writer.write(line)
+            if not await reader.read(4096):
+                break
+        writer.close()
+
+    reached = looked_at(Shop(serve))
+    assert ids(reached) == ["goes-on-in-clear"]
+    assert "it says: 454 oh no" in reached.findings[0].words
+
+
+def test_a_server_that_is_only_there_once_is_no_matter_of_the_name(good: ssl.SSLContext) -> None:
+    mail, visits = Mail("imap", good), iter([True])
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if next(visits, False):
+            await mail.serve(reader, writer)
+        writer.close()
+
+    reached = looked_at(Shop(serve))
+    assert ids(reached) == ["not-each-time"]
+    assert len(reached.seen) == 1
+
+
+def test_an_ipv6_address_is_reached(good: ssl.SSLContext) -> None:
+    reached = looked_at(Shop(Mail("imap", good).serve, host="::1"), host="::1")
+    assert reached.findings == ()
+    assert reached.seen[0].presented.source.startswith("[::1]:")
+
+
+def test_everything_ends_with_the_whole_deadline() -> None:
+    deadlines = replace(PATIENT, whole=0.2)
+    with pytest.raises(CannotJudgeError, match=r"not everything was asked within 0.2 s"):
+        looked_at(Shop(saying(b"")), starttls="imap", deadlines=deadlines)
 
 
 def test_octets_behind_the_go_ahead_are_dropped_and_told(good: ssl.SSLContext) -> None:
@@ -199,6 +264,17 @@ async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             await writer.drain()
 
 
+async def flood_behind(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Agree to STARTTLS, and then say more than anyone wants to hear."""
+    for reply in (b"220 mail\r\n", b"250 STARTTLS\r\n", b"220 go\r\n"):
+        writer.write(reply)
+        await reader.read(4096)
+    with suppress(ConnectionError):
+        while True:
+            writer.write(b"x" * 65536)
+            await writer.drain()
+
+
 async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Say a TLS record, an octet at a time."""
     with suppress(ConnectionError):
@@ -213,6 +289,7 @@ async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
     [
         (flood, "auto", "flood"),
         (flood, "none", "clear-text"),
+        (flood_behind, "auto", "more than 1 MiB"),
         (drip, "none", "tls-hangs"),
         (saying(b"x" * 100_000), "auto", "not known here"),
     ],

@@ -24,7 +24,7 @@ from mitmail.diagnose.target import Target
 from mitmail.pki.certificate import from_pem, pem
 from serve.program import Program, mitmail
 from serve.serving import NAME, ForProgram
-from serve.tls_client import clean, openssl
+from serve.tls_client import clean, openssl, s_client
 
 type Serve = Callable[..., tuple[int, Program]]
 
@@ -130,7 +130,7 @@ def test_a_server_of_weak_parameters_alone_is_looked_at_and_told(serve: Serve) -
     reached = looked(port, starttls="none")
     assert ids(reached)[0] == "weak-tls"
     assert "alert 40" in reached.findings[0].words
-    assert reached.seen[0].version == "TLSv1.2"
+    assert reached.seen[0].presented.version == "TLSv1.2"
 
 
 def test_a_server_without_any_certificate_is_told(serve: Serve) -> None:
@@ -204,6 +204,23 @@ def test_what_we_serve_is_found_to_be_what_its_scenario_says(tmp_path: Path) -> 
             by_id = {finding["id"]: finding for finding in found["findings"]}
             assert by_id["name-mismatch"]["severity"] == "critical"
             assert by_id["name-suggested"]["fix"].startswith("Type srv07.hoster.test as")
+
+
+def test_an_antivirus_before_a_real_server_is_told_from_the_provider(
+    server: Dovecot, tmp_path: Path
+) -> None:
+    roots, chain = tmp_path / "root.pem", tmp_path / "chain.txt"
+    roots.write_bytes(pem(server.root))
+    provider = f"{LOOPBACK}:{server.ports['imap']}"
+    upstream = ("--upstream", f"imap={provider}", "--upstream-ca", str(roots), "--name", NAME)
+    with ForProgram(tmp_path, "--antivirus", "norton", *upstream) as shield:
+        chain.write_bytes(s_client(shield.places["imap"], "-showcerts").stdout)
+        against = ("--against", provider, "--roots", str(roots), "--name", NAME)
+        ended, found = checked(tmp_path, "--chain", str(chain), *against)
+        ended_too, _ = checked(tmp_path, provider, *against[2:], "--fail-on", "medium")
+    assert ended.stderr.strip() == ANNOUNCED.format(server.ports["imap"])
+    assert (found["blame"]["who"], found["blame"]["antivirus"]) == ("antivirus", "norton")
+    assert ended_too.returncode == 0
 
 
 @pytest.mark.parametrize(

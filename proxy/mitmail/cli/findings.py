@@ -19,7 +19,8 @@ INDENT: Final = " " * 10
 def shown(one: Presented, at_from: str) -> Iterator[str]:
     """What was looked at, and by which time it is judged."""
     name = f" for {one.name}" if one.name else ""
-    yield f"{one.source}{name}, judged at {day(one.at)} ({at_from})"
+    tls = f", {one.version}" if one.version else ""
+    yield f"{one.source}{name}{tls}, judged at {day(one.at)} ({at_from})"
     for each in chain_of(one.chain):
         until = f"until {each.not_after:%Y-%m-%d}" if each.not_after else "unreadable"
         yield f"  {each.number}  {each.title}, by {each.issuer_title}, {until}"

@@ -19,6 +19,8 @@ from mitmail.hello import Hello
 TODAY: Final = Hello(asks_status=True)
 # As hardly any greets: with the old versions, too, and with everything that is weak.
 TOLERANT: Final = replace(TODAY, versions=("TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3"))
+# As one of yesterday: some servers cannot bear a newer offer.
+OLDER: Final = replace(TOLERANT, versions=("TLSv1.0", "TLSv1.1", "TLSv1.2"))
 # What a silent port may turn out to be, once it is spoken to in TLS.
 _TELLING: Final = frozenset({"not-mail", "tls-refused", "tls-failed", "anonymous"})
 
@@ -51,28 +53,37 @@ def _misled(one: Call, obstacle: ObstacleError) -> Finding:
 
 
 async def _tolerantly(one: Call) -> Seen:
-    """A server that will not talk to a client of today is asked again as by a tolerant one."""
+    """A server that will not talk to a client of today is asked again, by ever odder ones."""
     try:
         return await Visit(one, TODAY).made()
     except HandshakeFailedError as error:
         failed = error
-    try:
-        seen = await Visit(one, TOLERANT).made()
-    except ObstacleError as error:
-        second = error.partial if isinstance(error, HandshakeFailedError) else None
-    else:
-        return replace(seen, findings=(_weak(one, seen, failed), *seen.findings))
-    if (partial := failed.partial or second) is not None:
+    partial = failed.partial
+    for hello in (TOLERANT, OLDER):
+        try:
+            seen = await Visit(one, hello).made()
+        except HandshakeFailedError as error:
+            partial = partial or error.partial
+        except ObstacleError:
+            break
+        else:
+            return replace(seen, findings=(_odd(one, seen, hello, failed), *seen.findings))
+    if partial is not None:
         return replace(partial, findings=(*partial.findings, failed.finding))
     if await _is_anonymous(one):
         raise ObstacleError(tls_trouble.anonymous(one.where), judged=True)
     raise failed
 
 
-def _weak(one: Call, seen: Seen, failed: ObstacleError) -> Finding:
-    if seen.version in tls_trouble.OLD:
-        return tls_trouble.old(one.where, seen.version)
-    return tls_trouble.weak(one.where, seen.version, seen.cipher, failed.finding.words)
+def _odd(one: Call, seen: Seen, hello: Hello, failed: ObstacleError) -> Finding:
+    first, version = failed.finding, seen.presented.version or ""
+    if hello == OLDER and (first.reason == "tls-version" or first.id == "tls-closed"):
+        return tls_trouble.intolerant(one.where, version)
+    if hello == OLDER:
+        return first
+    if version in tls_trouble.OLD:
+        return tls_trouble.old(one.where, version)
+    return tls_trouble.weak(one.where, version, seen.presented.cipher or "", first.words)
 
 
 async def _is_anonymous(one: Call) -> bool:

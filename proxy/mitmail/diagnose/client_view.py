@@ -214,9 +214,12 @@ SCENARIOS: Final[Mapping[str, str]] = {
     "starttls-missing": "starttls-stripped", "starttls-refused": "starttls-refused-454",
     "early-octets": "starttls-inject-bye", "clear-text": "plaintext-banner-on-tls-port",
     "not-mail": "http-on-tls-port", "not-let-in": "starttls-greeting-554",
-    "old-tls": "tls-v1-0", "weak-tls": "rc4", "client-certificate": "client-cert-missing",
+    "old-tls": "tls-v1-0", "weak-tls": "dh1024", "client-certificate": "client-cert-missing",
     "tls-refused": "alert-handshake-failure", "tls-closed": "close-after-clienthello",
-    "tls-hangs": "stall-after-clienthello",
+    "tls-hangs": "stall-after-clienthello", "starttls-hidden": "starttls-hidden-but-works",
+    "version-intolerant": "version-intolerant-alert", "preauth": "imap-preauth-plain",
+    "goes-on-in-clear": "starttls-accept-then-greeting",
+    "not-each-time": "starttls-refused-second-session",
 }  # fmt: skip
 
 

@@ -61,6 +61,17 @@ def another_each_time(first: Seen, second: Seen) -> list[Finding]:
     ]  # fmt: skip
 
 
+def not_each_time(first: Seen, trouble: Finding) -> Finding:
+    """The same was asked again, and came to nothing."""
+    return Finding(
+        id="not-each-time", severity="medium", where=first.presented.source,
+        words=f"of two connections one after the other only the first was served; the next: "
+        f"{trouble.words}",
+        fix="several servers behind one address, a limit of connections, or something in between "
+        "that interferes, do this",
+    )  # fmt: skip
+
+
 def described(leaf: bytes) -> str:
     """A certificate in a few words: whose it is, by whom, until when, and its fingerprint."""
     fingerprint = f"SHA-256 {hashlib.sha256(leaf).hexdigest()[:16]}..."

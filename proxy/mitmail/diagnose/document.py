@@ -61,6 +61,8 @@ def _presented(one: Presented) -> Json:
         "only_leaf": one.only_leaf,
         "port": one.port,
         "tls": one.tls,
+        "version": one.version,
+        "cipher": one.cipher,
         "certificates": [_certificate(each) for each in chain_of(one.chain)],
     }
 
@@ -127,6 +129,8 @@ _PRESENTED: Final = _object(
         "only_leaf": _FLAG,
         "port": {"type": ["integer", "null"], "minimum": 1, "maximum": 65535},
         "tls": {"enum": ["implicit", "starttls", "plain", None]},
+        "version": _WORD_OR_NULL,
+        "cipher": _WORD_OR_NULL,
         "certificates": _list(_CERTIFICATE),
     }
 )

@@ -10,6 +10,7 @@ from mitmail.diagnose.difference import (
     another_each_time,
     between_addresses,
     between_ports,
+    not_each_time,
     without_name,
 )
 from mitmail.diagnose.finding import Finding
@@ -171,8 +172,8 @@ class _Expedition:
         for _ in range(AGAIN):
             try:
                 second = await called(self._known(first))
-            except ObstacleError:
-                return []
+            except ObstacleError as error:
+                return [not_each_time(self._seen[first], error.finding)]
             if unsteady := another_each_time(self._seen[first], second):
                 return unsteady
         return []

@@ -11,17 +11,14 @@ from mitmail.endpoint import MailProtocol
 class Seen:
     """Certificates and TLS of one connection to one ``address``.
 
-    ``sni`` is the name that was asked for, null where none was; ``version`` and ``cipher`` are as
-    OpenSSL writes them, empty where the handshake came to no end. ``errors`` are words of the
-    reason vocabulary: what OpenSSL and the name check have against the chain, none if it is
+    ``sni`` is the name that was asked for, null where none was. ``errors`` are words of the reason
+    vocabulary: what OpenSSL and the name check have against the chain, none if it is
     valid for the name. ``protocol`` is what was spoken, where that is known.
     """
 
     presented: Presented
     address: str
     sni: str | None
-    version: str = ""
-    cipher: str = ""
     protocol: MailProtocol | None = None
     errors: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()

@@ -121,5 +121,42 @@ def early(where: str, octets: int) -> Finding:
     )  # fmt: skip
 
 
+def goes_on(where: str, words: str) -> Finding:
+    """Clear text in place of TLS, behind the go-ahead."""
+    return Finding(
+        id="goes-on-in-clear", severity="high", reason="starttls", where=where,
+        words=f"the server agrees to STARTTLS and goes on in clear; it says: {words}",
+        fix="the server, or what is in between, has to be mended; do not switch TLS off",
+    )  # fmt: skip
+
+
+def hidden(where: str) -> Finding:
+    """STARTTLS works, and is not announced."""
+    return Finding(
+        id="starttls-hidden", severity="medium", reason="starttls", where=where,
+        words="STARTTLS is not offered, and works when it is asked for all the same: a client "
+        "that takes what is on offer goes on in clear",
+        fix="an antivirus or a gateway in between may take the offer out: try without it",
+    )  # fmt: skip
+
+
+def intolerant(where: str, version: str) -> Finding:
+    """A server that cannot bear to be offered TLS 1.3."""
+    return Finding(
+        id="version-intolerant", severity="high", reason="tls-version", where=where,
+        words=f"the server refuses a client that offers TLS 1.3, and speaks {version} with one "
+        "that does not: it has to choose the version itself (RFC 8446 section 4.2.1)",
+        fix="update the server, or what is in between",
+    )  # fmt: skip
+
+
+def ended(where: str) -> Finding:
+    """The server sent close_notify in the handshake."""
+    return Finding(
+        id="tls-closed", severity="high", reason="transport", where=where,
+        words="the server ends TLS (close_notify) before the handshake is done",
+    )  # fmt: skip
+
+
 def _named(alert: int) -> str:
     return f"alert {alert} ({ALERTS[alert]})" if alert in ALERTS else f"alert {alert}"

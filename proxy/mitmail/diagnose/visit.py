@@ -11,6 +11,7 @@ from mitmail.diagnose.finding import Finding
 from mitmail.diagnose.handshake import Handshake
 from mitmail.diagnose.link import Deadlines, Link, connected
 from mitmail.diagnose.listening import first_words, foreign, secured_words
+from mitmail.diagnose.listening import shown as words_of
 from mitmail.diagnose.obstacle import ObstacleError, Way
 from mitmail.diagnose.presented import Presented
 from mitmail.diagnose.seen import Seen
@@ -69,6 +70,8 @@ class Visit:
         self._tls = one.way.tls
         self._protocol: MailProtocol | None = None
         self._findings: list[Finding] = []
+        self._begun = False  # to speak TLS
+        self._in_clear = b""  # behind the go-ahead to STARTTLS
 
     async def made(self) -> Seen:
         """Make it; raises ObstacleError."""
@@ -79,6 +82,9 @@ class Visit:
                 if self._tls == "implicit":
                     await self._be_greeted(link)
                 await self._leave(link)
+                if self._handshake.alert is not None:
+                    late = tls_trouble.refused_late(one.where, self._handshake.alert)
+                    self._findings.append(late)
         except OverflowError:
             raise ObstacleError(tls_trouble.too_much(one.where), judged=True) from None
         except HandshakeFailedError as error:
@@ -93,33 +99,57 @@ class Visit:
         if agreed is None:
             return b""
         self._protocol = agreed.protocol
-        begins = _TLS.search(agreed.beyond)
-        in_clear = begins.start() if begins else len(agreed.beyond)
-        if in_clear:
-            self._findings.append(tls_trouble.early(self._call.where, in_clear))
-        return agreed.beyond[in_clear:]
+        if agreed.offered is False:
+            self._findings.append(tls_trouble.hidden(self._call.where))
+        return agreed.beyond
 
     async def _shake(self, link: Link, octets: bytes) -> None:
         one, tls = self._call, self._handshake
-        begun = self._tls == "starttls"
         try:
             async with asyncio.timeout(one.deadlines.handshake):
                 await link.send(tls.start())
                 while not tls.done and not tls.over:
                     if not (octets := octets or await link.receive()):
-                        raise HandshakeFailedError(tls_trouble.closed(one.where))
-                    if not begun and octets[:1] not in (b"\x15", b"\x16"):
-                        raise await self._spoke_in_clear(link, octets)
-                    begun = True
-                    await link.send(tls.receive(octets))
+                        raise HandshakeFailedError(
+                            self._instead() or tls_trouble.closed(one.where)
+                        )
+                    await link.send(tls.receive(await self._of_tls(link, octets)))
                     octets = b""
         except TimeoutError:
-            seconds = one.deadlines.handshake
-            raise ObstacleError(tls_trouble.hangs(one.where, seconds), judged=True) from None
-        if not tls.done and tls.alert is not None:
-            raise HandshakeFailedError(tls_trouble.refused(one.where, tls.alert))
+            hangs = tls_trouble.hangs(one.where, one.deadlines.handshake)
+            raise ObstacleError(self._instead() or hangs, judged=True) from None
+        if self._in_clear:
+            self._findings.append(tls_trouble.early(one.where, len(self._in_clear)))
         if not tls.done:
-            raise HandshakeFailedError(tls_trouble.failed(one.where, tls.failed or "it ended"))
+            raise HandshakeFailedError(self._why_failed())
+
+    def _why_failed(self) -> Finding:
+        where, tls = self._call.where, self._handshake
+        if tls.alert is not None:
+            return tls_trouble.refused(where, tls.alert)
+        if tls.failed is not None:
+            return tls_trouble.failed(where, tls.failed)
+        return tls_trouble.ended(where)
+
+    async def _of_tls(self, link: Link, octets: bytes) -> bytes:
+        """The part of what came that is TLS; in front of it there may be clear text."""
+        if self._begun:
+            return octets
+        self._begun = octets[:1] in (b"\x15", b"\x16")
+        if self._tls == "starttls" and not self._begun:
+            begins = _TLS.search(octets)
+            self._begun = begins is not None
+            size = begins.start() if begins else len(octets)
+            self._in_clear += octets[:size]
+            return octets[size:]
+        if not self._begun:
+            raise await self._spoke_in_clear(link, octets)
+        return octets
+
+    def _instead(self) -> Finding | None:
+        if self._begun or not self._in_clear:
+            return None
+        return tls_trouble.goes_on(self._call.where, words_of(self._in_clear))
 
     async def _spoke_in_clear(self, link: Link, octets: bytes) -> ObstacleError:
         octets = await first_words(link, self._call.deadlines.answer, octets)
@@ -137,9 +167,8 @@ class Visit:
             await link.send(self._handshake.say(GOODBYE[None]))
             octets = await secured_words(link, self._handshake, one.deadlines.answer)
         if self._handshake.alert is not None:
-            alert = self._handshake.alert
-            self._findings.append(tls_trouble.refused_late(one.where, alert))
-        elif asked and (not octets or tongue(octets) in MAIL):
+            return  # that is told at the end
+        if asked and (not octets or tongue(octets) in MAIL):
             self._findings.append(_without_greeting(one))
         elif not octets:
             self._findings.append(_ended(one))
@@ -160,11 +189,11 @@ class Visit:
         presented = Presented(
             chain=tls.chain, name=one.name, at=datetime.now(UTC), source=one.where,
             staple=self._verifier.staple or None, port=one.port, tls=self._tls,
+            version=tls.version or None, cipher=tls.cipher or None,
         )  # fmt: skip
         return Seen(
-            presented=presented, address=one.address, sni=one.sni, version=tls.version,
-            cipher=tls.cipher, protocol=self._protocol, errors=self._verifier.found().errors,
-            findings=tuple(self._findings),
+            presented=presented, address=one.address, sni=one.sni, protocol=self._protocol,
+            errors=self._verifier.found().errors, findings=tuple(self._findings),
         )  # fmt: skip
 
 
