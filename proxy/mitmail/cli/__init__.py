@@ -12,6 +12,7 @@ from mitmail.cli.author import lint_command, schema_command
 from mitmail.cli.browse import list_command
 from mitmail.cli.ca import ca_group
 from mitmail.cli.check import check_command
+from mitmail.cli.clone import clone_command
 from mitmail.cli.compare import compare_command
 from mitmail.cli.demo import demo_command
 from mitmail.cli.diff import diff_command
@@ -69,7 +70,8 @@ for command in (
     list_command, show_command, serve_command, demo_command, new_command, lint_command,
     schema_command, switch_command, compare_command, answer_command, exec_command,
     judge_command, merge_command,
-    report_command, diff_command, check_command, doctor_command, ca_group, addon_command,
+    report_command, diff_command, check_command, clone_command, doctor_command, ca_group,
+    addon_command,
 ):  # fmt: skip
     cli.add_command(command)
 
