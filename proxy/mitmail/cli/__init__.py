@@ -18,6 +18,7 @@ from mitmail.cli.demo import demo_command
 from mitmail.cli.diff import diff_command
 from mitmail.cli.doctor import doctor_command
 from mitmail.cli.exec import exec_command
+from mitmail.cli.explain import explain_command
 from mitmail.cli.judge import judge_command
 from mitmail.cli.merge import merge_command
 from mitmail.cli.new import new_command
@@ -34,6 +35,7 @@ mitmail serve --antivirus norton         a good server, behind a simulated Norto
 mitmail switch healthy                   another scenario in a running serve, same ports
 mitmail compare --antivirus norton       is it the antivirus, or the account?
 mitmail judge                            every client here, in the cases that matter most
+mitmail explain SEC_ERROR_UNKNOWN_ISSUER what an error means, and the case that shows it
 mitmail check --chain chain.pem          what is wrong with a customer's certificates
 mitmail list                             every scenario, one line each
 mitmail show hosting-wildcard            one scenario, explained
@@ -69,9 +71,8 @@ def cli() -> None:
 for command in (
     list_command, show_command, serve_command, demo_command, new_command, lint_command,
     schema_command, switch_command, compare_command, answer_command, exec_command,
-    judge_command, merge_command,
-    report_command, diff_command, check_command, clone_command, doctor_command, ca_group,
-    addon_command,
+    judge_command, merge_command, report_command, diff_command, explain_command, check_command,
+    clone_command, doctor_command, ca_group, addon_command,
 ):  # fmt: skip
     cli.add_command(command)
 
