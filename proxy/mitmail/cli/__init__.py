@@ -11,6 +11,7 @@ from mitmail.cli.answer import answer_command
 from mitmail.cli.author import lint_command, schema_command
 from mitmail.cli.browse import list_command
 from mitmail.cli.ca import ca_group
+from mitmail.cli.cleanup import cleanup_command
 from mitmail.cli.compare import compare_command
 from mitmail.cli.demo import demo_command
 from mitmail.cli.diff import diff_command
@@ -22,6 +23,8 @@ from mitmail.cli.report import report_command
 from mitmail.cli.serve import addon_command, serve_command
 from mitmail.cli.show import show_command
 from mitmail.cli.switch import switch_command
+from mitmail.cli.trust import trust_group
+from mitmail.cli.untrust import uninstall_command
 from mitmail.errors import MitmailError
 
 EXAMPLES = """\b
@@ -65,9 +68,12 @@ for command in (
     list_command, show_command, serve_command, demo_command, new_command, lint_command,
     schema_command, switch_command, compare_command, answer_command, exec_command,
     judge_command, merge_command,
-    report_command, diff_command, ca_group, addon_command,
+    report_command, diff_command, ca_group, trust_group, cleanup_command, addon_command,
 ):  # fmt: skip
     cli.add_command(command)
+
+
+trust_group.add_command(uninstall_command)
 
 
 def main() -> None:

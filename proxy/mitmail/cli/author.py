@@ -43,6 +43,7 @@ NAMES = [
     *("control-request", "control-answer", "comparison"),
     *("results", "difference"),
     *("exec", "list-clients"),
+    "trust-status",
 ]
 
 
@@ -50,9 +51,11 @@ NAMES = [
 @click.argument("name", type=click.Choice(NAMES))
 def schema_command(name: str) -> None:
     """Print the JSON Schema of a file or of an output."""
+    from mitmail.cli import standing
     from mitmail.judge import schema as judge
     from mitmail.scenario.schema import FILES, schema
     from mitmail.service.schema import DOCUMENTS
 
     files = {name: schema(name) for name in FILES}
-    click.echo(json.dumps((files | DOCUMENTS | judge.DOCUMENTS)[name], indent=1))
+    documents = DOCUMENTS | judge.DOCUMENTS | standing.DOCUMENTS
+    click.echo(json.dumps((files | documents)[name], indent=1))
