@@ -56,6 +56,6 @@ def schema_command(name: str) -> None:
     from mitmail.scenario.schema import FILES, schema
     from mitmail.service.schema import DOCUMENTS
 
-    files = {name: schema(name) for name in FILES}
-    documents = DOCUMENTS | judge.DOCUMENTS | standing.DOCUMENTS
-    click.echo(json.dumps((files | documents)[name], indent=1))
+    files = {str(name): schema(name) for name in FILES}
+    documents = files | DOCUMENTS | judge.DOCUMENTS | standing.DOCUMENTS
+    click.echo(json.dumps(documents[name], indent=1))

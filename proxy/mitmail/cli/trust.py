@@ -33,6 +33,7 @@ def trust_group() -> None:
 
 
 def stores_option(*, required: bool) -> Callable[[Any], Any]:
+    """The stores that a command is about."""
     # Never from the environment: a store is changed only where its name was typed.
     return click.option(
         "--store",
@@ -47,6 +48,7 @@ def stores_option(*, required: bool) -> Callable[[Any], Any]:
 
 
 def acting_options(command: Callable[..., None]) -> Callable[..., None]:
+    """What every command has that changes a store."""
     for option in (
         click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing."),
         click.option("--yes", is_flag=True, allow_from_autoenv=False, help="Do not ask. For CI."),
@@ -159,7 +161,7 @@ def install_command(name: str, words: Sequence[str], *, dry_run: bool, yes: bool
     lines, due = [f"The root of {root.whose}: {root.title}"], []
     for store in stores:
         admit(root, store.reach, store.word)
-        if store.state(root.sha256) == store.trusted:
+        if store.trusts(store.state(root.sha256)):
             lines.append(f"{store.word} trusts it already.")
             continue
         due.append(store)

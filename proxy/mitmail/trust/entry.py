@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from mitmail.pki.certificate import sha256
 
-type Standing = Literal["trusted", "unticked", "server", "distrusted"]
+type Standing = Literal["trusted", "unticked", "server", "distrusted", "unclear"]
 
 # A store whose entries have no trust of their own: what is in it is trusted.
 WORDS: Final[dict[Standing, str]] = {
@@ -13,6 +13,7 @@ WORDS: Final[dict[Standing, str]] = {
     "unticked": "there, but not trusted",
     "server": "there as one server's certificate",
     "distrusted": "there, and distrusted",
+    "unclear": "there, but two records of its trust contradict each other",
 }
 
 

@@ -11,7 +11,13 @@ from mitmail.trust.entry import Entry
 from mitmail.trust.root import Root, described, is_authority
 
 type MistakeId = Literal[
-    "unticked", "server-store", "distrusted", "server-certificate", "stale-root", "wrong-store"
+    "unticked",
+    "server-store",
+    "distrusted",
+    "server-certificate",
+    "stale-root",
+    "wrong-store",
+    "contradiction",
 ]
 
 # Every authority of ours that may outlive its use says so in its name.
@@ -84,6 +90,13 @@ def _standing(store: str, entry: Entry, root: Root) -> Iterator[Mistake]:
             f"certificate ({entry.flags}): nothing that it signed is trusted. {_NO_CURE}",
             f"{again}, or import it under Authorities, not Servers",
         )  # fmt: skip
+    elif entry.standing == "unclear":
+        yield Mistake(
+            "contradiction", entry.sha256,
+            f"{described(entry.certificate)} has two records of its trust, and they contradict "
+            f"each other ({entry.flags}): an older certutil has written beside a newer program",
+            f"mitmail trust uninstall {entry.sha256[:16]} --store {store}, then {again}",
+        )  # fmt: skip
     elif entry.standing == "distrusted":
         yield Mistake(
             "distrusted", entry.sha256,
@@ -114,8 +127,8 @@ def _stale(store: str, entry: Entry, trusted: set[bytes], roots: Sequence[Root])
         )  # fmt: skip
     current = twins[0]
     words = (
-        f"{described(entry.certificate)} has the name of the root of {current.whose} and another key: "
-        "left behind when it was installed again"
+        f"{described(entry.certificate)} has the name of the root of {current.whose} and "
+        "another key: left behind when it was installed again"
     )
     if current.certificate not in trusted:
         words += (

@@ -1,47 +1,22 @@
 """NSS databases: the certificate store of Thunderbird, Firefox, Evolution and Chromium.
 
-Certificates are read from ``cert9.db`` itself, an SQLite file whose columns are the attributes of
-PKCS #11: certutil tells them apart by nickname alone, and a nickname is no proof. They are chosen
-by CKA_ID, the hash of their public key, and every change is certutil's own.
+Every change is made by certutil, which is told a certificate's key and not only its nickname.
 """
 
-import re
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, override
 
 from mitmail.errors import CannotJudgeError, MitmailError
 from mitmail.pki.certificate import sha256
-from mitmail.trust import lock, program
+from mitmail.trust import bits, lock, program, record
 from mitmail.trust.entry import Entry, Standing
 from mitmail.trust.journal import Change
+from mitmail.trust.record import Record
 from mitmail.trust.root import Root, common_name
 from mitmail.trust.store import ChangedError, TrustStore
 
 TRUSTED: Final = "C,,"  # a CA for servers, and for nothing else
-
-# How certutil spells the bits of one usage (SECU_PrintTrustFlags), and the letters it takes.
-_LETTERS: Final = {
-    "Terminal Record": "p",
-    "Trusted": "P",
-    "Valid CA": "c",
-    "Trusted CA": "C",
-    "Trusted Client CA": "T",
-    "Warn When Sending": "w",
-}
-_USAGES: Final = ("SSL Flags:", "Email Flags:", "Object Signing Flags:")
-_SELECT: Final = "SELECT a11, a3, a102 FROM nssPublic WHERE a0 = x'00000001' AND a11 IS NOT NULL"
-_FINGERPRINT: Final = re.compile(r"Fingerprint \(SHA-256\):\s+((?:[0-9A-F]{2}:){31}[0-9A-F]{2})")
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    certificate: bytes
-    label: str
-    id: bytes
 
 
 class Database(TrustStore):
@@ -64,17 +39,29 @@ class Database(TrustStore):
 
     @override
     def certificates(self) -> list[bytes]:
-        return [row.certificate for row in self._rows()]
+        return [one.certificate for one in record.read(self.folder)]
 
     @override
     def entries(self, wanted: Sequence[str]) -> list[Entry]:
-        rows = [row for row in self._rows() if sha256(row.certificate) in wanted]
-        return [self._entry(row) for row in rows]
+        return [
+            Entry(
+                certificate=one.certificate,
+                label=one.label,
+                standing=_standing(one.flags),
+                flags=one.flags,
+            )
+            for one in record.read(self.folder)
+            if one.sha256 in wanted
+        ]
 
     @override
     def state(self, fingerprint: str) -> str | None:
-        found = self.entries([fingerprint])
-        return found[0].flags if found else None
+        found = record.read(self.folder)
+        return next((one.flags for one in found if one.sha256 == fingerprint), None)
+
+    @override
+    def trusts(self, state: str | None) -> bool:
+        return state is not None and _standing(state) == "trusted"
 
     @override
     def steps(self, root: Root) -> list[str]:
@@ -100,6 +87,8 @@ class Database(TrustStore):
                 ended = self._certutil("-A", "-n", label, "-t", flags, give=certificate)
             else:
                 ended = self._change(fingerprint, "-M", "-t", flags)
+            if ended.code == 0 and self.state(fingerprint) != flags:
+                record.forget_newer(self.folder, fingerprint)
             if self.state(fingerprint) == flags:
                 return
             # Behind a Primary Password certutil puts it in without its trust bits, and then fails.
@@ -109,12 +98,13 @@ class Database(TrustStore):
 
     @override
     def remove(self, fingerprint: str) -> None:
-        others = sorted(sha256(x) for x in self.certificates() if sha256(x) != fingerprint)
+        found = record.read(self.folder)
+        others = sorted(one.sha256 for one in found if one.sha256 != fingerprint)
         with lock.closed(self.folder):
             ended = self._change(fingerprint, "-D")
-        left = sorted(map(sha256, self.certificates()))
-        if left != others:
-            raise CannotJudgeError(f"{self.folder}: {_complaint(ended)}")
+            if sorted(one.sha256 for one in record.read(self.folder)) != others:
+                raise CannotJudgeError(f"{self.folder}: {_complaint(ended)}")
+            record.forget_newer(self.folder, fingerprint)
 
     @override
     def undo(self, change: Change, later: Sequence[Change]) -> str:
@@ -136,28 +126,10 @@ class Database(TrustStore):
         self.trust(found.certificate, change.was)
         return f"trust bits back to {change.was}"
 
-    def _rows(self) -> list[_Row]:
-        # An URI takes the folder's name literally only when it is quoted.
-        address = f"{(self.folder / 'cert9.db').absolute().as_uri()}?mode=ro"
-        try:
-            with closing(sqlite3.connect(address, uri=True, timeout=10)) as connection:
-                found = connection.execute(_SELECT).fetchall()
-        except sqlite3.Error as error:
-            raise MitmailError(f"{self.folder}/cert9.db: not a database of NSS: {error}") from None
-        return [_Row(bytes(value), _text(label), bytes(id_ or b"")) for value, label, id_ in found]
-
-    def _entry(self, row: _Row) -> Entry:
-        ended = self._certutil("-L", "-n", _uri(row))
-        flags = _flags(ended.out, sha256(row.certificate))
-        if flags is None:
-            raise CannotJudgeError(f"{self.folder}: {_complaint(ended)}")
-        standing = _standing(flags)
-        return Entry(certificate=row.certificate, label=row.label, standing=standing, flags=flags)
-
     def _change(self, fingerprint: str, *arguments: str) -> program.Ended:
-        rows = self._rows()
-        (row,) = (row for row in rows if sha256(row.certificate) == fingerprint)
-        if sum((each.id, each.label) == (row.id, row.label) for each in rows) > 1:
+        found = record.read(self.folder)
+        (row,) = (one for one in found if one.sha256 == fingerprint)
+        if sum((each.id, each.label) == (row.id, row.label) for each in found) > 1:
             raise CannotJudgeError(
                 f"{self.folder}: two certificates called {row.label} have the same key: certutil "
                 "cannot tell them apart; remove the one in the program's certificate manager"
@@ -166,55 +138,28 @@ class Database(TrustStore):
         return self._certutil(operation, "-n", _uri(row), *rest)
 
     def _certutil(self, *arguments: str, give: bytes = b"") -> program.Ended:
-        command = [program.find("certutil"), *arguments, "-d", f"sql:{self.folder.absolute()}"]
+        command = [program.find("certutil"), *arguments, "-d", f"sql:{self.folder}"]
         return program.run(command, give=give)
 
     def _free_label(self, certificate: bytes) -> str:
-        # What Mozilla's own import would call it, or with its fingerprint where that is taken.
+        # A colon would name a token; one that is taken gets the fingerprint with it.
         label = common_name(certificate).replace(":", " ")
-        taken = {row.label for row in self._rows()}
+        taken = {one.label for one in record.read(self.folder)}
         return f"{label} {sha256(certificate)[:8]}" if label in taken else label
 
 
-def _uri(row: _Row) -> str:
+def _uri(row: Record) -> str:
     """The PKCS #11 URI (RFC 7512) of a certificate, by key and label."""
     parts = {"id": row.id, "object": row.label.encode()}
     quoted = [f"{k}={''.join(f'%{octet:02x}' for octet in v)}" for k, v in parts.items() if v]
     return f"pkcs11:{';'.join(quoted)}"
 
 
-def _text(label: object) -> str:
-    return label.decode(errors="replace") if isinstance(label, bytes) else str(label or "")
-
-
-def _flags(shown: str, fingerprint: str) -> str | None:
-    """The bits behind the certificate with this fingerprint, out of certutil's long form."""
-    parts = _FINGERPRINT.split(shown)
-    for digits, after in zip(parts[1::2], parts[2::2], strict=True):
-        if digits.replace(":", "").lower() == fingerprint:
-            return _letters(after)
-    return None
-
-
-def _letters(shown: str) -> str:
-    usages: list[set[str]] = []
-    for line in shown.partition("Certificate Trust Flags:")[2].splitlines():
-        if line.strip() in _USAGES:
-            usages.append(set())
-        elif usages and line.strip() in _LETTERS:
-            usages[-1].add(_LETTERS[line.strip()])
-    return ",".join(_spelled(usage) for usage in usages) or ",,"
-
-
-def _spelled(usage: set[str]) -> str:
-    # As certutil lists them: a trusted one is valid, too, and says no more.
-    implied = ({"c"} if usage & {"C", "T"} else set()) | ({"p"} if "P" in usage else set())
-    return "".join(letter for letter in "pPcCTw" if letter in usage - implied)
-
-
 def _standing(flags: str) -> Standing:
+    if " or " in flags:
+        return "unclear"
     servers = flags.partition(",")[0]
-    if "C" in servers:
+    if bits.trusts_servers(flags):
         return "trusted"
     if "P" in servers:
         return "server"

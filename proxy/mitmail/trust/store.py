@@ -57,6 +57,10 @@ class TrustStore(ABC):
         """How one certificate stands in it, in the store's own words; None where it is not in."""
         return self.trusted if fingerprint in map(sha256, self.certificates()) else None
 
+    def trusts(self, state: str | None) -> bool:
+        """Whether a root in this state is trusted to sign for servers."""
+        return state == self.trusted
+
     def details(self) -> Mapping[str, Any]:
         """What undoing a change must know of the store as it is now."""
         return {}
