@@ -5,13 +5,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from mitmail.errors import CannotJudgeError, MitmailError
 from mitmail.trust import override
 from mitmail.trust.address import Machine
 from mitmail.trust.journal import Change, Journal
+from mitmail.trust.nss import Database
 from mitmail.trust.override import Override, Removal
+from mitmail.trust.policy import Policies
 from mitmail.trust.root import Root, admit
 from mitmail.trust.store import ChangedError, TrustStore
 
@@ -51,7 +53,7 @@ class Keeper:
             title=root.title,
             at=_now(),
             was=was,
-            details=dict(store.details()),
+            details=self._details(root, store),
         )
         self.journal.add(change)
         try:
@@ -126,12 +128,41 @@ class Keeper:
     def _undo(self, change: Change, store: TrustStore) -> str:
         changes = self.journal.changes()
         later = [x for x in changes[changes.index(change) + 1 :] if x.store == change.store]
+        copied = self._copied(change)
+        for database in copied:
+            database.remove(change.sha256)
         words = store.undo(change, later)
+        if copied:
+            words += f"; so are the copies that the program had made in {_listed(copied)}"
         if later:
             # What was before this one is what was before the next, now.
             self.journal.replace(later[0], replace(later[0], details=change.details))
         self.journal.drop(change)
         return words
+
+    def _details(self, root: Root, store: TrustStore) -> dict[str, Any]:
+        details = dict(store.details())
+        if isinstance(store, Policies):
+            details["had"] = [one.word for one in self._holders(root.sha256)]
+        return details
+
+    def _copied(self, change: Change) -> list[Database]:
+        """The profiles into which a program has copied the root of a policy.
+
+        It does so at its start, with the bits CT,C, and keeps it when the policy is gone (measured
+        with Thunderbird 153).
+        """
+        if "had" not in change.details:
+            return []
+        elsewhere = {one.store for one in self.journal.changes() if one.sha256 == change.sha256}
+        had = elsewhere | set(change.details["had"])
+        return [one for one in self._holders(change.sha256) if one.word not in had]
+
+    def _holders(self, fingerprint: str) -> list[Database]:
+        """The known profiles that hold a certificate."""
+        folders = [one.folder for one in self._machine.profiles()]
+        found = [Database(folder) for folder in folders if (folder / "cert9.db").is_file()]
+        return [one for one in found if one.state(fingerprint) is not None]
 
     def _put_back(self, change: Change, profile: Path) -> str:
         line, before, after = (
@@ -147,6 +178,10 @@ class Keeper:
     def _on_record(self, store: str, fingerprint: str) -> Sequence[Change]:
         changes = self.journal.changes()
         return [x for x in changes if (x.store, x.sha256) == (store, fingerprint)]
+
+
+def _listed(stores: Sequence[TrustStore]) -> str:
+    return ", ".join(store.word for store in stores)
 
 
 def _now() -> str:
