@@ -27,27 +27,26 @@ const db = Cc["@mozilla.org/security/x509certdb;1"].getService(Ci.nsIX509CertDB)
 const found = db.getCerts().find(
   (one) => one.sha256Fingerprint.replaceAll(":", "").toLowerCase() === arguments[0]);
 """
-TRUSTED = (
-    DATABASE
-    + "return found ? db.isCertTrusted(found, Ci.nsIX509Cert.CA_CERT, Ci.nsIX509CertDB.TRUSTED_SSL)"
-    " : null;"
-)
-IMPORT = DATABASE + "db.addCertFromBase64(arguments[1], arguments[2]); return 1;"
-SET = (
-    DATABASE + "db.setCertTrust(found, Ci.nsIX509Cert.CA_CERT, arguments[1] ? "
-    "Ci.nsIX509CertDB.TRUSTED_SSL : Ci.nsIX509CertDB.UNTRUSTED); return 1;"
-)
-EXCEPTIONS = 'const kept = Cc["@mozilla.org/security/certoverride;1"].getService(Ci.nsICertOverrideService);'
-REMEMBER = (
-    DATABASE
-    + EXCEPTIONS
-    + """
-const one = db.constructX509FromBase64(arguments[1]);
-kept.rememberValidityOverride(arguments[2], arguments[3], {}, one, false);
+TRUSTED = f"""{DATABASE}
+const {{ CA_CERT }} = Ci.nsIX509Cert;
+return found ? db.isCertTrusted(found, CA_CERT, Ci.nsIX509CertDB.TRUSTED_SSL) : null;
+"""
+IMPORT = f"{DATABASE} db.addCertFromBase64(arguments[1], arguments[2]); return 1;"
+SET = f"""{DATABASE}
+const {{ TRUSTED_SSL, UNTRUSTED }} = Ci.nsIX509CertDB;
+db.setCertTrust(found, Ci.nsIX509Cert.CA_CERT, arguments[1] ? TRUSTED_SSL : UNTRUSTED);
 return 1;
 """
-)
-REMEMBERED = EXCEPTIONS + "return kept.getOverrides().map((one) => `${one.host}:${one.port}`);"
+EXCEPTIONS = """
+const contract = "@mozilla.org/security/certoverride;1";
+const kept = Cc[contract].getService(Ci.nsICertOverrideService);
+"""
+REMEMBER = f"""{DATABASE} {EXCEPTIONS}
+const one = db.constructX509FromBase64(arguments[1]);
+kept.rememberValidityOverride(arguments[2], arguments[3], {{}}, one, false);
+return 1;
+"""
+REMEMBERED = f"{EXCEPTIONS} return kept.getOverrides().map((one) => one.hostPort);"
 
 
 class Running:

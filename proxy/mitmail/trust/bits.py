@@ -44,8 +44,11 @@ def spelled(scheme: Scheme, attributes: Attributes) -> str:
     server, client, mail, code = (
         scheme.letters.get(attributes.get(column, b"").hex(), "") for column in scheme.columns
     )
-    # A trusted authority of clients is T among the letters for TLS; nothing else is shown of it.
-    return f"{server}{'T' if client == 'C' else ''},{mail},{code}"
+    # A trusted authority of clients is T among the letters for TLS, and a valid one of servers
+    # beside it no news; nothing else is shown of it.
+    if client == "C":
+        server = f"{server.replace('c', '')}T"
+    return f"{server},{mail},{code}"
 
 
 def trusts_servers(bits: str) -> bool:
