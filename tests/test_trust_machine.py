@@ -66,6 +66,7 @@ print(json.dumps(said))
 """
 
 
+@pytest.mark.long
 @pytest.mark.root
 def test_the_systems_store_is_as_before_after_install_use_and_cleanup(tmp_path: Path) -> None:
     need("update-ca-certificates")
@@ -122,6 +123,7 @@ def listed(path: Path, *password: str) -> list[str]:
     return sorted(line for line in lines if line.startswith("Certificate fingerprint"))
 
 
+@pytest.mark.long
 def test_javas_store_is_as_before_after_install_and_cleanup(cacerts: Path, tmp_path: Path) -> None:
     before, kind = listed(cacerts), cacerts.read_bytes()[:4]
 

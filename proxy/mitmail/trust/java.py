@@ -32,6 +32,7 @@ class JavaStore(TrustStore):
         """Raises MitmailError when there is no such file."""
         self.path = path.absolute()
         self.word = f"java:{self.path}"
+        self._known: tuple[bytes, dict[str, bytes]] | None = None
         if not path.is_file():
             raise MitmailError(f"{path}: no such file; name a cacerts: --store java:FILE")
 
@@ -43,20 +44,25 @@ class JavaStore(TrustStore):
     def steps(self, root: Root) -> list[str]:
         if not os.access(self.path, os.W_OK):
             raise MitmailError(
-                f"{self.path} is not yours to write: sudo env MITMAIL_HOME=... mitmail trust "
-                "install --store java (mitmail ca path shows what to put for the dots)"
+                f'{self.path} is not yours to write: sudo env MITMAIL_HOME="$(mitmail ca path)" '
+                f"mitmail trust install --store {self.word}"
             )
         return [f"keytool: into {self.path} as {self.alias(root.sha256)}"]
 
     def by_alias(self) -> dict[str, bytes]:
         """The certificates (DER) by alias. Raises MitmailError, CannotJudgeError."""
-        ended = self._keytool("-list", "-rfc")
-        if ended.code != 0:
-            raise MitmailError(f"{self.path}: {program.complaint(ended)}")
-        return {
-            found["alias"]: certificate.from_pem(found["pem"].encode())[0]
-            for found in _LISTED.finditer(ended.out)
-        }
+        content = self._octets()
+        # A JVM takes a second to start: the same octets hold the same certificates.
+        if self._known is None or self._known[0] != content:
+            ended = self._keytool("-list", "-rfc")
+            if ended.code != 0:
+                raise MitmailError(f"{self.path}: {program.complaint(ended)}")
+            found = {
+                each["alias"]: certificate.from_pem(each["pem"].encode())[0]
+                for each in _LISTED.finditer(ended.out)
+            }
+            self._known = content, found
+        return dict(self._known[1])
 
     @override
     def install(self, root: Root) -> None:
@@ -85,10 +91,7 @@ class JavaStore(TrustStore):
         self, arguments: tuple[str, ...], expected: dict[str, bytes], give: bytes = b""
     ) -> None:
         # A program that finds no root in here trusts nobody: the file is kept until read back.
-        try:
-            content = self.path.read_bytes()
-        except OSError as error:
-            raise MitmailError(f"{self.path}: {error.strerror}") from None
+        content = self._octets()
         ended = self._keytool(*arguments, give=give)
         try:
             done = ended.code == 0 and self.by_alias() == expected
@@ -96,10 +99,16 @@ class JavaStore(TrustStore):
             done = False
         if done:
             return
-        if self.path.read_bytes() != content:
+        if self._octets() != content:
             target = self.path.resolve()
             file.write(target, content, target.stat().st_mode & 0o777)
         raise CannotJudgeError(f"{self.path}: {program.complaint(ended)}; it is as it was")
+
+    def _octets(self) -> bytes:
+        try:
+            return self.path.read_bytes()
+        except OSError as error:
+            raise MitmailError(f"{self.path}: {error.strerror}") from None
 
     def _keytool(self, *arguments: str, give: bytes = b"") -> program.Ended:
         where = ("-keystore", str(self.path), "-storepass", PASSWORD)

@@ -83,8 +83,8 @@ class SystemStore(TrustStore):
         program.find(self.family.command[0])
         if not os.access(self.family.folder, os.W_OK):
             raise MitmailError(
-                f"{self.family.folder} is for root: sudo env MITMAIL_HOME=... mitmail trust "
-                "install --store system (mitmail ca path shows what to put for the dots)"
+                f'{self.family.folder} is for root: sudo env MITMAIL_HOME="$(mitmail ca path)" '
+                "mitmail trust install --store system"
             )
         return [f"write {self.beside(root.sha256)}", f"run {self.family.update}"]
 
@@ -133,7 +133,7 @@ class SystemStore(TrustStore):
 def here() -> SystemStore:
     """The store of the machine we run on; raises MitmailError where it is none that we know."""
     for family in FAMILIES:
-        if Path(family.folder).is_dir():
+        if Path(family.folder).is_dir() and Path(family.bundle).is_file():
             return SystemStore(family)
     raise MitmailError(
         "--store system: no system store that mitmail can change is here; "
