@@ -13,6 +13,8 @@ from mitmail.pki.certificate import from_pem
 from serve.program import mitmail
 from serve.serving import NAME, ForPerson
 
+pytestmark = pytest.mark.long
+
 
 @dataclass(frozen=True)
 class Desk:

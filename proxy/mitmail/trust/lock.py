@@ -27,27 +27,10 @@ def closed(profile: Path) -> Iterator[None]:
     ends with the program, however it ends; the symbolic link ``lock`` stays behind after a crash,
     and counts only where no lock could be had. A folder that no program has opened has no lock.
     """
-    if sys.platform == "win32":
-        _ask_windows(profile)
-        yield
-        return
     if _left_by_living_process(profile / "lock"):
         raise RunningError(profile)
-    try:
-        descriptor = os.open(profile / ".parentlock", os.O_RDWR)
-    except FileNotFoundError:
+    with _held(profile):
         yield
-        return
-    except OSError as error:
-        raise CannotJudgeError(f"{profile}/.parentlock: {error.strerror}") from None
-    try:
-        try:
-            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise RunningError(profile) from None
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def is_open(profile: Path) -> bool:
@@ -76,11 +59,35 @@ def _left_by_living_process(link: Path) -> bool:
     return True
 
 
-def _ask_windows(profile: Path) -> None:
-    # There the program opens parent.lock for itself alone, and it goes when the program ends.
-    try:
-        (profile / "parent.lock").open("rb").close()
-    except FileNotFoundError:
-        return
-    except OSError:
-        raise RunningError(profile) from None
+if sys.platform == "win32":
+
+    @contextmanager
+    def _held(profile: Path) -> Iterator[None]:
+        # The program opens parent.lock for itself alone, and it goes when the program ends.
+        try:
+            (profile / "parent.lock").open("rb").close()
+        except FileNotFoundError:
+            pass
+        except OSError:
+            raise RunningError(profile) from None
+        yield
+
+else:
+
+    @contextmanager
+    def _held(profile: Path) -> Iterator[None]:
+        try:
+            descriptor = os.open(profile / ".parentlock", os.O_RDWR)
+        except FileNotFoundError:
+            yield
+            return
+        except OSError as error:
+            raise CannotJudgeError(f"{profile}/.parentlock: {error.strerror}") from None
+        try:
+            try:
+                fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise RunningError(profile) from None
+            yield
+        finally:
+            os.close(descriptor)
