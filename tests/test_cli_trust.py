@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped] # sh
 
 import nss
 from mitmail.cli.standing import DOCUMENTS
+from mitmail.pki import key
 from mitmail.pki.certificate import from_pem, pem, sha256
 from mitmail.trust import override
 from serve.program import mitmail
@@ -118,13 +119,14 @@ def test_a_simulated_products_root_never_goes_into_a_whole_machine(
 
 
 def test_bad_files_get_a_line_each(profile: Path, tmp_path: Path) -> None:
+    secret = key.pem(key.generate("ec256"))
     files = {
         "text.txt": (b"no certificate", "not an X.509 certificate"),
         "empty.der": (b"", "not an X.509 certificate"),
         "page.html": (b"<html>-----BEGIN CERTIFICATE-----</html>", "no PEM certificate"),
         "leaf.pem": (pem(leaf()), "is a server's own, not an authority's; give the root"),
         "two.pem": (pem(leaf(), leaf()), "2 certificates; give the root alone"),
-        "key.pem": (b"-----BEGIN PRIVATE KEY-----\nMIGH", "holds a private key; give the cert"),
+        "key.pem": (secret, "holds a private key; give the certificate alone"),
         "large.der": (b"\x30" * (2 << 20), "too large to be ours"),
     }
     for name, (content, said) in files.items():
@@ -133,7 +135,7 @@ def test_bad_files_get_a_line_each(profile: Path, tmp_path: Path) -> None:
         assert ended.stderr.startswith(f"ERROR: {name}: ")
         assert said in ended.stderr
         assert len(ended.stderr.splitlines()) == 1
-        assert "MIGH" not in ended.stderr
+        assert secret.decode().splitlines()[1] not in ended.stderr
     missing = do(tmp_path, "trust", "install", "no.pem", "--store", "thunderbird", code=2)
     assert missing.stderr == "ERROR: no.pem: no such file\n"
     assert nss.listing(profile) == {}
