@@ -12,6 +12,7 @@ from mitmail.cli.author import lint_command, schema_command
 from mitmail.cli.browse import list_command
 from mitmail.cli.ca import ca_group
 from mitmail.cli.check import check_command
+from mitmail.cli.cleanup import cleanup_command
 from mitmail.cli.clone import clone_command
 from mitmail.cli.compare import compare_command
 from mitmail.cli.demo import demo_command
@@ -26,6 +27,8 @@ from mitmail.cli.report import report_command
 from mitmail.cli.serve import addon_command, serve_command
 from mitmail.cli.show import show_command
 from mitmail.cli.switch import switch_command
+from mitmail.cli.trust import trust_group
+from mitmail.cli.untrust import uninstall_command
 from mitmail.errors import MitmailError
 
 EXAMPLES = """\b
@@ -72,9 +75,12 @@ for command in (
     list_command, show_command, serve_command, demo_command, new_command, lint_command,
     schema_command, switch_command, compare_command, answer_command, exec_command,
     judge_command, merge_command, report_command, diff_command, explain_command, check_command,
-    clone_command, doctor_command, ca_group, addon_command,
+    clone_command, doctor_command, ca_group, trust_group, cleanup_command, addon_command,
 ):  # fmt: skip
     cli.add_command(command)
+
+
+trust_group.add_command(uninstall_command)
 
 
 def main() -> None:
