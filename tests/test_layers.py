@@ -43,12 +43,14 @@ MAY_USE = {
         "mailstore", "service",
     },
     "diagnose": {
-        "errors", "shipped", "endpoint", "manner", "pki", "wire", "scenario", "plan", "engine",
+        "errors", "shipped", "endpoint", "hello", "manner", "pki", "wire", "scenario", "plan",
+        "engine",
     },
     "trust": {"errors", "endpoint", "pki"},
+    "machine": {"errors", "endpoint", "pki", "scenario", "addon", "service", "judge"},
     "cli": {
         "", "errors", "shipped", "endpoint", "pki", "scenario", "plan", "service", "judge",
-        "diagnose", "trust",
+        "diagnose", "trust", "machine",
     },
     "__main__": {"cli"},
     "__init__": set(),
@@ -66,8 +68,9 @@ ONLY_IN = {
     "OpenSSL": {"engine", "diagnose"},
     "rapidfuzz": {"diagnose"},
     "tlslite": {"engine", "pki"},
-    "asyncio": {"addon", "mailstore", "service", "judge", "diagnose", "cli"},
-    "socket": {"addon", "mailstore", "judge", "diagnose"},
+    "asyncio": {"addon", "mailstore", "service", "judge", "diagnose", "machine", "cli"},
+    "dns": {"diagnose"},
+    "socket": {"addon", "mailstore", "judge", "diagnose", "machine"},
 }
 
 EXEMPT = {

@@ -51,7 +51,7 @@ NAMES = [
     *("control-request", "control-answer", "comparison"),
     *("results", "difference"),
     *("exec", "list-clients"),
-    *("explanation",),
+    *("explanation", "check", "doctor", "trust-status"),
 ]
 
 
@@ -59,11 +59,14 @@ NAMES = [
 @click.argument("name", type=click.Choice(NAMES))
 def schema_command(name: str) -> None:
     """Print the JSON Schema of a file or of an output."""
-    from mitmail.cli import explained_schema
+    from mitmail.cli import explained_schema, standing
+    from mitmail.diagnose import document as diagnosis
     from mitmail.judge import schema as judge
+    from mitmail.machine import schema as machine
     from mitmail.scenario.schema import FILES, schema
     from mitmail.service.schema import DOCUMENTS
 
-    files = {name: schema(name) for name in FILES}
-    outputs = DOCUMENTS | judge.DOCUMENTS | explained_schema.DOCUMENTS
-    click.echo(json.dumps((files | outputs)[name], indent=1))
+    known: dict[str, object] = {name: schema(name) for name in FILES}
+    known |= DOCUMENTS | judge.DOCUMENTS | diagnosis.DOCUMENTS | machine.DOCUMENTS
+    known |= explained_schema.DOCUMENTS | standing.DOCUMENTS
+    click.echo(json.dumps(known[name], indent=1))

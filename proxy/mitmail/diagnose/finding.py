@@ -17,6 +17,7 @@ class Finding:
 
     ``reason`` is the word of the reason vocabulary that a correct client would give, null where
     it would not refuse for this. ``where`` names the source (``HOST:PORT``, a file).
+    ``antivirus`` is the vendor profile that behaves like the product which was recognised.
     """
 
     id: str
@@ -25,3 +26,4 @@ class Finding:
     fix: str = ""
     reason: str | None = None
     where: str = ""
+    antivirus: str | None = None

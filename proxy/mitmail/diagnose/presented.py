@@ -14,6 +14,7 @@ class Presented:
     ``at`` the time to judge by, UTC; ``source`` what to call it in a message: ``HOST:PORT``, a
     file, ``the pasted text``. ``only_leaf`` means that the source shows no more than the first
     certificate, whatever the server sent. ``staple`` is the OCSP response (DER), if one came.
+    ``version`` and ``cipher`` are OpenSSL's words (``TLSv1.3``), where a handshake was done.
     """
 
     chain: tuple[bytes, ...]
@@ -24,3 +25,5 @@ class Presented:
     staple: bytes | None = None
     port: int | None = None
     tls: TlsMode | None = None
+    version: str | None = None
+    cipher: str | None = None

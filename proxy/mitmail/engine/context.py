@@ -53,6 +53,11 @@ class Verifier:
         self._leg = OpenSslLeg(context, accepting=False, prepare=prepare)
         return self._leg
 
+    @property
+    def staple(self) -> bytes:
+        """The OCSP response (DER) that the server stapled, if it was asked for one."""
+        return self._staple
+
     def _set_trust(self, context: SSL.Context) -> None:
         if self._trust.system:
             context.set_default_verify_paths()

@@ -1,0 +1,202 @@
+"""Whether somebody whom the client trusts vouches for the server, and why not."""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from cryptography import x509
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtensionOID
+
+from mitmail.diagnose.case import Case, Findings
+from mitmail.diagnose.certificate import Certificate
+from mitmail.diagnose.finding import Severity
+from mitmail.diagnose.verification import (
+    BAD_SIGNATURE,
+    SELF_SIGNED_LEAF,
+    SELF_SIGNED_ROOT,
+    UNREADABLE,
+    UNTRUSTED,
+    has_signed,
+    is_named,
+)
+from mitmail.engine.verify_error import verify_word
+
+WHOLE: Final = "Look at the whole chain: openssl s_client -connect HOST:PORT -showcerts"
+SEND: Final = (
+    "Configure the server to send the whole chain (the authority calls it fullchain or bundle)."
+)
+PRIVATE: Final = "If it is the provider's own authority, the client must be given its root."
+
+
+class _Said(NamedTuple):
+    id: str
+    severity: Severity
+    words: str
+    fix: str = ""
+    reason: str | None = None  # the engine's word for the number
+
+
+REPLACE: Final = "The authority must replace this certificate."
+# What OpenSSL says of a way whose steps are all there; {place} is the certificate it is about.
+ERRORS: Final[Mapping[int, _Said]] = {
+    25: _Said(
+        "path-length", "critical", "{place} lets fewer authorities follow than do.", REPLACE
+    ),
+    34: _Said(
+        "critical-extension", "critical",
+        "{place} has a critical extension that OpenSSL does not know or does not take.",
+        "Have it issued without that extension.", "policy",
+    ),
+    47: _Said(
+        "name-constraint", "critical",
+        "An authority above may not sign for a name of the server (nameConstraints).",
+        "Have it issued by an authority that may.",
+    ),
+    79: _Said("not-a-ca", "critical", "{place} signed another one, and is no authority.", REPLACE),
+    94: _Said(
+        "explicit-curve", "high", "{place} spells its curve out in place of naming it.",
+        "Make a new key on a named curve.", "malformed",
+    ),
+}  # fmt: skip
+ERRORS_TOO: Final = {48: 47, 49: 47, 51: 47, 52: 47, 53: 47}
+STRICT_WORDS: Final[Mapping[int, str]] = {
+    82: "keyUsage says that it signs certificates, and it is no authority",
+    83: "its issuer has no name", 85: "it has no authorityKeyIdentifier",
+    86: "it has no subjectKeyIdentifier", 87: "its subjectAltName is empty",
+    89: "its basicConstraints is not critical", 90: "its authorityKeyIdentifier is critical",
+    91: "its subjectKeyIdentifier is critical", 92: "it is an authority without keyUsage",
+    93: "its version knows no extensions, and it has some",
+}  # fmt: skip
+
+
+def authorities(case: Case) -> Findings:
+    """Findings about signatures, trust and what authorities may do."""
+    for number, about in case.verified.errors:
+        if number in UNTRUSTED:
+            yield from _untrusted(case, number, about)
+        elif number == BAD_SIGNATURE:
+            yield from _bad_signature(case, about)
+        elif number != UNREADABLE:  # what cannot be read is said once, elsewhere
+            yield from _said(case, number, about)
+    if case.verified.anchored and len(case.verified.path) == 1 and case.leaf.is_self_issued:
+        words = "The server's own self-signed certificate is trusted; some clients refuse it so."
+        fix = "Trust an authority, and have it sign the server's certificate."
+        yield case.finding("self-signed-trusted", "low", words, fix=fix)
+    if case.verified.confused is not None:
+        yield from _confused(case, case.verified.confused[1])
+    if case.verified.strict is not None:
+        yield from _strict(case, *case.verified.strict)
+
+
+def _confused(case: Case, about: Certificate) -> Findings:
+    words = (
+        f'Two authorities called "{about.issuer_title}" are at hand, and only one of them signed '
+        f"{about.place[0].lower()}{about.place[1:]}: some clients take the wrong one and give up."
+    )
+    fix = "Remove the old one from the client."
+    yield case.finding("two-namesakes", "medium", words, fix=fix)
+
+
+def _said(case: Case, number: int, about: Certificate) -> Findings:
+    known = ERRORS.get(ERRORS_TOO.get(number, number))
+    if known is None:
+        words = f"OpenSSL refuses {about.place[0].lower()}{about.place[1:]} (its error {number})."
+        yield case.finding("refused", "high", words, reason=verify_word(number))
+        return
+    severity = known.severity
+    if case.is_anchor(about) and severity == "critical":
+        severity = "high"
+    words = known.words.format(place=about.place)
+    reason = known.reason or verify_word(number)
+    yield case.finding(known.id, severity, words, fix=known.fix, reason=reason)
+
+
+def _bad_signature(case: Case, about: Certificate) -> Findings:
+    words = (
+        f'{about.place} was not signed with the key of "{about.issuer_title}" that is at hand: it '
+        "was altered, or that is an older or another authority of the same name."
+    )
+    fix = (
+        "After an antivirus was installed again: remove its old root from the client, and import "
+        "the present one. Else: put the right issuer's certificate on the server."
+    )
+    yield case.finding("bad-signature", "critical", words, fix=fix, reason="bad-signature")
+
+
+def _untrusted(case: Case, number: int, end: Certificate) -> Findings:
+    if number == SELF_SIGNED_LEAF:
+        words = "The server's certificate is self-signed: nobody vouches for it."
+        fix = "Have it signed by an authority that clients know."
+        yield case.finding("self-signed", "critical", words, fix=fix, reason="self-signed")
+    elif number == SELF_SIGNED_ROOT:
+        words = f'The root "{end.title}" is not among {case.roots.words}.'
+        yield case.finding(
+            "untrusted-root", "critical", words, fix=PRIVATE, reason="unknown-issuer"
+        )
+    else:
+        yield from _no_issuer(case, end)
+
+
+def _no_issuer(case: Case, end: Certificate) -> Findings:
+    roots = [Certificate(der) for der in case.roots.certificates]
+    namesakes = [x for x in (*case.chain, *roots) if x != end and is_named(x, end)]
+    if end.problem:
+        return  # OpenSSL finds no issuer for what it cannot read (measured: error 20)
+    if any(has_signed(one, end) for one in namesakes):
+        words = (
+            f'{end.place} was signed by "{end.issuer_title}", but names another key of it '
+            "(authorityKeyIdentifier); some clients refuse that."
+        )
+        yield case.finding("key-identifier", "medium", words, fix=REPLACE, reason="unknown-issuer")
+    elif namesakes:
+        words = (
+            f'{end.place} was signed by "{end.issuer_title}", and the one of that name that is at '
+            "hand has another key."
+        )
+        fix = (
+            "After an antivirus was installed again: remove its old root from the client, and "
+            "import the present one. Else: send the intermediate certificate that did sign."
+        )
+        yield case.finding("namesake", "critical", words, fix=fix, reason="unknown-issuer")
+    elif case.presented.only_leaf and end == case.leaf:
+        words = (
+            f'It was signed by "{end.issuer_title}". Whether the server sends that certificate '
+            "does not show here: this is the server's own alone."
+        )
+        yield case.finding("issuer-not-shown", "unknown", words, fix=WHOLE)
+    else:
+        yield from _missing(case, end)
+
+
+def _missing(case: Case, end: Certificate) -> Findings:
+    words = f'{end.place} was signed by "{end.issuer_title}", whose certificate was not sent'
+    if link := _published(end):
+        words += f" (its authority publishes it at {link})"
+    logged = end.extension(ExtensionOID.PRECERT_SIGNED_CERTIFICATE_TIMESTAMPS) is not None
+    if end == case.leaf and logged:
+        # Authorities that log (RFC 6962) never sign with a root (CA/B BR 6.1.7).
+        yield case.finding(
+            "incomplete-chain", "critical", f"{words}.", fix=SEND, reason="incomplete-chain"
+        )
+        return
+    words += f"; it is not among {case.roots.words}."
+    yield case.finding(
+        "unknown-issuer", "critical", words, fix=f"{SEND} {PRIVATE}", reason="unknown-issuer"
+    )
+
+
+def _published(one: Certificate) -> str:
+    said = one.extension(ExtensionOID.AUTHORITY_INFORMATION_ACCESS)
+    if said is None or not isinstance(said.value, x509.AuthorityInformationAccess):
+        return ""
+    for each in said.value:
+        where = each.access_location
+        issuer = each.access_method == AuthorityInformationAccessOID.CA_ISSUERS
+        if issuer and isinstance(where, x509.UniformResourceIdentifier):
+            return "".join(c for c in where.value if c.isprintable())
+    return ""
+
+
+def _strict(case: Case, number: int, about: Certificate) -> Findings:
+    what = STRICT_WORDS.get(number, f"OpenSSL's strict check says {number}")
+    words = f"{about.place}: {what}; Python 3.13 and later refuse that, others do not."
+    yield case.finding("strict", "low", words, fix=REPLACE)

@@ -1,0 +1,102 @@
+"""All that is found about what a server showed."""
+
+from dataclasses import replace
+from typing import Final
+
+from mitmail.diagnose.authority import authorities
+from mitmail.diagnose.case import Case, Findings, case
+from mitmail.diagnose.composition import composition
+from mitmail.diagnose.coverage import coverage
+from mitmail.diagnose.finding import SEVERITIES, Finding, Severity
+from mitmail.diagnose.lifetime import lifetimes
+from mitmail.diagnose.presented import Presented
+from mitmail.diagnose.purpose import purposes
+from mitmail.diagnose.recognition import in_short, recognise
+from mitmail.diagnose.roots import Roots
+from mitmail.diagnose.staple import staples
+from mitmail.diagnose.strength import strengths
+
+PARTS: Final = (lifetimes, coverage, authorities, purposes, strengths, composition)
+EVIDENCE: Final = 4  # clauses of it
+PLACES: Final = {
+    "antivirus": "an antivirus on the customer's computer",
+    "gateway": "a gateway on the customer's network",
+}
+SWITCH_OFF: Final = (
+    "Switch its mail scanning off and try again: mitmail check --chain CUSTOMERS --against "
+    "HOST:PORT tells whose fault it is."
+)
+MANY_NAMES: Final = 5000  # GnuTLS, Java and NSS give up somewhere above, each for its own reason
+LARGE: Final = 32_000  # octets; Java takes 32768
+
+
+def diagnose(
+    presented: Presented, roots: Roots, *, also: tuple[bytes, ...] = ()
+) -> tuple[Finding, ...]:
+    """Find what is wrong with what a server showed, the worst first.
+
+    ``also`` are certificates (DER) that a client may have besides those that were sent. Where
+    nothing is found that a correct client refuses, and nothing is unknown, the finding ``ok``
+    says so.
+    """
+    found = list(_found(case(presented, roots, also=also)))
+    return tuple(sorted(found, key=lambda one: SEVERITIES.index(one.severity)))
+
+
+def is_grave(finding: Finding) -> bool:
+    """Whether most clients refuse for this."""
+    return finding.severity in {"critical", "high"} and finding.reason is not None
+
+
+def _found(one: Case) -> Findings:
+    if not one.chain:
+        words = "The server sent no certificate."
+        fix = "Configure its certificate and key."
+        yield one.finding("no-certificate", "critical", words, fix=fix, reason="malformed")
+        return
+    found = [finding for part in PARTS for finding in part(one)]
+    found += [*_unreadable(one), *staples(one), *_sizes(one), *_intercepted(one)]
+    yield from found
+    if not any(each.severity in {"critical", "high", "unknown"} for each in found):
+        until = f" until {one.leaf.not_after:%Y-%m-%d}" if one.leaf.not_after else ""
+        words = f"Valid{until}, for {one.presented.name}, and vouched for by {one.roots.words}."
+        if one.presented.staple is None:
+            words += " Whether it has been revoked was not asked."
+        yield one.finding("ok", "ok", words)
+
+
+def _unreadable(one: Case) -> Findings:
+    for each in one.verified.path:
+        if each.problem:
+            words = f"{each.place} is written wrongly: {each.problem}."
+            fix = "Have it issued again, by other software."
+            severity: Severity = "critical" if each.read is None else "high"
+            yield one.finding(
+                "malformed", severity, words.replace("..", "."), fix=fix, reason="malformed"
+            )
+
+
+def _intercepted(one: Case) -> Findings:
+    found = recognise(one.presented, one.roots)
+    if found is None:
+        return
+    what = "This is a copy of the server's certificate"
+    if found.sureness == "possible":
+        what = "This may be a copy of the server's certificate"
+    words = (
+        f"{what}, made by {PLACES[found.kind]}: {in_short(found)}. Evidence: "
+        f"{'; '.join(found.agrees[:EVIDENCE])}."
+    )
+    if found.differs:
+        words += f" Against it: {'; '.join(found.differs[:EVIDENCE])}."
+    severity: Severity = "medium" if found.sureness == "possible" else "high"
+    finding = one.finding("intercepted", severity, words, fix=SWITCH_OFF)
+    yield replace(finding, antivirus=found.id)
+
+
+def _sizes(one: Case) -> Findings:
+    largest = max(len(der) for der in one.presented.chain)
+    if len(one.leaf.names) > MANY_NAMES or largest > LARGE:
+        words = f"A certificate of {largest} octets and {len(one.leaf.names)} names is too large."
+        fix = "Divide the names among several certificates."
+        yield one.finding("too-large", "medium", words, fix=fix, reason="limit")

@@ -1,0 +1,132 @@
+"""What the findings say of ordinary certificates, beyond what the scenarios show."""
+
+from datetime import timedelta
+
+import pytest
+
+import ordinary
+from mitmail.diagnose.diagnosis import diagnose
+from mitmail.diagnose.finding import Finding
+from mitmail.diagnose.presented import Presented
+from mitmail.diagnose.roots import Roots, public
+
+PUBLIC = Roots(ordinary.public_roots(), "the public roots", public=True)
+LETS, ADCS = ordinary.ORDINARY["letsencrypt-E6"], ordinary.ORDINARY["microsoft-"]
+DAY = timedelta(days=1)
+
+
+def found(
+    chain: tuple[bytes, ...], *, name: str | None = ordinary.HOST, later: timedelta = 0 * DAY,
+    only_leaf: bool = False, port: int | None = None,
+) -> dict[str, Finding]:  # fmt: skip
+    """The findings about a chain, by their ids."""
+    presented = Presented(
+        chain=chain, name=name, at=ordinary.NOW + later, source="x", only_leaf=only_leaf,
+        port=port,
+    )  # fmt: skip
+    return {one.id: one for one in diagnose(presented, PUBLIC)}
+
+
+@pytest.mark.parametrize("shape", ordinary.PUBLIC, ids=lambda shape: shape.id)
+def test_an_ordinary_chain_of_a_public_authority_is_good(shape: ordinary.Shape) -> None:
+    name = ordinary.HOST
+    assert set(found(ordinary.chain(shape), name=name)) <= {"ok", "chain-root", "expires-soon"}
+
+
+def test_a_leaf_that_is_logged_lacks_its_intermediate_for_certain() -> None:
+    one = found((ordinary.leaf(LETS),))["incomplete-chain"]
+
+    assert (one.reason, one.severity) == ("incomplete-chain", "critical")
+    assert "http://ca.authority.test/issuer.cer" in one.words
+    assert "fullchain" in one.fix
+
+
+def test_a_private_root_is_never_taken_for_a_missing_intermediate() -> None:
+    """Windows authorities write where their root is published into each leaf, too."""
+    one = found((ordinary.leaf(ADCS),))["unknown-issuer"]
+
+    assert one.reason == "unknown-issuer"
+    assert "http://ca.authority.test/issuer.cer" in one.words
+
+
+def test_what_the_text_does_not_show_is_unknown() -> None:
+    one = found((ordinary.leaf(LETS),), only_leaf=True)["issuer-not-shown"]
+
+    assert (one.severity, one.reason) == ("unknown", None)
+    assert "-showcerts" in one.fix
+
+
+@pytest.mark.parametrize(
+    ("left", "severity"), [(30, None), (20, "low"), (6, "medium"), (-1, "critical")]
+)
+def test_what_expires_soon_is_told_before(left: int, severity: str | None) -> None:
+    known = found(ordinary.chain(LETS), later=(LETS.days - 1 - left) * DAY)
+    one = known.get("expires-soon") or known.get("expired")
+
+    assert (one and one.severity) == severity
+
+
+def test_a_certificate_of_six_days_is_not_old_after_one() -> None:
+    short = ordinary.chain(ordinary.ORDINARY["letsencrypt-6-days"])
+
+    assert "expires-soon" not in found(short, later=1 * DAY)
+    assert found(short, later=4 * DAY)["expires-soon"].severity == "low"
+
+
+@pytest.mark.parametrize(
+    ("names", "name", "words"),
+    [
+        (("*.hoster.test", "hoster.test"), "mail.customer.test", "for *.hoster.test, hoster.test"),
+        (("*.customer.test",), "customer.test", "*.customer.test does not cover customer.test"),
+        (("*.customer.test",), "a.b.customer.test", "stands for one label only"),
+        (("mail.customer.test",), "192.0.2.1", "not for 192.0.2.1"),
+        (tuple(f"h{n}.test" for n in range(9)), "mail.customer.test", "h5.test and 3 more"),
+    ],
+)
+def test_a_wrong_name_comes_with_the_right_ones(
+    names: tuple[str, ...], name: str, words: str
+) -> None:
+    one = found(ordinary.chain(LETS, names=names), name=name)["name-mismatch"]
+    assert words in one.words
+
+
+def test_the_number_of_what_is_sent_needlessly_is_told() -> None:
+    leaf, above = ordinary.chain(LETS)
+    known = found((leaf, above, above, ordinary.issuer(ADCS).certificate))
+
+    assert "1 of the 4 certificates are sent twice" in known["chain-duplicate"].words
+    assert "corp-DC01-CA" in known["chain-unrelated"].words
+    assert {one.reason for one in known.values()} == {None}
+
+
+def test_a_staple_that_was_demanded_is_missed_only_where_it_would_show() -> None:
+    shape = ordinary.renamed(LETS, inside=("aia", "must-staple"))
+    pasted = found(ordinary.chain(shape))["must-staple"]
+    reached = found(ordinary.chain(shape), port=993)["must-staple"]
+
+    assert (pasted.severity, pasted.reason) == ("unknown", None)
+    assert (reached.severity, reached.reason) == ("high", "policy")
+
+
+@pytest.mark.parametrize("key", ["rsa1024", "rsa2048-e3", "ec224", "dsa2048"])
+def test_a_weak_key_is_told_and_which(key: str) -> None:
+    one = found(ordinary.chain(ordinary.renamed(LETS, key=key)))["weak-key"]
+    assert (one.severity, one.reason) == ("high", "weak")
+
+
+def test_nothing_is_good_that_nobody_looked_at() -> None:
+    assert "ok" not in found(ordinary.chain(LETS), name=None)
+    assert "ok" not in found((ordinary.leaf(LETS),), only_leaf=True)
+    assert set(found(())) == {"no-certificate"}
+
+
+def test_control_characters_of_a_certificate_never_reach_a_terminal() -> None:
+    hostile = ordinary.renamed(LETS, subject=(("CN", "a\x1b[2Jb"), ("O", "x\ny")))
+    chain = ordinary.chain(hostile, names=("mail.customer.test",))
+    for one in found(chain, name="other.test").values():
+        assert one.words.isprintable()
+
+
+def test_the_public_roots_are_those_of_certifi() -> None:
+    assert public().public
+    assert len(public().loaded) == len(public().certificates) > 100
