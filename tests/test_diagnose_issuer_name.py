@@ -78,6 +78,29 @@ def test_every_product_that_signs_is_known_by_the_common_name_of_each_of_its_roo
             assert found.signer in {signer, None}
 
 
+@pytest.mark.parametrize(
+    ("text", "product"),
+    [
+        ("Issued by: Sophos SSL CA_C01001ABCDEF", "Sophos"),
+        ("issuer=C = US, O = Cisco, CN = Cisco Umbrella Root CA", "Cisco Umbrella"),
+        ("Issuer: CN=mitmproxy, O=mitmproxy", "mitmproxy"),
+    ],
+)
+def test_a_product_without_a_profile_is_named_and_the_generic_one_plays_it(
+    text: str, product: str
+) -> None:
+    found = explained(text)
+
+    assert found.issuer is not None
+    assert found.issuer.product == product
+    assert found.answers[0].cases[0].command == "mitmail serve --antivirus generic"
+
+
+@pytest.mark.parametrize("text", ["mitmproxy crashed", "Sophos found a virus", "NetSpark is slow"])
+def test_a_product_that_is_only_talked_of_is_no_issuer(text: str) -> None:
+    assert recognised([text], vendors()) is None
+
+
 def test_a_new_product_is_known_by_its_profile_alone(tmp_path: Path) -> None:
     file = tmp_path / "shieldy.yaml"
     file.write_text(

@@ -8,6 +8,7 @@ from typing import Final
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
+from mitmail.diagnose.brand import BRANDS
 from mitmail.scenario.product import Signer
 from mitmail.scenario.vendor import Vendor
 
@@ -23,18 +24,23 @@ _AS_ISSUER: Final = re.compile(
     r"\b(?:issuer|issued by|signed by|cn ?=|o ?=|ou ?=|certificate)", re.I
 )
 _SAID_ISSUER: Final = re.compile(r"\b(?:issuer|issued by|signed by)\b", re.I)
+_GENERIC: Final = "generic"
 _SLIPS: Final = ((9, 2), (5, 1))
 _LONGEST: Final = 40_000  # words of a paste that are looked through
 
 
 @dataclass(frozen=True, slots=True)
 class IssuerName:
-    """``name`` is what a root of ``vendor`` is called, ``signer`` which one, where it tells."""
+    """``name`` is what a root of ``vendor`` is called, ``signer`` which one, where it tells.
+
+    ``product`` is one that has no profile here: ``vendor`` is then the generic one.
+    """
 
     vendor: Vendor
     signer: Signer | None
     name: str
     line: int
+    product: str | None = None
 
 
 def recognised(lines: Sequence[str], vendors: Sequence[Vendor]) -> IssuerName | None:
@@ -57,7 +63,21 @@ def recognised(lines: Sequence[str], vendors: Sequence[Vendor]) -> IssuerName | 
         vendor = found[0][0]
         signers = {signer for _, signer in found}
         return IssuerName(vendor, signers.pop() if len(signers) == 1 else None, name, at)
-    return _brand(lines, vendors)
+    return _brand(lines, vendors) or _without_profile(lines, vendors)
+
+
+def _without_profile(lines: Sequence[str], vendors: Sequence[Vendor]) -> IssuerName | None:
+    """A product that has no profile here, by the name of its authority."""
+    generic = next((vendor for vendor in vendors if vendor.id == _GENERIC), None)
+    for number, line in enumerate(lines[:_LONGEST], 1):
+        if generic is None or not _AS_ISSUER.search(line):
+            continue
+        for one in BRANDS:
+            before = rf"\b{one.attribute} ?= ?|(?i:{_SAID_ISSUER.pattern})\W{{1,4}}"
+            said = rf"(?:{before})(?:{one.pattern})"
+            if re.search(said, line):
+                return IssuerName(generic, None, one.product, number, one.product)
+    return None
 
 
 def _brand(lines: Sequence[str], vendors: Sequence[Vendor]) -> IssuerName | None:
