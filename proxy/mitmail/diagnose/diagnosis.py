@@ -15,9 +15,10 @@ from mitmail.diagnose.recognition import in_short, recognise
 from mitmail.diagnose.roots import Roots
 from mitmail.diagnose.staple import staples
 from mitmail.diagnose.strength import strengths
+from mitmail.diagnose.strictness import strictness
 from mitmail.diagnose.verification import UNREADABLE
 
-PARTS: Final = (lifetimes, coverage, authorities, purposes, strengths, composition)
+PARTS: Final = (lifetimes, coverage, authorities, purposes, strengths, strictness, composition)
 DOUBTS: Final = {"critical", "high", "unknown"}
 EVIDENCE: Final = 4  # clauses of it
 PLACES: Final = {
