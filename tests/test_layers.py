@@ -66,6 +66,7 @@ ONLY_IN = {
     "pydantic": {"scenario"},
     "ruamel": {"scenario"},
     "OpenSSL": {"engine", "diagnose"},
+    "rapidfuzz": {"diagnose"},
     "tlslite": {"engine", "pki"},
     "asyncio": {"addon", "mailstore", "service", "judge", "diagnose", "machine", "cli"},
     "dns": {"diagnose"},
@@ -123,7 +124,10 @@ def test_the_table_names_every_layer() -> None:
     assert {layer(module) for module in modules()} == set(MAY_USE)
 
 
-@pytest.mark.parametrize("command", [["--help"], ["list"], ["lint"], ["show", "expired"]])
+QUICK = [["--help"], ["list"], ["lint"], ["show", "expired"], ["explain", "certificate expired"]]
+
+
+@pytest.mark.parametrize("command", QUICK)
 def test_quick_commands_never_import_mitmproxy(command: list[str]) -> None:
     program = (
         "import sys; from mitmail.cli import main\n"

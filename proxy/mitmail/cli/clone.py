@@ -1,0 +1,102 @@
+"""``mitmail clone``: a scenario file with the shape of what a server shows."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from mitmail.diagnose.replica import Replica
+
+STDOUT = "-"
+
+
+@click.command("clone")
+@click.argument("server", metavar="[HOST[:PORT]]", required=False)
+@click.option(
+    "--chain", metavar="FILE|-",
+    help="What a customer sent, in place of a server: as for mitmail check.",
+)  # fmt: skip
+@click.option("--name", metavar="HOST", help="The name that the customer typed.")
+@click.option(
+    "--at", metavar="TIME",
+    help="When it was seen, as 2026-03-01T12:00Z; by default the time in the text, else now.",
+)  # fmt: skip
+@click.option(
+    "--roots", "roots_file", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path),
+    help="Whom the client trusts; what is wrong with the root is copied, too. By default the "
+    "root is taken to be trusted.",
+)  # fmt: skip
+@click.option(
+    "--exact-names", is_flag=True,
+    help="Keep host names and subjects as they are. Do not pass such a file on.",
+)  # fmt: skip
+@click.option(
+    "-o", "--output", default=STDOUT, metavar="FILE",
+    help="Write a new file, such as clone.yaml; by default to standard output.",
+)  # fmt: skip
+def clone_command(
+    server: str | None,
+    chain: str | None,
+    name: str | None,
+    at: str | None,
+    roots_file: Path | None,
+    output: str,
+    *,
+    exact_names: bool,
+) -> None:
+    """Make a scenario of what a server shows: the same shape, other keys, nobody's names.
+
+    \b
+    mitmail clone mail.example.com:993 -o clone.yaml
+    mitmail clone --chain chain.pem --name mail.example.com -o clone.yaml
+    mitmail serve ./clone.yaml
+    """
+    from mitmail.cli.look import look, moment
+    from mitmail.diagnose import roots
+    from mitmail.diagnose.replica import replica
+    from mitmail.diagnose.scenario_text import scenario_text
+
+    if (server is None) == (chain is None):
+        raise click.UsageError("say HOST[:PORT] or --chain FILE, one of them")
+    trusted = roots.from_file(roots_file).certificates if roots_file else ()
+    presented = look(server, chain, name, moment(at), trusted)
+    made = replica(presented, trusted, exact=exact_names)
+    text = scenario_text(made, exact=exact_names)
+    if output == STDOUT:
+        click.echo(text, nl=False)
+    else:
+        _write(Path(output), text)
+    _tell(made, output)
+
+
+def _write(file: Path, text: str) -> None:
+    from mitmail.errors import MitmailError
+    from mitmail.scenario import loader
+
+    if file.suffix not in {".yaml", ".yml"}:
+        raise MitmailError(f"{file}: a scenario file ends in .yaml: -o {file.stem}.yaml")
+    if problem := loader.id_problem(file.stem):
+        raise MitmailError(f"{file}: the file's name is the id of the scenario: {problem}")
+    if file.stem in loader.shipped():
+        raise MitmailError(f"{file.stem!r} ships with mitmail: choose another name")
+    try:
+        with file.open("x", encoding="utf-8") as out:
+            out.write(text)
+    except FileExistsError:
+        raise MitmailError(f"{file} is already there: choose another name") from None
+    except OSError as error:
+        raise MitmailError(f"{file} cannot be written: {error.strerror}") from None
+
+
+def _tell(made: "Replica", output: str) -> None:
+    for words in made.lost:
+        click.echo(f"Not copied: {words}.", err=True)
+    for words in made.assumed:
+        click.echo(words, err=True)
+    if any("is taken to be" in words for words in made.assumed):
+        click.echo("To say whom the client trusts: --roots FILE.", err=True)
+    click.echo(f"The client connects to {made.name}.", err=True)
+    if output != STDOUT:
+        shown = output if "/" in output else f"./{output}"
+        click.echo(f"Written. To a client: mitmail serve {shown}", err=True)

@@ -1,0 +1,223 @@
+"""What a server presented becomes a scenario of the same shape, with nobody's names in it."""
+
+import os
+import random
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from bench import catalogue
+from mitmail.diagnose.presented import Presented
+from mitmail.diagnose.replica import Replica, replica
+from mitmail.diagnose.scenario_text import scenario_text
+from mitmail.errors import MitmailError
+from mitmail.pki.store import Store
+from mitmail.plan import plan
+from mitmail.plan.names import Names
+from mitmail.scenario import lint, loader
+from mitmail.scenario.model import Scenario
+
+GROUPS = (
+    "control", "validity", "name", "trust", "ca", "usage", "encoding", "several", "revocation",
+    pytest.param("algorithm", marks=pytest.mark.long),  # some of its keys take long to make
+)  # fmt: skip
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+SOON = timedelta(minutes=2)  # between the making of a certificate and the look at it
+# From outside, the same as a chain whose intermediate was not sent.
+ALIKE = {"av-untrusted-upstream-root", "av-untrusted-with-decoy-root"}
+ROUNDS = int(os.environ.get("HOSTILE_ROUNDS", "100"))
+LEVELS = ("may", "should", "must")
+
+
+@cache
+def store() -> Store:
+    return Store(None)
+
+
+def presented(said: Scenario, name: str | None = None) -> tuple[Presented, tuple[bytes, ...]]:
+    """What a server of this scenario shows, and whom its client trusts."""
+    names = Names(name) if name else None
+    made = plan.make(said, None, store(), names=names, now=NOW, constrained=False)
+    door = made.door
+    seen = Presented(
+        chain=door.chain, name=made.name, at=NOW + SOON, source="here", staple=door.manner.staple,
+        port=993,
+    )  # fmt: skip
+    return seen, door.anchors
+
+
+def shown(text: str, folder: Path, name: str | None = None) -> tuple[Presented, tuple[bytes, ...]]:
+    """What a server of this file shows."""
+    file = folder / "customer.yaml"
+    head = "title: A case\nwhy: It is one.\nrule: RFC 5280\nexpect: {verdict: accept}\n"
+    file.write_text(head + text, encoding="utf-8")
+    return presented(loader.load(file), name)
+
+
+@cache
+def cloned(case: str) -> Replica:
+    return replica(*presented(catalogue()[case]))
+
+
+def cases(group: str) -> list[Scenario]:
+    found = [x for x in catalogue().values() if x.group == group]
+    assert found
+    return found
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_clone_expects_what_its_case_expects(group: str) -> None:
+    for said in cases(group):
+        found = cloned(said.id).scenario.expect
+        due = said.expect
+        assert found.verdict == due.verdict, said.id
+        if said.id not in ALIKE:
+            assert set(found.reasons) == set(due.reasons), said.id
+        # A level that nobody gave must not fail a client that is right.
+        assert LEVELS.index(found.level) <= LEVELS.index(due.level), said.id
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_lint_has_nothing_against_the_file_of_a_clone(group: str, tmp_path: Path) -> None:
+    files = []
+    for said in cases(group):
+        made = cloned(said.id)
+        files.append(tmp_path / f"clone-{said.id}.yaml")
+        files[-1].write_text(scenario_text(made), encoding="utf-8")
+        assert loader.load(files[-1]).server == made.scenario.server
+    assert lint.lint(files) == []
+
+
+def test_a_clone_of_a_good_server_says_nothing_of_it() -> None:
+    made = cloned("healthy")
+    assert set(made.document) == {"title", "why", "rule", "expect"}
+    assert made.document["expect"] == {"verdict": "accept"}
+
+
+def test_a_clone_says_only_what_is_wrong() -> None:
+    assert cloned("int-ku-no-certsign").document["server"] == {
+        "intermediate": {"key_usage": ["cRLSign"]}
+    }
+
+
+@pytest.mark.parametrize(("ago", "due"), [(timedelta(days=3), "-3d"), (timedelta(hours=5), "-5h")])
+def test_what_has_expired_stays_expired_by_as_much(ago: timedelta, due: str) -> None:
+    seen, roots = presented(catalogue()["healthy"])
+    late = Presented(
+        chain=seen.chain, name=seen.name, at=NOW + timedelta(days=90) + ago, source="here"
+    )
+    server = replica(late, roots).document["server"]
+    assert server["leaf"]["not_after"] == due
+
+
+def test_a_certificate_that_ends_in_a_minute_has_not_expired() -> None:
+    seen, roots = presented(catalogue()["healthy"])
+    at = NOW + timedelta(days=90) - timedelta(seconds=40)
+    late = Presented(chain=seen.chain, name=seen.name, at=at, source="here")
+    made = replica(late, roots)
+    assert made.document["server"]["leaf"]["not_after"] == "+40s"
+
+
+CUSTOMERS = """
+server:
+  leaf:
+    names: ["*.kunde.example", kunde.example, mx.provider.example, "email:kim@kunde.example",
+            "uri:https://kim:geheim@www.kunde.example/kim", 192.0.2.7]
+    subject: {C: DE, O: "Kunde & Söhne", OU: Kim Meier, CN: imap.kunde.example}
+    add: [{oid: 2.16.840.1.113730.1.13, value: "16106d61646520666f72206d65696572212121"}]
+  intermediate: {name_constraints: {permitted: [kunde.example, provider.example]}}
+"""
+
+
+def test_nobodys_names_are_in_a_clone(tmp_path: Path) -> None:
+    made = replica(*shown(CUSTOMERS, tmp_path, "imap.kunde.example"))
+    text = scenario_text(made)
+    for word in ("kunde", "kim", "meier", "provider", "geheim", "192.0.2"):
+        assert word not in text.lower()
+        assert word.encode().hex() not in text
+
+
+def test_names_keep_their_form_and_what_they_cover(tmp_path: Path) -> None:
+    made = replica(*shown(CUSTOMERS, tmp_path, "imap.kunde.example"))
+    assert made.name == "imap.customer.test"
+    leaf = made.document["server"]["leaf"]
+    assert leaf["names"][:4] == [
+        "*.customer.test", "customer.test", "mx.hoster.test", "email:someone@customer.test"
+    ]  # fmt: skip
+    assert made.scenario.expect.verdict == "accept"
+
+
+def test_the_name_below_another_domain_is_not_covered(tmp_path: Path) -> None:
+    made = replica(*shown(CUSTOMERS, tmp_path, "imap.anderer.example"))
+    assert made.scenario.expect.reasons == ("name-mismatch",)
+
+
+def test_exact_names_are_kept(tmp_path: Path) -> None:
+    seen, roots = shown(CUSTOMERS, tmp_path, "imap.kunde.example")
+    made = replica(seen, roots, exact=True)
+    assert made.document["server"]["leaf"]["names"][0] == "*.kunde.example"
+    assert made.document["connect_as"] == "imap.kunde.example"
+
+
+def test_without_roots_the_root_is_taken_to_be_good_and_trusted() -> None:
+    seen, _ = presented(catalogue()["expired-root"])
+    made = replica(seen)
+    assert made.scenario.expect.verdict == "accept"
+    assert made.assumed == ("The root was not sent: it is taken to be good and trusted.",)
+    assert made.assumed[0] in " ".join(scenario_text(made).split())
+
+
+def test_one_certificate_of_a_chain_is_not_taken_for_all_of_it() -> None:
+    seen, _ = presented(catalogue()["healthy"])
+    leaf = Presented(
+        chain=seen.chain[:1], name=seen.name, at=seen.at, source="here", only_leaf=True
+    )
+    assert replica(leaf).scenario.expect.verdict == "accept"
+
+
+def test_a_paste_shows_no_staple_and_so_none_is_missed() -> None:
+    seen, roots = presented(catalogue()["must-staple-missing"])
+    pasted = replica(replace(seen, port=None), roots)
+    assert pasted.scenario.expect.verdict == "accept"
+    assert "taken to do so" in " ".join(pasted.assumed)
+    assert replica(seen, roots).scenario.expect.reasons == ("policy",)
+
+
+def test_without_a_name_the_certificates_own_is_taken() -> None:
+    seen, roots = presented(catalogue()["hosting-wildcard"])
+    made = replica(Presented(chain=seen.chain, name=None, at=seen.at, source="here"), roots)
+    assert made.name == "mail.hoster.test"
+    assert made.scenario.expect.verdict == "accept"
+
+
+def garbled(chance: random.Random, chain: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    octets = [bytearray(each) for each in chain]
+    broken = chance.choice(octets)
+    for _ in range(chance.randint(1, 3)):
+        broken[chance.randrange(len(broken))] = chance.randrange(256)
+    return tuple(map(bytes, octets))
+
+
+def refusal(seen: Presented, roots: tuple[bytes, ...]) -> str | None:
+    try:
+        made = replica(seen, roots)
+        plan.make(made.scenario, None, store(), now=NOW, constrained=False)
+        assert scenario_text(made)
+    except MitmailError as error:
+        return str(error)
+    return None
+
+
+def test_broken_octets_are_copied_or_refused_in_one_line() -> None:
+    chance = random.Random(7)
+    whole = [presented(catalogue()[case]) for case in ("healthy", "several-harmless", "rsa2048")]
+    refused = []
+    for _ in range(ROUNDS):
+        seen, roots = chance.choice(whole)
+        refused.append(refusal(replace(seen, chain=garbled(chance, seen.chain)), roots))
+    said = [each for each in refused if each is not None]
+    assert all("cannot be copied" in each and "\n" not in each for each in said), said
+    assert ROUNDS // 20 < len(said) < ROUNDS * 9 // 10
