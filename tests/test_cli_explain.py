@@ -84,10 +84,20 @@ def test_bad_input_is_one_clear_line(given: bytes, words: str) -> None:
     assert result.exception.exit_code == 2
 
 
-def test_what_was_pasted_is_not_printed_again() -> None:
-    result = run("certificate has expired, password is hunter2")
+@pytest.mark.parametrize(
+    "text", ["certificate has expired", "issued by Sophos SSL CA_1", "verify error:num=19", "abc"]
+)
+def test_what_was_pasted_is_not_printed_again(text: str) -> None:
+    result = run(f"{text}, password is hunter2")
 
     assert "hunter2" not in result.output
+
+
+def test_of_pasted_certificates_it_is_said_who_looks_at_them() -> None:
+    pasted = b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+
+    assert "mitmail check --chain -" in run(given=pasted).output
+    assert "mitmail check --chain -" in run(given=pasted + b"certificate has expired").output
 
 
 @pytest.mark.parametrize(

@@ -36,11 +36,13 @@ All that is known: docs/errors.md; every case: mitmail list"""
 
 def text(found: Explanation) -> str:
     """What a person reads."""
-    parts = [*_truncated(found), *(_known(found) if found.answers else _unknown(found))]
+    parts = [*_remarks(found), *(_known(found) if found.answers else _unknown(found))]
     return "\n".join(parts).rstrip("\n")
 
 
-def _truncated(found: Explanation) -> Iterator[str]:
+def _remarks(found: Explanation) -> Iterator[str]:
+    if found.certificates:
+        yield "The text holds certificates: mitmail check --chain - looks at them.\n"
     if found.truncated:
         yield f"The text is long: only its first {LONGEST:,} characters were read.\n"
 
@@ -127,6 +129,15 @@ def evidence(answer: Answer) -> dict[str, str]:
 
 
 def _issuer_evidence(issuer: IssuerName) -> dict[str, str]:
+    if issuer.product is not None:
+        return {
+            "speaker": f"the issuer's name, which is like those of {issuer.product}",
+            "window": "certificate",
+            "mark": "sourced",
+            "source": "names that browsers know, and public reports; mitmail has no profile of it",
+            "likeness": "exact",
+            "saying": issuer.name,
+        }
     known = issuer.vendor.evidence
     paths = (f"roots.{issuer.signer}", "roots", "device")
     found = next((known[path] for path in paths if path in known), Evidence(mark="unverified"))
@@ -147,10 +158,15 @@ def document(found: Explanation) -> dict[str, object]:
         "schema": 1,
         "known": bool(found.answers),
         "truncated": found.truncated,
+        "certificates": found.certificates,
         "answers": [_answer(one, several=several) for one in found.answers],
         "nearest": [_topic(cause) for cause in found.nearest],
-        "antivirus": found.issuer.vendor.id if found.issuer else None,
+        "antivirus": _antivirus(found.issuer),
     }
+
+
+def _antivirus(issuer: IssuerName | None) -> str | None:
+    return None if issuer is None or issuer.product is not None else issuer.vendor.id
 
 
 def _answer(answer: Answer, *, several: bool) -> dict[str, object]:

@@ -56,6 +56,7 @@ DOCUMENTS: Final[dict[str, Json]] = {
                 "schema": {"const": 1},
                 "known": {"type": "boolean"},
                 "truncated": {"type": "boolean"},
+                "certificates": {"type": "boolean"},
                 "answers": {"type": "array", "items": _ANSWER},
                 "nearest": {"type": "array", "items": _TOPIC},
                 "antivirus": {"anyOf": [_ID, {"type": "null"}]},

@@ -23,6 +23,7 @@ LONGEST: Final = 300_000
 NEAREST: Final = 3
 
 _LETTER: Final = re.compile(r"\w")
+_CERTIFICATE: Final = "-----BEGIN CERTIFICATE-----"
 _PRIVATE_KEY: Final = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 
 # What a clue says for the first, second, ... of its causes, and for one that is alone.
@@ -62,13 +63,15 @@ class Answer:
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """``answers`` are likeliest first, and empty when the text is not known; ``nearest`` are then
-    the topics that come nearest. ``truncated`` says that the text was too long to be read in full.
+    the topics that come nearest. ``truncated`` says that the text was too long to be read in full,
+    ``certificates`` that it holds some, which `mitmail check` looks at.
     """
 
     answers: tuple[Answer, ...]
     nearest: tuple[Cause, ...]
     issuer: IssuerName | None
     truncated: bool
+    certificates: bool
 
 
 class Explainer:
@@ -107,7 +110,8 @@ class Explainer:
         issuer = issuer_name.recognised(lines, self._vendors)
         answers = tuple(self._answers(clues, issuer))
         nearest = () if answers else tuple(self._nearest(sentences))
-        return Explanation(answers, nearest, issuer, truncated=len(text) > LONGEST)
+        certificates = _CERTIFICATE in text
+        return Explanation(answers, nearest, issuer, len(text) > LONGEST, certificates)
 
     def _answers(self, clues: Sequence[Clue], issuer: IssuerName | None) -> Iterator[Answer]:
         doubts: dict[str, float] = defaultdict(lambda: 1.0)

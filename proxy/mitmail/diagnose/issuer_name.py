@@ -1,13 +1,14 @@
 """The products whose roots are called so, read off the vendor profiles."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
+from mitmail.diagnose.brand import BRANDS
 from mitmail.scenario.product import Signer
 from mitmail.scenario.vendor import Vendor
 
@@ -22,21 +23,27 @@ _COMMON: Final = frozenset((
 _AS_ISSUER: Final = re.compile(
     r"\b(?:issuer|issued by|signed by|cn ?=|o ?=|ou ?=|certificate)", re.I
 )
+_SAID_ISSUER: Final = re.compile(r"\b(?:issuer|issued by|signed by)\b", re.I)
+_GENERIC: Final = "generic"
 _SLIPS: Final = ((9, 2), (5, 1))
 _LONGEST: Final = 40_000  # words of a paste that are looked through
 
 
 @dataclass(frozen=True, slots=True)
 class IssuerName:
-    """``name`` is what a root of ``vendor`` is called, ``signer`` which one, where it tells."""
+    """``name`` is what a root of ``vendor`` is called, ``signer`` which one, where it tells.
+
+    ``product`` is one that has no profile here: ``vendor`` is then the generic one.
+    """
 
     vendor: Vendor
     signer: Signer | None
     name: str
     line: int
+    product: str | None = None
 
 
-def recognised(lines: Sequence[str], vendors: Iterable[Vendor]) -> IssuerName | None:
+def recognised(lines: Sequence[str], vendors: Sequence[Vendor]) -> IssuerName | None:
     """The product whose root is named in these lines: the longest name that is there."""
     placed = [
         (word.lower(), number)
@@ -45,8 +52,10 @@ def recognised(lines: Sequence[str], vendors: Iterable[Vendor]) -> IssuerName | 
     ][:_LONGEST]
     if not placed:
         return None
+    # Of profiles that share a name the one without a year in its own is today's product.
+    vendors = sorted(vendors, key=lambda vendor: len(vendor.id))
     searched, text = _Text(placed), "\n".join(lines)
-    names = _names(list(vendors))
+    names = _names(vendors)
     for name, found in sorted(names.items(), key=lambda each: -len(each[0])):
         at = searched.line_of([word.lower() for word in _WORD.findall(name)])
         if at is None or (_is_brand(name, found) and not _stands_alone(name, placed, text)):
@@ -54,10 +63,35 @@ def recognised(lines: Sequence[str], vendors: Iterable[Vendor]) -> IssuerName | 
         vendor = found[0][0]
         signers = {signer for _, signer in found}
         return IssuerName(vendor, signers.pop() if len(signers) == 1 else None, name, at)
+    return _brand(lines, vendors) or _without_profile(lines, vendors)
+
+
+def _without_profile(lines: Sequence[str], vendors: Sequence[Vendor]) -> IssuerName | None:
+    """A product that has no profile here, by the name of its authority."""
+    generic = next((vendor for vendor in vendors if vendor.id == _GENERIC), None)
+    for number, line in enumerate(lines[:_LONGEST], 1):
+        if generic is None or not _AS_ISSUER.search(line):
+            continue
+        for one in BRANDS:
+            before = rf"\b{one.attribute} ?= ?|(?i:{_SAID_ISSUER.pattern})\W{{1,4}}"
+            said = rf"(?:{before})(?:{one.pattern})"
+            if re.search(said, line):
+                return IssuerName(generic, None, one.product, number, one.product)
     return None
 
 
-def _names(vendors: list[Vendor]) -> dict[str, list[tuple[Vendor, Signer | None]]]:
+def _brand(lines: Sequence[str], vendors: Sequence[Vendor]) -> IssuerName | None:
+    """The product whose brand is said to be the issuer, in so many words."""
+    for number, line in enumerate(lines[:_LONGEST], 1):
+        if _SAID_ISSUER.search(line):
+            for vendor in (vendor for vendor in vendors if vendor.roots):
+                said = rf"{_SAID_ISSUER.pattern}\W+(?:\w+\W+){{0,6}}?{re.escape(vendor.brand)}\b"
+                if re.search(said, line, re.I):
+                    return IssuerName(vendor, None, vendor.brand, number)
+    return None
+
+
+def _names(vendors: Sequence[Vendor]) -> dict[str, list[tuple[Vendor, Signer | None]]]:
     """Each telling name of a root, and whose it is; one of common words alone is left out."""
     names: dict[str, list[tuple[Vendor, Signer | None]]] = {}
     for vendor in vendors:

@@ -24,11 +24,12 @@ ABOUT: Final = frozenset(map(wording.stem, (
     "trusted", "trust", "intermediate", "identity", "revoked", "encryption", "secure", "security",
     "exception", "antivirus", "norton", "kaspersky", "avast", "avg", "eset", "thunderbird",
     "outlook", "imaplib", "poplib", "smtplib", "protocol", "algorithm", "cipher", "25", "110",
-    "143", "465", "563", "587", "993", "995", "revocation",
+    "143", "465", "563", "587", "993", "995", "revocation", "principal",
 )))  # fmt: skip
 QUOTED: Final = 4
 """The fewest words of a quotation that is a part of a sentence."""
 _PART: Final = 0.95
+_MOST_TIMES: Final = 30  # that one sentence is looked for: a log says it a thousand times
 _MOST_WINDOWS: Final = 6000
 _MIXED: Final = 0.7  # the share of what one side has in whole; the rest is what both have in all
 
@@ -77,15 +78,14 @@ class Sentences:
         text = f" {' '.join(word for word, _ in placed)} "
         found = []
         for index, known in enumerate(self._known):
-            if len(known.stream) < 2:
-                continue
-            start = text.find(f" {' '.join(known.stream)} ")
-            while start >= 0:
-                first = text.count(" ", 0, start + 1) - 1
-                found.append((first, first + len(known.stream), index))
-                start = text.find(f" {' '.join(known.stream)} ", start + 1)
-                if len(found) > _MOST_WINDOWS:
+            sought = f" {' '.join(known.stream)} "
+            start = text.find(sought) if len(known.stream) > 1 else -1
+            for _ in range(_MOST_TIMES):
+                if start < 0:
                     break
+                first = text.count(" ", 0, start)
+                found.append((first, first + len(known.stream), index))
+                start = text.find(sought, start + 1)
         for first, last, index in found:
             # "self-signed certificate" says nothing of its own within "... in certificate chain".
             if not any(a <= first and last <= b and (a, b) != (first, last) for a, b, _ in found):

@@ -17,6 +17,7 @@ SAME: Final[Mapping[str, str]] = {
     "ran": "expired", "popups": "popup", "reinstalling": "reinstalled", "stopped": "not",
     "asking": "asks", "asked": "asks", "stays": "still", "hoster": "hosting",
     "mailserver": "mail server", "isp": "provider", "av": "antivirus", "tb": "thunderbird",
+    "ignores": "not", "ignored": "not", "forever": "hangs", "hang": "hangs",
 }  # fmt: skip
 """What is said for one thing, each with the words that are put for it; before endings are cut."""
 

@@ -33,10 +33,10 @@ _CHANGING: Final = re.compile(
     r"|\b(?:jan|feb|mar|apr|jun|jul|aug|sep|sept|oct|nov|dec|january|february|march|april|june"
     r"|july|august|september|october|november|december|mon|tue|wed|thu|fri|gmt|utc)\b"
 )
-# In small letters: javax.net.ssl.SSLException is no host, and has words in it.
+# In small letters: javax.net.ssl.SSLException is no host, and neither is wscert.der.
 _HOST: Final = re.compile(
     r"https?://\S+|[\w.+-]+@[\w-]+(?:\.[\w-]+)*"
-    r"|(?<![\w.])\*?(?:[a-z0-9_-]+\.)+[a-z][a-z-]+(?::\d+)?(?![\w.]*[A-Z])\b"
+    r"|(?<![\w.])\*?(?:[a-z0-9_-]+\.)+(?!(?:der|cer|crt|pem)\b)[a-z][a-z-]+(?::\d+)?(?![\w.]*[A-Z])\b"
 )
 _DENIED: Final = re.compile(r"\b\w+n't\b")
 _PORTS: Final = frozenset(("25", "110", "143", "465", "563", "587", "993", "995"))
