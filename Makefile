@@ -74,9 +74,10 @@ hostile: $(VENV)/ready ## Garble 100,000 dialogues for each tracker, 10,000 for 
 	HOSTILE_ROUNDS=10000 $(BIN)/python -m pytest -q tests/test_engine_hostile.py tests/test_engine_screen_hostile.py tests/test_mailstore_hostile.py
 
 .PHONY: docs
-docs: $(VENV)/ready ## Write the pages of scenarios and of products, docs/catalogue.md and docs/antivirus.md.
+docs: $(VENV)/ready ## Write the pages docs/catalogue.md, docs/antivirus.md and docs/errors.md.
 	$(BIN)/mitmail list --markdown > docs/catalogue.md.new && mv docs/catalogue.md.new docs/catalogue.md
 	$(BIN)/mitmail list --switches --markdown > docs/antivirus.md.new && mv docs/antivirus.md.new docs/antivirus.md
+	$(BIN)/mitmail explain --markdown > docs/errors.md.new && mv docs/errors.md.new docs/errors.md
 
 .PHONY: check
 check: $(VENV)/ready ## Lint, check formatting, check types (also as Windows and macOS see them).

@@ -105,7 +105,7 @@ def test_a_staple_that_was_demanded_is_missed_only_where_it_would_show() -> None
     reached = found(ordinary.chain(shape), port=993)["must-staple"]
 
     assert (pasted.severity, pasted.reason) == ("unknown", None)
-    assert (reached.severity, reached.reason) == ("medium", "policy")
+    assert (reached.severity, reached.reason) == ("high", "policy")
 
 
 @pytest.mark.parametrize("key", ["rsa1024", "rsa2048-e3", "ec224", "dsa2048"])

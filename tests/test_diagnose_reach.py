@@ -22,6 +22,7 @@ from far_host import (
     saying,
     serving,
 )
+from mitmail.diagnose.certificate_message import CertificateMessage
 from mitmail.diagnose.reach import Starttls
 from mitmail.diagnose.reached import Reached
 from mitmail.endpoint import MailProtocol
@@ -233,6 +234,37 @@ def test_a_server_that_turns_clients_away_is_quoted() -> None:
     reached = looked_at(Shop(saying(b"554 5.7.1 your address is on a list\r\n")))
     assert ids(reached) == ["not-let-in"]
     assert "your address is on a list" in reached.findings[0].words
+
+
+def certificate_message(*certificates: bytes) -> bytes:
+    """ServerHello and Certificate of TLS 1.2, by the book (RFC 5246 sections 6.2.1, 7.4.2)."""
+    hello = b"\x03\x03" + bytes(32) + b"\x00" + b"\xc0\x2f" + b"\x00"
+    listed = b"".join(len(one).to_bytes(3) + one for one in certificates)
+    content = len(listed).to_bytes(3) + listed
+    messages = b"\x02" + len(hello).to_bytes(3) + hello
+    messages += b"\x0b" + len(content).to_bytes(3) + content
+    return b"".join(
+        b"\x16\x03\x03" + len(part).to_bytes(2) + part
+        for part in (messages[at : at + 100] for at in range(0, len(messages), 100))
+    )
+
+
+@pytest.mark.parametrize("chain", [(b"no certificate at all", b"x" * 300), ()])
+def test_what_openssl_cannot_read_is_taken_off_the_wire(chain: tuple[bytes, ...]) -> None:
+    server = saying(certificate_message(*chain), reads=True)
+    reached = looked_at(Shop(server), starttls="none")
+    assert reached.seen[0].presented.chain == chain
+    assert ids(reached) == ["unreadable"]
+
+
+@pytest.mark.parametrize("cut", [*range(3, 160, 13)])
+def test_a_certificate_message_with_a_false_length_ends_it(cut: int) -> None:
+    whole = certificate_message(b"a" * 40, b"b" * 20)
+    for broken in (whole[:cut] + b"\xff" + whole[cut + 1 :], whole[:cut]):
+        message = CertificateMessage()
+        for octet in broken:
+            message.hear(bytes([octet]))
+        assert message.over or message.chain is None or len(message.chain) == 2
 
 
 ALERT = b"\x15\x03\x03\x00\x02\x02"

@@ -1,5 +1,6 @@
 """What a client is known not to verify excuses that, and nothing else."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,10 +10,11 @@ import pytest
 from mitmail.endpoint import ENDPOINTS
 from mitmail.engine.verdict import Verdict
 from mitmail.judge.client import ALL, Client, Job, Said, Target, Verifies
-from mitmail.judge.deviation import deviation
+from mitmail.judge.deviation import deviation, known_of
 from mitmail.judge.outcome import decide
 from mitmail.judge.program import Ended
 from mitmail.plan import Expectation
+from mitmail.scenario import loader
 
 ACCEPT, REJECT = Said("accept", None, 0, ""), Said("reject", None, 1, "")
 
@@ -87,3 +89,30 @@ def test_the_outcome_is_xfail_and_says_why() -> None:
     assert outcome.why.endswith("it verifies the chain and no name")
     # The witnesses have to agree all the same.
     assert decide(expected, ACCEPT, [session("reject")], known).word == "error"
+
+
+STRICT = Said("reject", "constraint", 1, "Missing Authority Key Identifier")
+
+
+@pytest.mark.parametrize("scenario", ["leaf-no-aki", "av-gen-root-shape"])
+@pytest.mark.parametrize(
+    ("name", "version", "said", "outcome"),
+    [
+        ("python", (3, 13, 0), STRICT, "xfail"),
+        ("aiosmtplib", (5, 1, 3), STRICT, "xfail"),
+        # Where it does right nobody holds it to what it did elsewhere.
+        ("python", (3, 13, 0), ACCEPT, "pass"),
+        # It was not strict then, and something else is the matter; nor is another client excused.
+        ("python", (3, 12, 9), STRICT, "fail"),
+        ("curl", (8, 1), STRICT, "fail"),
+        ("python", (3, 13, 0), Said("reject", "expired", 1, ""), "fail"),
+    ],
+)
+def test_what_a_scenario_knows_of_a_client_is_excused_where_it_shows(
+    scenario: str, name: str, version: tuple[int, ...], said: Said, outcome: str
+) -> None:
+    one = replace(client("full"), name=name, version=version)
+    correct = Expectation("accept", frozenset(), "must")
+    known = known_of(one, loader.find(scenario), correct, said)
+
+    assert decide(correct, said, [session(said.verdict)], known).word == outcome

@@ -115,8 +115,61 @@ def test_shards_are_all_cells_once_and_each_has_its_part_of_every_client(total: 
 def test_the_plan_is_the_same_whoever_looks_and_another_for_one_cell_less() -> None:
     one, other = (make(matrix("expired"), [client("curl")]) for _ in range(2))
 
-    assert one.plan == other.plan == digest(one.names)
-    assert Grid(one.entries[1:]).plan != one.plan
+    assert one.plan == other.plan == digest(one.names, one.sources)
+    assert Grid(one.entries[1:], one.sources).plan != one.plan
+
+
+TITLED = (
+    "title: {title}\nwhy: so\nrule: RFC 5280\nserver: {{leaf: {{not_after: -1d}}}}\n{expect}\n"
+)
+SPELLED = "# The same.\n" + TITLED.replace("\nwhy: so", "\nwhy:   'so'")
+REFUSE, WARN = (
+    "expect: {verdict: reject, reasons: [expired]}",
+    "expect: {verdict: reject, reasons: [expired], level: should}",
+)
+
+
+def own(folder: Path, text: str, **more: object) -> Grid:
+    """The grid of a scenario of one's own, as it lies in this folder."""
+    folder.mkdir()
+    file = folder / "mine.yaml"
+    file.write_text(text)
+    return make(MatrixFile(select=Selection(ids=(str(file),))), [client("curl", **more)])
+
+
+def test_where_a_file_lies_and_how_it_is_written_makes_no_other_plan(tmp_path: Path) -> None:
+    one = own(tmp_path / "a", TITLED.format(title="Mine", expect=REFUSE))
+    same = own(tmp_path / "b", SPELLED.format(title="Mine", expect=REFUSE))
+
+    assert one.plan == same.plan
+
+
+@pytest.mark.parametrize(("title", "expect"), [("Another", REFUSE), ("Mine", WARN)])
+def test_what_a_scenario_says_and_expects_is_of_the_plan(
+    tmp_path: Path, title: str, expect: str
+) -> None:
+    one = own(tmp_path / "a", TITLED.format(title="Mine", expect=REFUSE))
+    other = own(tmp_path / "b", TITLED.format(title=title, expect=expect))
+
+    assert one.names == other.names
+    assert one.plan != other.plan
+    assert {x for x, _ in {*one.sources.items()} ^ {*other.sources.items()}} == {"scenario mine"}
+
+
+def test_what_a_client_an_antivirus_and_the_matrix_say_is_of_the_plan(tmp_path: Path) -> None:
+    def plan(product: str, described: str, *known: KnownCells) -> Grid:
+        file = tmp_path / "product.yaml"
+        file.write_text(f"title: Theirs\nlike: {product}\n")
+        said = matrix("expired", antiviruses=(str(file),), xfail=known)
+        return make(said, [client("curl", described=described)])
+
+    known = KnownCells(client="curl", case="expired*", reason="of old")
+    plans = [
+        plan("norton", "a"), plan("eset", "a"), plan("norton", "b"), plan("norton", "a", known),
+    ]  # fmt: skip
+
+    assert len({tuple(one.names) for one in plans}) == 1
+    assert len({one.plan for one in plans}) == len(plans)
 
 
 def test_an_errand_comes_through_a_file_as_it_was(tmp_path: Path) -> None:

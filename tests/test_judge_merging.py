@@ -122,6 +122,28 @@ def test_a_plan_that_is_not_of_its_cells_is_refused(tmp_path: Path) -> None:
         merge(stored(tmp_path, forged))
 
 
+def test_each_shard_answers_for_its_own_plan(tmp_path: Path) -> None:
+    renamed = [*NAMES[:-1], "curl/other/imaps"]
+    forged = replace(shard(2, 2), head=replace(shard(2, 2).head, names=renamed))
+
+    with pytest.raises(MitmailError, match=r"1/results\.ndjson:1: its plan is not that of its"):
+        merge(stored(tmp_path, shard(1, 2), forged))
+
+
+@pytest.mark.parametrize("theirs", [{"scenario case-1": "b" * 64}, {}])
+def test_shards_of_other_files_by_the_same_names_are_no_run(
+    tmp_path: Path, theirs: dict[str, str]
+) -> None:
+    ours = {"scenario case-1": "a" * 64}
+    one, other = (
+        Run(replace(WHOLE.head, sources=said, plan=digest(NAMES, said)), WHOLE.results)
+        for said in (ours, theirs)
+    )
+
+    with pytest.raises(MitmailError, match=r"another plan \(not the same scenario case-1\)"):
+        merge(stored(tmp_path, shard(1, 2, one), shard(2, 2, other)))
+
+
 def test_a_folder_without_results_is_a_slip(tmp_path: Path) -> None:
     with pytest.raises(MitmailError, match=r"holds no results\.ndjson"):
         merge([tmp_path])

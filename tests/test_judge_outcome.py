@@ -132,6 +132,38 @@ def test_any_other_finding_leaves_the_outcome_as_it_was(sessions: list[Any], out
     assert decide(REJECT, said("reject"), sessions).word == outcome
 
 
+REFUSE_TLS = frozenset({"starttls"})
+GO_OR_LEAVE = Expectation("reject", REFUSE_TLS, "may")
+LEAVE = Expectation("reject", REFUSE_TLS, "must")
+
+
+@pytest.mark.parametrize(
+    ("expected", "verdict", "outcome"),
+    [
+        # Both verdicts are allowed: whether it was taken in is all that the case asks.
+        (GO_OR_LEAVE, "accept", "error"),
+        (GO_OR_LEAVE, "reject", "error"),
+        # openssl s_client asks for STARTTLS before the attack, and leaves for its own reason.
+        (LEAVE, "reject", "error"),
+        # Nor has it failed when nothing of the attack reached it.
+        (LEAVE, "accept", "error"),
+        (ACCEPT, "reject", "error"),
+        # Here its verdict is all that is asked, and both witnesses know it. Had it given
+        # credentials in clear on its way, it would be vulnerable.
+        (ACCEPT, "accept", "pass"),
+    ],
+)
+def test_where_nobody_saw_what_the_attack_came_to_no_client_has_passed_it(
+    expected: Expectation, verdict: str, outcome: str
+) -> None:
+    unseen = [attacked(verdict, "inconclusive")]
+
+    assert decide(expected, said(verdict), unseen).word == outcome
+    # Another session proves nothing for this one.
+    assert decide(expected, said(verdict), [attacked(verdict, "safe"), *unseen]).word == outcome
+    assert decide(LEAVE, said("reject"), [attacked("reject", "aborted")]).word == "pass"
+
+
 def test_a_known_exception_is_expected_to_show() -> None:
     (known,) = loader.find_vendor("norton").exceptions.values()
 

@@ -1,5 +1,7 @@
 """Real runs of ``mitmail judge``: each client is reported for what it is."""
 
+import os
+import select
 import signal
 import subprocess
 import time
@@ -172,12 +174,14 @@ def test_only_what_could_not_be_judged_is_exit_code_3(tmp_path: Path) -> None:
 
 def test_an_interrupt_ends_a_run_with_its_report_and_with_its_clients(tmp_path: Path) -> None:
     clients = impostors(tmp_path, "careful", "hanging")
+    os.mkfifo(tmp_path / "hanging.memory")
+    hanging = os.open(tmp_path / "hanging.memory", os.O_RDONLY | os.O_NONBLOCK)
     words = [word for file in clients for word in ("--client", file)]
     running = start([*words, "--only", "*/healthy/imaps", "--timeout", "60"], tmp_path / "out")
-    results, memory = tmp_path / "out" / "results.ndjson", tmp_path / "hanging.memory"
-    until(
-        lambda: memory.exists() and memory.read_text() and "careful" in results.read_text()[200:]
-    )
+    assert running.stderr is not None
+    words_until("careful: 1 cells", running.stderr.fileno())
+    pid = words_until("", hanging)
+    os.close(hanging)
 
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=30)
@@ -187,13 +191,17 @@ def test_an_interrupt_ends_a_run_with_its_report_and_with_its_clients(tmp_path: 
     assert [record["cell"] for record in Judged(0, out, err, tmp_path / "out").records[1:]] == [
         "careful/healthy/imaps"
     ]
-    assert is_gone(int(memory.read_text()))
+    assert is_gone(int(pid))
     assert len(list(ET.parse(tmp_path / "out" / "junit.xml").iter("testcase"))) >= 1
 
 
-def until(condition: object) -> None:
-    """Wait until something is so, for at most 30 s."""
-    deadline = time.monotonic() + 30
-    while not condition():  # type: ignore[operator] # a function
-        assert time.monotonic() < deadline
-        time.sleep(0.02)  # nothing tells when another process has written a file
+def words_until(beginning: str, stream: int) -> str:
+    """What is written until a line begins like this, or at once; for at most 30 s."""
+    told, deadline = "", time.monotonic() + 30
+    while not told or f"\n{beginning}" not in f"\n{told}":
+        ready, _, _ = select.select([stream], [], [], max(0.0, deadline - time.monotonic()))
+        assert ready, told
+        piece = os.read(stream, 65536)
+        assert piece, told
+        told += piece.decode()
+    return told

@@ -47,9 +47,10 @@ MAY_USE = {
         "engine",
     },
     "trust": {"errors", "endpoint", "pki"},
+    "machine": {"errors", "endpoint", "pki", "scenario", "addon", "service", "judge"},
     "cli": {
         "", "errors", "shipped", "endpoint", "pki", "scenario", "plan", "service", "judge",
-        "diagnose", "trust",
+        "diagnose", "trust", "machine",
     },
     "__main__": {"cli"},
     "__init__": set(),
@@ -65,10 +66,11 @@ ONLY_IN = {
     "pydantic": {"scenario"},
     "ruamel": {"scenario"},
     "OpenSSL": {"engine", "diagnose"},
+    "rapidfuzz": {"diagnose"},
     "tlslite": {"engine", "pki"},
-    "asyncio": {"addon", "mailstore", "service", "judge", "diagnose", "cli"},
+    "asyncio": {"addon", "mailstore", "service", "judge", "diagnose", "machine", "cli"},
     "dns": {"diagnose"},
-    "socket": {"addon", "mailstore", "judge", "diagnose"},
+    "socket": {"addon", "mailstore", "judge", "diagnose", "machine"},
 }
 
 EXEMPT = {
@@ -122,7 +124,10 @@ def test_the_table_names_every_layer() -> None:
     assert {layer(module) for module in modules()} == set(MAY_USE)
 
 
-@pytest.mark.parametrize("command", [["--help"], ["list"], ["lint"], ["show", "expired"]])
+QUICK = [["--help"], ["list"], ["lint"], ["show", "expired"], ["explain", "certificate expired"]]
+
+
+@pytest.mark.parametrize("command", QUICK)
 def test_quick_commands_never_import_mitmproxy(command: list[str]) -> None:
     program = (
         "import sys; from mitmail.cli import main\n"

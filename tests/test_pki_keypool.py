@@ -89,6 +89,17 @@ def test_a_removed_slot_gets_a_new_key(tmp_path: Path) -> None:
         assert pool.get("ec256", "other") is other
 
 
+def test_slots_whose_names_begin_alike_are_forgotten_together(tmp_path: Path) -> None:
+    for folder in (None, tmp_path / "keys"):
+        pool = KeyPool(folder)
+        before = {slot: key.spki(pool.get("ec256", slot)) for slot in ("a-1", "a-::1", "b-1")}
+
+        pool.remove_all("a-")
+
+        kept = [slot for slot, spki in before.items() if key.spki(pool.get("ec256", slot)) == spki]
+        assert kept == ["b-1"]
+
+
 def test_processes_that_race_for_a_slot_get_one_key(tmp_path: Path) -> None:
     script = (
         "import sys, hashlib; from pathlib import Path; from mitmail.pki import key, keypool\n"

@@ -76,6 +76,17 @@ def test_an_authority_is_made_once(store: Store) -> None:
     assert key.spki(again.key) == key.spki(first.key)
 
 
+def test_what_is_kept_is_listed_and_nothing_is_made_to_look_at_it(store: Store) -> None:
+    assert (store.slots(), store.kept("root")) == ([], None)
+
+    made = kept_root(store)
+
+    (slot,) = store.slots()
+    found = store.kept(slot)
+    assert found is not None
+    assert found.chain == (made.certificate,)
+
+
 def test_a_stale_authority_is_made_again(store: Store) -> None:
     first = kept_root(store)
     asked: list[bytes] = []

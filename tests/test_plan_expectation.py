@@ -22,7 +22,8 @@ from mitmail.plan.expectation import UNDERSTOOD, exception, found, is_understood
 from mitmail.scenario import loader
 from mitmail.scenario.certificate import Certificate
 from mitmail.scenario.hostname import kind_of
-from mitmail.scenario.model import Reason, Scenario, ScenarioFile
+from mitmail.scenario.model import Scenario, ScenarioFile
+from mitmail.scenario.verdict import Reason
 
 STORE = Store(None)
 SERVER: frozenset[Trusted] = frozenset({"server-root"})

@@ -12,11 +12,12 @@ from mitmail.scenario import misconduct, rule
 from mitmail.scenario.certificate import Certificate
 from mitmail.scenario.fault import Fault, faults
 from mitmail.scenario.hostname import CUSTOMER
-from mitmail.scenario.model import Reason, Scenario
+from mitmail.scenario.model import Scenario
 from mitmail.scenario.part import UB_NAME
 from mitmail.scenario.rule import Rule
 from mitmail.scenario.server import Server
 from mitmail.scenario.tls import Staple, Tls
+from mitmail.scenario.verdict import Reason
 
 CRITICAL = {"oid": "1.3.6.1.4.1.32473.2", "value": "0500", "critical": True}
 TLS12 = {"versions": ["TLSv1.2"]}

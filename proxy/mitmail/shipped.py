@@ -1,7 +1,7 @@
-"""The YAML that ships with mitmail: the scenarios, the vendor profiles and the clients.
+"""The YAML that ships with mitmail: scenarios, vendor profiles, clients, causes and speakers.
 
 A wheel carries the first two in ``mitmail/data/``; a checkout keeps them at its top level. The
-clients lie beside the code that asks them.
+others lie beside the code that uses them.
 """
 
 from importlib.resources import files
@@ -18,3 +18,5 @@ def _shipped(folder: str) -> Traversable:
 SCENARIOS = _shipped("scenarios")
 CERTS = _shipped("certs")
 CLIENTS = files("mitmail") / "judge" / "clients"
+CAUSES = files("mitmail") / "diagnose" / "causes"
+SPEAKERS = files("mitmail") / "diagnose" / "speakers"

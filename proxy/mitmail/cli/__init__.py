@@ -12,11 +12,14 @@ from mitmail.cli.author import lint_command, schema_command
 from mitmail.cli.browse import list_command
 from mitmail.cli.ca import ca_group
 from mitmail.cli.check import check_command
+from mitmail.cli.cleanup import cleanup_command
 from mitmail.cli.clone import clone_command
 from mitmail.cli.compare import compare_command
 from mitmail.cli.demo import demo_command
 from mitmail.cli.diff import diff_command
+from mitmail.cli.doctor import doctor_command
 from mitmail.cli.exec import exec_command
+from mitmail.cli.explain import explain_command
 from mitmail.cli.judge import judge_command
 from mitmail.cli.merge import merge_command
 from mitmail.cli.new import new_command
@@ -24,6 +27,8 @@ from mitmail.cli.report import report_command
 from mitmail.cli.serve import addon_command, serve_command
 from mitmail.cli.show import show_command
 from mitmail.cli.switch import switch_command
+from mitmail.cli.trust import trust_group
+from mitmail.cli.untrust import uninstall_command
 from mitmail.errors import MitmailError
 
 EXAMPLES = """\b
@@ -33,9 +38,11 @@ mitmail serve --antivirus norton         a good server, behind a simulated Norto
 mitmail switch healthy                   another scenario in a running serve, same ports
 mitmail compare --antivirus norton       is it the antivirus, or the account?
 mitmail judge                            every client here, in the cases that matter most
+mitmail explain SEC_ERROR_UNKNOWN_ISSUER what an error means, and the case that shows it
 mitmail check --chain chain.pem          what is wrong with a customer's certificates
 mitmail list                             every scenario, one line each
 mitmail show hosting-wildcard            one scenario, explained
+mitmail doctor                           what works here, and what installs the rest
 """
 
 INTERRUPTED = 128 + signal.SIGINT
@@ -67,10 +74,13 @@ def cli() -> None:
 for command in (
     list_command, show_command, serve_command, demo_command, new_command, lint_command,
     schema_command, switch_command, compare_command, answer_command, exec_command,
-    judge_command, merge_command,
-    report_command, diff_command, check_command, clone_command, ca_group, addon_command,
+    judge_command, merge_command, report_command, diff_command, explain_command, check_command,
+    clone_command, doctor_command, ca_group, trust_group, cleanup_command, addon_command,
 ):  # fmt: skip
     cli.add_command(command)
+
+
+trust_group.add_command(uninstall_command)
 
 
 def main() -> None:

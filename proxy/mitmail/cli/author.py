@@ -14,14 +14,22 @@ import click
 def lint_command(paths: Sequence[Path], *, as_json: bool) -> None:
     """Check the files that people write: every error at once, as file:line:col.
 
-    They are scenarios, vendor profiles (in a folder vendors), behaviours, clients (likewise).
+    They are scenarios, vendor profiles (in a folder vendors), behaviours, clients, causes and
+    speakers (likewise).
     Without a PATH, everything that ships with mitmail.
     """
     from mitmail import shipped
     from mitmail.errors import MitmailError
     from mitmail.scenario.lint import lint
 
-    ours = [Path(str(x)) for x in (shipped.SCENARIOS, shipped.CERTS, shipped.CLIENTS)]
+    folders = (
+        shipped.SCENARIOS,
+        shipped.CERTS,
+        shipped.CLIENTS,
+        shipped.CAUSES,
+        shipped.SPEAKERS,
+    )
+    ours = [Path(str(x)) for x in folders]
     problems = lint(paths or ours)
     if as_json:
         rows = [
@@ -38,12 +46,12 @@ def lint_command(paths: Sequence[Path], *, as_json: bool) -> None:
 
 
 NAMES = [
-    *("scenario", "vendor", "behaviour", "client", "matrix"),
+    *("scenario", "vendor", "behaviour", "client", "matrix", "cause", "speaker"),
     *("ready", "ready-all", "ready-transparent", "record", "list"),
     *("control-request", "control-answer", "comparison"),
     *("results", "difference"),
     *("exec", "list-clients"),
-    "check",
+    *("explanation", "check", "doctor", "trust-status"),
 ]
 
 
@@ -51,11 +59,14 @@ NAMES = [
 @click.argument("name", type=click.Choice(NAMES))
 def schema_command(name: str) -> None:
     """Print the JSON Schema of a file or of an output."""
+    from mitmail.cli import explained_schema, standing
     from mitmail.diagnose import document as diagnosis
     from mitmail.judge import schema as judge
+    from mitmail.machine import schema as machine
     from mitmail.scenario.schema import FILES, schema
     from mitmail.service.schema import DOCUMENTS
 
     known: dict[str, object] = {name: schema(name) for name in FILES}
-    known |= DOCUMENTS | judge.DOCUMENTS | diagnosis.DOCUMENTS
+    known |= DOCUMENTS | judge.DOCUMENTS | diagnosis.DOCUMENTS | machine.DOCUMENTS
+    known |= explained_schema.DOCUMENTS | standing.DOCUMENTS
     click.echo(json.dumps(known[name], indent=1))

@@ -36,6 +36,34 @@ def path_command() -> None:
     click.echo(_folder())
 
 
+@ca_group.command("new")
+@click.argument("name", default="server", metavar="[server|ANTIVIRUS]")
+def new_command(name: str) -> None:
+    """Make a new root in place of the kept one; its clients must import it.
+
+    \b
+    mitmail ca new                another root for the simulated mail server
+    mitmail ca new norton         as if Norton had been installed again: same name, new key
+    """
+    from mitmail.pki.certificate import sha256
+    from mitmail.trust.journal import Journal
+
+    old = replaced(name)
+    new = find_root(name).certificate
+    click.echo(f"The simulated {_whose(name)} has a new root.")
+    click.echo(f"Its SHA-256: {sha256(new)}")
+    if old is None:
+        click.echo("There was none before.")
+        return
+    click.echo(f"The old one's: {sha256(old)}")
+    click.echo("The old one signs nothing any more. A mitmail serve that runs goes on with it.")
+    click.echo(f"Clients must import the new one: mitmail ca export {name}")
+    for change in Journal(_folder()).changes():
+        if change.sha256 == sha256(old):
+            taken = f"mitmail trust uninstall {sha256(old)[:16]} --store '{change.store}'"
+            click.echo(f"The old one is still trusted by {change.store}: {taken}")
+
+
 @ca_group.command("export")
 @click.argument("name", default="server", metavar="[server|ANTIVIRUS]")
 @click.option(
@@ -61,15 +89,14 @@ def export_command(name: str, form: str | None, output: str | None, *, exact_nam
     from mitmail.pki.certificate import pem
 
     chosen = form or ("pem" if name == "server" else "der")
-    certificate = _root(name, exact_names=exact_names).certificate
+    certificate = find_root(name, exact_names=exact_names).certificate
     octets = pem(certificate) if chosen == "pem" else certificate
     target = output or _file_name(name, chosen)
     if target == "-":
         click.echo(octets, nl=False)
         return
     _write(Path(target), octets)
-    simulated = "mail server" if name == "server" else name
-    click.echo(f"The root of the simulated {simulated} is in {target}.")
+    click.echo(f"The root of the simulated {_whose(name)} is in {target}.")
     if exact_names:
         click.echo(
             "WARNING: it is called as the product's own. Its key was thrown away, so nothing"
@@ -81,7 +108,37 @@ def export_command(name: str, form: str | None, output: str | None, *, exact_nam
     click.echo("Import it into the client under test, and remove it when you are done.")
 
 
-def _root(name: str, *, exact_names: bool) -> "Authority":
+def _whose(name: str) -> str:
+    return "mail server" if name == "server" else name
+
+
+def replaced(name: str) -> bytes | None:
+    """Forget the kept root of a name, and what it has signed: its certificate, if there was one.
+
+    Raises MitmailError for an antivirus that there is not.
+    """
+    from mitmail.plan import shield
+    from mitmail.scenario import loader
+
+    store = kept_store()
+    if name == "server":
+        found = store.kept("server-root")
+        store.remove_all("server-intermediate-")
+        store.remove("server-root")
+        # A root of the same second must not get the old one's key.
+        store.keys.remove_all("server-")
+        return None if found is None else found.leaf
+    vendor = loader.find_vendor(name)
+    found = store.kept(shield.root_slot(vendor, "trusted"))
+    shield.uninstall(vendor, store)
+    return None if found is None else found.leaf
+
+
+def find_root(name: str, *, exact_names: bool = False) -> "Authority":
+    """The kept root of the simulated mail server or of an antivirus; it is made where missing.
+
+    Raises MitmailError for an antivirus that there is not, or that signs nothing.
+    """
     from mitmail.errors import MitmailError
     from mitmail.plan import server, shield
     from mitmail.scenario import loader

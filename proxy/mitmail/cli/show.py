@@ -69,6 +69,10 @@ def _scenario(scenario: "Scenario") -> str:
         lines.append(f"It is shown: on {', '.join(scenario.endpoints)} only")
     if scenario.control is not None:
         lines.append(f"The proof:   as {scenario.control.connect_as} the same server is fine")
+    lines += [
+        f"Known of {one.client} since {one.since}: {one.why}"
+        for one in scenario.exceptions.values()
+    ]
     if scenario.catches:
         lines.append(f"It catches:  {', '.join(scenario.catches)}")
     if scenario.aka:

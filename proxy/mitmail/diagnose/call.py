@@ -1,17 +1,13 @@
 """Calling at a server until it shows its certificates, or it is clear why it does not."""
 
-import asyncio
-from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
 from mitmail.diagnose import tls_trouble
 from mitmail.diagnose.finding import Finding
-from mitmail.diagnose.handshake import Handshake, anonymous
-from mitmail.diagnose.link import connected
 from mitmail.diagnose.obstacle import ObstacleError, Way
+from mitmail.diagnose.probe import is_anonymous, off_the_wire
 from mitmail.diagnose.seen import Seen
-from mitmail.diagnose.upgrade import upgraded
 from mitmail.diagnose.visit import Call, HandshakeFailedError, Visit
 from mitmail.hello import Hello
 
@@ -70,7 +66,10 @@ async def _tolerantly(one: Call) -> Seen:
             return replace(seen, findings=(_odd(one, seen, hello, failed), *seen.findings))
     if partial is not None:
         return replace(partial, findings=(*partial.findings, failed.finding))
-    if await _is_anonymous(one):
+    if failed.finding.id == "tls-failed" and (raw := await off_the_wire(one, OLDER)) is not None:
+        unreadable = tls_trouble.unreadable(one.where, failed.finding.words)
+        return replace(raw, findings=(unreadable,))
+    if await is_anonymous(one):
         raise ObstacleError(tls_trouble.anonymous(one.where), judged=True)
     raise failed
 
@@ -84,21 +83,3 @@ def _odd(one: Call, seen: Seen, hello: Hello, failed: ObstacleError) -> Finding:
     if version in tls_trouble.OLD:
         return tls_trouble.old(one.where, version)
     return tls_trouble.weak(one.where, version, seen.presented.cipher or "", first.words)
-
-
-async def _is_anonymous(one: Call) -> bool:
-    """Whether the server agrees to a suite without a certificate."""
-    tls = Handshake(anonymous())
-    with suppress(ObstacleError, TimeoutError, OverflowError):
-        async with connected(one.address, one.port, one.where, one.deadlines.connect) as link:
-            agreed = await upgraded(link, one.where, one.way, one.deadlines)
-            async with asyncio.timeout(one.deadlines.handshake):
-                await link.send(tls.start())
-                octets = agreed.beyond if agreed else b""
-                while not tls.done and not tls.over:
-                    if not (octets := octets or await link.receive()):
-                        break
-                    await link.send(tls.receive(octets))
-                    octets = b""
-                await link.send(tls.shut())
-    return tls.done and not tls.chain

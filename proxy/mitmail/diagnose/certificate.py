@@ -1,5 +1,6 @@
 """One certificate of a chain, as far as it can be read."""
 
+import warnings
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -37,13 +38,11 @@ class Certificate:
     def _loaded(self) -> x509.Certificate | str:
         try:
             found = load(self.der)
-            # Reading them is what fails: RFC 5280 section 4.2 leaves much to get wrong.
-            _ = (
-                found.subject,
-                found.issuer,
-                found.not_valid_before_utc,
-                found.not_valid_after_utc,
-            )
+            with warnings.catch_warnings():
+                # Of attributes that are longer than X.520 lets them be; it keeps what it has read.
+                warnings.simplefilter("ignore", UserWarning)
+                _ = (found.subject, found.issuer)
+            _ = (found.not_valid_before_utc, found.not_valid_after_utc)
         except UNREADABLE as error:
             return str(error) or type(error).__name__
         return found
@@ -63,6 +62,8 @@ class Certificate:
             pki.parse(self.der)
         except (MitmailError, *UNREADABLE) as error:
             return str(error) or type(error).__name__
+        if self.parsed and self.parsed.version < 3 and self.parsed.extensions:
+            return f"version {self.parsed.version} has no place for the extensions that it has"
         return ""
 
     @cached_property

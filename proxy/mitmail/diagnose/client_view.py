@@ -210,6 +210,7 @@ SCENARIOS: Final[Mapping[str, str]] = {
     "chain-unrelated": "chain-extra-unrelated", "no-certificate": "empty-certificate-list",
     "weak-key": "rsa-1024", "weak-hash": "sha1-leaf", "odd-key": "ed25519-leaf",
     "malformed": "duplicate-extension", "must-staple": "must-staple-missing",
+    "bad-staple": "ocsp-staple-expired",
     "revoked": "revoked", "too-large": "10000-sans",
     "starttls-missing": "starttls-stripped", "starttls-refused": "starttls-refused-454",
     "early-octets": "starttls-inject-bye", "clear-text": "plaintext-banner-on-tls-port",
@@ -219,7 +220,7 @@ SCENARIOS: Final[Mapping[str, str]] = {
     "tls-hangs": "stall-after-clienthello", "starttls-hidden": "starttls-hidden-but-works",
     "version-intolerant": "version-intolerant-alert", "preauth": "imap-preauth-plain",
     "goes-on-in-clear": "starttls-accept-then-greeting",
-    "not-each-time": "starttls-refused-second-session",
+    "not-each-time": "starttls-refused-second-session", "unreadable": "der-garbage",
 }  # fmt: skip
 
 

@@ -13,8 +13,8 @@ from mitmail.diagnose.presented import Presented
 from mitmail.diagnose.purpose import purposes
 from mitmail.diagnose.recognition import in_short, recognise
 from mitmail.diagnose.roots import Roots
+from mitmail.diagnose.staple import staples
 from mitmail.diagnose.strength import strengths
-from mitmail.engine.revocation import is_revoked
 
 PARTS: Final = (lifetimes, coverage, authorities, purposes, strengths, composition)
 EVIDENCE: Final = 4  # clauses of it
@@ -55,14 +55,13 @@ def _found(one: Case) -> Findings:
         yield one.finding("no-certificate", "critical", words, fix=fix, reason="malformed")
         return
     found = [finding for part in PARTS for finding in part(one)]
-    found += [*_unreadable(one), *_revoked(one), *_sizes(one), *_intercepted(one)]
+    found += [*_unreadable(one), *staples(one), *_sizes(one), *_intercepted(one)]
     yield from found
     if not any(each.severity in {"critical", "high", "unknown"} for each in found):
         until = f" until {one.leaf.not_after:%Y-%m-%d}" if one.leaf.not_after else ""
-        words = (
-            f"Valid{until}, for {one.presented.name}, and vouched for by {one.roots.words}. "
-            "Whether it has been revoked was not asked."
-        )
+        words = f"Valid{until}, for {one.presented.name}, and vouched for by {one.roots.words}."
+        if one.presented.staple is None:
+            words += " Whether it has been revoked was not asked."
         yield one.finding("ok", "ok", words)
 
 
@@ -75,15 +74,6 @@ def _unreadable(one: Case) -> Findings:
             yield one.finding(
                 "malformed", severity, words.replace("..", "."), fix=fix, reason="malformed"
             )
-
-
-def _revoked(one: Case) -> Findings:
-    staple = one.presented.staple
-    issuers = (*one.presented.chain[1:], *(each.der for each in one.verified.path[1:]))
-    if staple is not None and is_revoked(staple, one.leaf.der, issuers):
-        words = "The server's certificate has been revoked, says its stapled OCSP response."
-        fix = "Install the certificate that the authority issued in its place."
-        yield one.finding("revoked", "critical", words, fix=fix, reason="revoked")
 
 
 def _intercepted(one: Case) -> Findings:

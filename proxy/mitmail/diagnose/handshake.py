@@ -42,7 +42,10 @@ class Handshake:
 
     @property
     def chain(self) -> tuple[bytes, ...]:
-        """The certificates (DER) as they came, also where the handshake failed behind them."""
+        """The certificates (DER) as they came, also where the handshake failed behind them.
+
+        Of each one OpenSSL writes the outermost length anew, whatever it was written like.
+        """
         certificates = self._leg.connection.get_peer_cert_chain() or []
         return tuple(crypto.dump_certificate(crypto.FILETYPE_ASN1, x) for x in certificates)
 

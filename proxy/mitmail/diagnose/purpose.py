@@ -23,7 +23,6 @@ def purposes(case: Case) -> Findings:
         words = "The server's certificate says that it is an authority; some clients refuse that."
         fix = "Have a certificate issued for the server, without CA:TRUE."
         yield case.finding("ca-as-leaf", "medium", words, fix=fix, reason="usage")
-    yield from _must_staple(case)
 
 
 def _extended(case: Case, one: Certificate) -> Findings:
@@ -55,19 +54,3 @@ def _key_usage(case: Case) -> Findings:
     if usage.key_cert_sign and not case.leaf.is_ca:
         words = "The server's key may sign certificates (keyUsage), and it is no authority."
         yield case.finding("signs-without-ca", "medium", words, fix=AGAIN, reason="usage")
-
-
-def _must_staple(case: Case) -> Findings:
-    said = case.leaf.extension(ExtensionOID.TLS_FEATURE)
-    demands = said is not None and isinstance(said.value, x509.TLSFeature)
-    if not demands or case.presented.staple is not None:
-        return
-    words = "The certificate demands a stapled OCSP response (must-staple)"
-    if case.presented.port is None:
-        words += "; whether the server sends one does not show here."
-        fix = "Ask the server itself: mitmail check HOST:PORT"
-        yield case.finding("must-staple", "unknown", words, fix=fix)
-    else:
-        fix = "Switch OCSP stapling on, or have it issued without must-staple."
-        yield case.finding("must-staple", "medium", f"{words}, and none came.", fix=fix,
-                           reason="policy")  # fmt: skip

@@ -149,29 +149,34 @@ class _Expedition:
         if first.sni is not None:
             parts = await asyncio.gather(*map(self._without_name, (first, *more)))
             found += [finding for part in parts for finding in part]
-        if found and (unsteady := await self._again(first)):
-            found = unsteady  # then nothing follows from any other difference
+        if found:
+            again = await asyncio.gather(*map(self._again, (first, *more)))
+            # Where a server is not the same each time, nothing follows from any other difference.
+            found = [finding for part in again for finding in part] or found
         self._findings += found
 
     async def _without_name(self, one: Call) -> list[Finding]:
-        try:
-            async with self._at_once:
-                return without_name(
-                    self._seen[one], await called(replace(self._known(one), sni=None))
-                )
-        except ObstacleError as error:
-            return [
-                Finding(
-                    id="sni-needed", severity="info", where=one.where,
-                    words=f"without the name (SNI) no certificate is shown: {error.finding.words}",
-                )
-            ]  # fmt: skip
+        nameless = replace(self._known(one), sni=None)
+        words = ""
+        for _ in range(2):  # once may be by chance
+            try:
+                async with self._at_once:
+                    return without_name(self._seen[one], await called(nameless))
+            except ObstacleError as error:
+                words = error.finding.words
+        return [
+            Finding(
+                id="sni-needed", severity="info", where=one.where,
+                words=f"without the name (SNI) no certificate is shown: {words}",
+            )
+        ]  # fmt: skip
 
     async def _again(self, first: Call) -> list[Finding]:
         # Two servers behind one address would look like any other difference.
         for _ in range(AGAIN):
             try:
-                second = await called(self._known(first))
+                async with self._at_once:
+                    second = await called(self._known(first))
             except ObstacleError as error:
                 return [not_each_time(self._seen[first], error.finding)]
             if unsteady := another_each_time(self._seen[first], second):

@@ -25,8 +25,8 @@ class Seen:
 
     @property
     def leaf(self) -> bytes:
-        """The first certificate (DER)."""
-        return self.presented.chain[0]
+        """The first certificate (DER); empty where the server sent none."""
+        return self.presented.chain[0] if self.presented.chain else b""
 
     @property
     def port(self) -> int:

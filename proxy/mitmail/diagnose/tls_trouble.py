@@ -158,5 +158,17 @@ def ended(where: str) -> Finding:
     )  # fmt: skip
 
 
+def unreadable(where: str, words: str) -> Finding:
+    """A chain that OpenSSL does not read."""
+    too_large = "size" in words
+    return Finding(
+        id="unreadable", severity="critical", where=where,
+        reason="limit" if too_large else "malformed",
+        words=f"OpenSSL gives up at the certificates that the server shows; {words}",
+        fix="send fewer or smaller certificates" if too_large
+        else "install the server's certificate anew, whole and as the authority issued it",
+    )  # fmt: skip
+
+
 def _named(alert: int) -> str:
     return f"alert {alert} ({ALERTS[alert]})" if alert in ALERTS else f"alert {alert}"

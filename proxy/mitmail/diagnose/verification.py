@@ -94,11 +94,15 @@ class _Verifier:
         self._pool = {one.der: one for one in (*also, *reversed(chain))}
         self._chain = chain
         self._loaded: dict[bytes, crypto.X509] = {}
+        # OpenSSL hands back what it has repaired (measured: octets behind the end, long lengths).
+        self._original: dict[bytes, Certificate] = {}
         self._dropped: set[bytes] = set()
         self.unreadable: tuple[Error, ...] = ()
         for one in self._pool.values():
             try:
-                self._loaded[one.der] = crypto.load_certificate(crypto.FILETYPE_ASN1, one.der)
+                loaded = crypto.load_certificate(crypto.FILETYPE_ASN1, one.der)
+                self._loaded[one.der] = loaded
+                self._original[crypto.dump_certificate(crypto.FILETYPE_ASN1, loaded)] = one
             except (crypto.Error, ValueError):
                 if one.der == chain[0].der:
                     self.unreadable = ((UNREADABLE, one),)
@@ -140,7 +144,7 @@ class _Verifier:
 
     def _shown(self, certificate: crypto.X509) -> Certificate:
         der = crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate)
-        return self._pool.get(der) or Certificate(der)
+        return self._original.get(der) or Certificate(der)
 
     def is_root(self, one: Certificate) -> bool:
         return one.der in self._roots.certificates

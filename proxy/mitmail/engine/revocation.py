@@ -35,6 +35,16 @@ def is_revoked(response: bytes, leaf: bytes, issuers: Iterable[bytes]) -> bool:
         return False
 
 
+def is_authentic(response: bytes, leaf: bytes, issuers: Iterable[bytes]) -> bool | None:
+    """Whether a successful DER OCSPResponse is signed by the leaf's issuer or a delegate of its.
+
+    None where the issuer is not among ``issuers`` (DER). Raises what reading it raises.
+    """
+    found = ocsp.load_der_ocsp_response(response)
+    of_leaf = list(_issuers(load(leaf), issuers))
+    return any(_is_signed(found, issuer) for issuer in of_leaf) if of_leaf else None
+
+
 def _issuers(leaf: x509.Certificate, candidates: Iterable[bytes]) -> Iterator[x509.Certificate]:
     for der in candidates:
         try:

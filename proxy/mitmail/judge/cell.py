@@ -8,10 +8,10 @@ from mitmail.judge.bench import Bench, Hearing
 from mitmail.judge.case import Case
 from mitmail.judge.client import Client, Said
 from mitmail.judge.crash import CRASHES
-from mitmail.judge.deviation import deviation
+from mitmail.judge.deviation import deviation, known_of
 from mitmail.judge.outcome import Known, Outcome, decide, strongest
 from mitmail.plan import Expectation
-from mitmail.plan.expectation import exception
+from mitmail.plan.expectation import exception, is_bare
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,8 @@ def judged(hearing: Hearing, client: Client, case: Case, endpoint: str) -> Cell:
     expected, plan = case.expect(endpoint), case.plan
     who = client.name, client.version
     known: Known | None = exception(plan.scenario, plan.shield, endpoint, case.trusted, who)
+    if known is None and is_bare(plan.shield, endpoint):
+        known = known_of(client, plan.scenario, expected, hearing.said)
     if known is None:
         known = deviation(client, ENDPOINTS[endpoint], expected, hearing.said)
     outcome = _plainly(decide(expected, hearing.said, hearing.sessions, known), hearing.said)

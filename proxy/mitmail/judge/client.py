@@ -111,6 +111,8 @@ class Client:
     """How it gets to TLS."""
     weaker: Mapping[str, Verifies] = field(default_factory=dict)
     """Where it verifies less than it does elsewhere, by the endpoint's name."""
+    described: str = ""
+    """What its file says of it, as one text; "" for one that is code."""
     running: "Running | None" = None
     """The process that answers for all targets, where one does; it is started when asked."""
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mitmail.endpoint import ENDPOINTS
-from mitmail.judge import placeholder, reading
+from mitmail.judge import placeholder, reading, sources
 from mitmail.judge.batch import Batch
 from mitmail.judge.client import Client, Job, Said, Target, Verifies
 from mitmail.judge.furnishing import fitting, furnish, give_away, known, selectors
@@ -37,6 +37,7 @@ def make(said: DescribedClient, command: tuple[str, ...], version: tuple[int, ..
         title=said.title,
         modes=frozenset(said.modes),
         weaker=weaker,
+        described=sources.text(said.model_dump(mode="json", exclude={"file"})),
         running=Batch(said, command) if said.batch else None,
     )
 

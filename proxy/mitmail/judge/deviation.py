@@ -1,4 +1,4 @@
-"""What a client is known to accept because it verifies less than a correct client does."""
+"""What a client is known to do otherwise than a correct one: it verifies less, or more."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -6,6 +6,8 @@ from typing import Final, Literal
 from mitmail.endpoint import Endpoint
 from mitmail.judge.client import Client, Said
 from mitmail.plan import Expectation
+from mitmail.scenario.exception import KnownClient
+from mitmail.scenario.model import Scenario
 
 # What verifying a certificate finds out. What breaks TLS or the dialogue before it, every client
 # has to refuse, whatever it verifies.
@@ -49,3 +51,16 @@ def deviation(
     if not expected.reasons <= EXCUSED[verifies]:
         return None
     return Deviation(WHY[verifies])
+
+
+def known_of(
+    client: Client, scenario: Scenario, expected: Expectation, said: Said
+) -> KnownClient | None:
+    """The exception that a scenario knows of this client, where it shows.
+
+    None for a client that does right after all: one library may stand on an older other one.
+    """
+    if said.verdict == expected.verdict:
+        return None
+    known = scenario.exceptions.values()
+    return next((x for x in known if x.is_of(client.name, client.version)), None)

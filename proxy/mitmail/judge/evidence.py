@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from mitmail.errors import MitmailError
+from mitmail.judge.attack import ORDER
 from mitmail.judge.bench import Hearing
 from mitmail.pki import name
 from mitmail.pki.certificate import Parsed, parse, sha256
@@ -31,9 +32,9 @@ def sessions(hearing: Hearing) -> list[Mapping[str, Any]]:
 
 
 def finding(hearing: Hearing) -> dict[str, Any] | None:
-    """What an attack on the dialogue came to, vulnerable first; None where there was none."""
+    """What an attack on the dialogue came to, what decides first; None where there was none."""
     findings = [x.finding for x in hearing.sessions if x.finding is not None]
-    found = min(findings, key=lambda x: x.finding != "vulnerable", default=None)
+    found = min(findings, key=lambda x: ORDER.index(x.finding), default=None)
     if found is None:
         return None
     return {

@@ -1,6 +1,7 @@
 """Mail libraries of Go, in small programs that are compiled once in a process."""
 
 import atexit
+import shutil
 import tempfile
 from dataclasses import dataclass
 from functools import cache
@@ -22,20 +23,31 @@ VARIABLES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A program: what it is, its source, what it speaks, and what to install for it."""
+    """A program: what it is, its source, what it speaks and imports, what to install for it."""
 
     title: str
     source: str
     protocol: MailProtocol
     install: str
+    imports: str = ""
 
 
 COMPILED: Final = {
     "go-smtp": Compiled("Go's net/smtp", "smtp.go", "smtp", "golang-go"),
     "go-imap": Compiled(
-        "emersion's go-imap", "imap.go", "imap", "golang-go golang-github-emersion-go-imap-dev"
+        "emersion's go-imap",
+        "imap.go",
+        "imap",
+        "golang-go golang-github-emersion-go-imap-dev",
+        imports="github.com/emersion/go-imap",
     ),
 }
+
+
+def is_here(name: str) -> bool:
+    """Whether all that a program of ``COMPILED`` is made with is here; nothing is compiled."""
+    sources = Path(VARIABLES["GOPATH"], "src", COMPILED[name].imports)
+    return shutil.which("go") is not None and (not COMPILED[name].imports or sources.is_dir())
 
 
 async def go(name: str, path: str, version: tuple[int, ...]) -> Client | None:

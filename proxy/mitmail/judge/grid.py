@@ -1,21 +1,22 @@
 """The grid: the cells of a run by their names, in one order, and the part of them that is ours."""
 
-import hashlib
 import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from mitmail.endpoint import ENDPOINTS
 from mitmail.errors import MitmailError
+from mitmail.judge import sources
 from mitmail.judge.brief import Brief, expand
 from mitmail.judge.client import Client
 from mitmail.judge.result import Shard
 from mitmail.scenario import loader
-from mitmail.scenario.matrix import HEALTHY, MatrixFile
+from mitmail.scenario.matrix import BARE, HEALTHY, MatrixFile
 from mitmail.scenario.matrix_loader import selected
+from mitmail.scenario.model import Scenario
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +41,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """All cells of a run, of every shard."""
+    """All cells of a run, of every shard.
+
+    ``sources`` are the digests of what they are made of, by name.
+    """
 
     entries: tuple[Entry, ...]
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
@@ -52,16 +57,17 @@ class Grid:
     @property
     def plan(self) -> str:
         """What tells this grid from any other."""
-        return digest(self.names)
+        return digest(self.names, self.sources)
 
     def of(self, shard: Shard) -> tuple[Entry, ...]:
         """Every so many-th cell: each shard has its part of every client's."""
         return self.entries[shard.index - 1 :: shard.total]
 
 
-def digest(names: Iterable[str]) -> str:
-    """The SHA-256 of the names of cells in their order."""
-    return hashlib.sha256("".join(f"{name}\n" for name in names).encode()).hexdigest()
+def digest(names: Iterable[str], made_of: Mapping[str, str] | None = None) -> str:
+    """The SHA-256 of the names of cells in their order, and of what they are made of."""
+    lines = [*names, *(f"{each} {said}" for each, said in sorted((made_of or {}).items()))]
+    return sources.digest("".join(f"{line}\n" for line in lines))
 
 
 def make(matrix: MatrixFile, clients: Sequence[Client], only: Sequence[str] = ()) -> Grid:
@@ -93,7 +99,23 @@ def make(matrix: MatrixFile, clients: Sequence[Client], only: Sequence[str] = ()
         if one.name == two.name:
             words = f"two cells are called {one.name}: name each client and antivirus once"
             raise MitmailError(f"{words}, and give files names of their own")
-    return Grid(tuple(replace(entry, index=index) for index, entry in enumerate(kept)))
+    entries = tuple(replace(entry, index=index) for index, entry in enumerate(kept))
+    return Grid(entries, _sources(entries, scenarios.values(), clients))
+
+
+def _sources(
+    entries: Sequence[Entry], scenarios: Iterable[Scenario], clients: Iterable[Client]
+) -> dict[str, str]:
+    ids = {entry.brief.scenario_id for entry in entries}
+    products = {entry.brief.antivirus for entry in entries} - {BARE}
+    asked = {entry.client for entry in entries}
+    known = {entry.name: entry.xfail for entry in entries if entry.xfail is not None}
+    return {
+        **sources.scenarios(one for one in scenarios if one.id in ids),
+        **sources.antiviruses(map(loader.find_vendor, sorted(products))),
+        **sources.clients(one for one in clients if one.name in asked),
+        **({"known failures": sources.digest(sources.text(known))} if known else {}),
+    }
 
 
 def _known(matrix: MatrixFile, client: str, case: str, endpoint: str) -> str | None:

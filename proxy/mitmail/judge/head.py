@@ -33,6 +33,7 @@ def head(grid: Grid, clients: Iterable[Client], shard: Shard, *, strict: bool) -
         },
         strict=strict,
         names=grid.names,
+        sources=grid.sources,
     )
 
 

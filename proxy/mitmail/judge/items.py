@@ -61,13 +61,20 @@ class Cells(pytest.File):
         """One item for each of them, in the order of the plan."""
         said = errand(self.path)
         for entry in said.entries:
-            # The names by which JUnit XML groups them: the client, and the cell. What shares
-            # something is one group of xdist. Its mark does nothing with pytest 9.2, which keeps
-            # its ids elsewhere than xdist 3.8 writes them; so the group is in the id from the
-            # beginning, as xdist reads it.
-            group = "" if entry.exclusive is None else f"@{entry.exclusive}"
-            id_ = f"{entry.client}::{entry.name}{group}"
+            id_ = item_id(entry)
             yield CellItem.from_parent(self, name=entry.name, nodeid=id_, entry=entry, errand=said)
+
+
+def shown_id(entry: Entry) -> str:
+    """What JUnit XML groups a cell by: its client, and its name."""
+    return f"{entry.client}::{entry.name}"
+
+
+def item_id(entry: Entry) -> str:
+    """What pytest knows a cell by, with the group of what shares something with others."""
+    # xdist's mark for groups does nothing with pytest 9.2, which keeps its ids elsewhere than
+    # xdist 3.8 writes them; so the group is in the id from the beginning, as xdist reads it.
+    return shown_id(entry) + ("" if entry.exclusive is None else f"@{entry.exclusive}")
 
 
 class CellItem(pytest.Item):

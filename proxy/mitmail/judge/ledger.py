@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from mitmail.judge.grid import Entry, Errand
+from mitmail.judge.items import item_id, shown_id
 from mitmail.judge.result import Result
 
 
@@ -17,13 +18,15 @@ class Ledger:
         self._heard = heard
         self.open: dict[str, Entry] = {entry.name: entry for entry in errand.entries}
         """The cells of which nothing was heard yet."""
+        self._items = {item_id(entry): entry for entry in errand.entries}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Hear of a phase of a cell."""
-        # xdist marks the names of cells that must not run side by side: not for reports.
-        report.nodeid = report.nodeid.partition("@")[0]
-        name = report.nodeid.partition("::")[2]
+        if (entry := self._items.get(report.nodeid)) is None:
+            return
+        # The mark of cells that must not run side by side is not for reports.
+        report.nodeid, name = shown_id(entry), entry.name
         if (said := getattr(report, "cell", None)) is not None:
             self._tell(name, Result(**json.loads(said)))
         elif report.failed and name in self.open:

@@ -33,12 +33,10 @@ def merge(paths: Sequence[Path]) -> Run:
     """
     runs = {str(path): result.read(path) for path in files(paths)}
     (first, run), *others = runs.items()
+    for file, one in runs.items():
+        _own_plan(file, one.head)
     for other, one in others:
         _same_run(first, run.head, other, one.head)
-    if digest(run.head.names) != run.head.plan or len(run.head.names) != run.head.cells:
-        raise MitmailError(
-            f"{first}:1: its plan is not that of its cells: run mitmail judge again"
-        )
     _no_strangers(runs)
     _none_twice(runs)
     _none_missing(runs)
@@ -53,6 +51,11 @@ def write(run: Run, file: Path) -> None:
     file.write_text("".join(lines), encoding="utf-8")
 
 
+def _own_plan(file: str, head: Head) -> None:
+    if digest(head.names, head.sources) != head.plan or len(head.names) != head.cells:
+        raise MitmailError(f"{file}:1: its plan is not that of its cells: run mitmail judge again")
+
+
 def _same_run(first: str, head: Head, other: str, found: Head) -> None:
     for what, one, two in (
         ("plan", head.plan, found.plan),
@@ -61,14 +64,22 @@ def _same_run(first: str, head: Head, other: str, found: Head) -> None:
         ("version of mitmail or what it stands on", head.tools, found.tools),
     ):
         if one != two:
-            stray = next(iter({*found.names} ^ {*head.names}), None)
-            cell = f" (such as {stray})" if stray else ""
-            raise MitmailError(f"{other} is of another run than {first}: another {what}{cell}")
+            stray = _stray(head, found)
+            such = f" ({stray})" if stray else ""
+            raise MitmailError(f"{other} is of another run than {first}: another {what}{such}")
     for name, said in found.clients.items():
         if said != head.clients.get(name, said):
             one, two = head.clients[name]["version"], said["version"]
             words = f"{name} is {two} in {other}, but {one} in {first}"
             raise MitmailError(f"{words}: all shards of a run need the same clients")
+
+
+def _stray(head: Head, found: Head) -> str | None:
+    """The first thing in which two plans differ."""
+    if cells := sorted({*found.names} ^ {*head.names}):
+        return f"such as {cells[0]}"
+    made_of = sorted({*found.sources.items()} ^ {*head.sources.items()})
+    return f"not the same {made_of[0][0]}" if made_of else None
 
 
 def _no_strangers(runs: Mapping[str, Run]) -> None:

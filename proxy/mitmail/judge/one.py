@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from mitmail.endpoint import ENDPOINTS, Endpoint
 from mitmail.errors import MitmailError
+from mitmail.judge import secret
 from mitmail.judge.bench import PATIENCE, Bench, opened
 from mitmail.judge.case import BOTH_ROOTS, SERVER_ROOT, Case
 from mitmail.judge.cell import Cell, ask
@@ -59,13 +61,14 @@ async def answers(
 ) -> list[Cell]:
     """What came of the last of these cases on its endpoints; those before it are its controls.
 
-    Where the client fails a control, its cell is the control's, and an error. Raises
-    MitmailError when no endpoint is left.
+    Where the client fails a control, its cell is the control's, and an error. What the client
+    says is masked as in a report. Raises MitmailError when no endpoint is left.
     """
     endpoints = _endpoints(client, every[-1], only)
     try:
         async with opened(patience) as bench:
-            return [await _answer(bench, client, every, name) for name in endpoints]
+            cells = [await _answer(bench, client, every, name) for name in endpoints]
+            return [_masked(cell, bench.password) for cell in cells]
     finally:
         await client.close()
 
@@ -78,6 +81,11 @@ async def _answer(bench: Bench, client: Client, every: Sequence[Case], endpoint:
             if cell.outcome.word != "pass":
                 return replace(cell, outcome=_unproven(cell))
     return await asked(bench, client, case, endpoint)
+
+
+def _masked(cell: Cell, password: str) -> Cell:
+    told: dict[str, Any] = {"said": cell.said, "seen": cell.seen, "outcome": cell.outcome}
+    return replace(cell, **secret.masked(told, [password]))
 
 
 def _unproven(cell: Cell) -> Outcome:

@@ -53,7 +53,8 @@ def decide(
     The two witnesses must agree; where they contradict each other, or one of them could not
     judge, the outcome is ``error``, never ``pass``. But a client that is surely vulnerable to a
     dialogue attack in any session has failed, whatever it says and however the session ended:
-    what it sent in clear, nobody can take back.
+    what it sent in clear, nobody can take back. Where it was not to be seen what the attack came
+    to, only one thing can still be said: that a client that is to be served was served.
     """
     if not sessions:
         return Outcome("error", "the client never connected")
@@ -73,6 +74,8 @@ def decide(
     if said.verdict != seen.verdict and not _refused_late(said, seen):
         words = f"the client says {said.verdict}, we saw {seen.verdict}: {seen.evidence}"
         return Outcome("error", words)
+    if (unseen := _inconclusive(sessions)) is not None and not _served(expected, said):
+        return Outcome("error", f"it cannot be said whether it was taken in: {unseen.evidence}")
     if exception is not None:
         return _excepted(exception, said)
     return _compare(expected, said, seen)
@@ -91,6 +94,16 @@ def _refused_late(said: Said, seen: Verdict) -> bool:
 def _vulnerable(sessions: Sequence[Session]) -> Finding | None:
     findings = [x.finding for x in sessions if x.finding is not None]
     return next((x for x in findings if (x.finding, x.certainty) == SURE), None)
+
+
+def _inconclusive(sessions: Sequence[Session]) -> Finding | None:
+    findings = [x.finding for x in sessions if x.finding is not None]
+    return next((x for x in findings if x.finding == "inconclusive"), None)
+
+
+def _served(expected: Expectation, said: Said) -> bool:
+    """Whether it does what is asked of its verdict alone; credentials in clear are proven."""
+    return expected.verdict == said.verdict == "accept"
 
 
 def strongest(sessions: Sequence[Session]) -> Verdict | None:

@@ -10,7 +10,7 @@ from mitmail.judge.crash import NO_ANSWER
 from mitmail.judge.program import Ended
 from mitmail.judge.reason import LIBRARIES, Table, ended_early
 from mitmail.scenario.client import ClientFile, Refusal
-from mitmail.scenario.model import Reason
+from mitmail.scenario.verdict import Reason
 
 VERDICTS: Final = ("accept", "reject", "error")
 REASONS: Final = get_args(Reason.__value__)

@@ -27,10 +27,12 @@ class Shard:
 class Head:
     """What was to be run, and with what.
 
-    ``plan`` is the SHA-256 of all cell names in their order, ``cells`` their number over all
-    shards, ``names`` the names themselves. ``clients`` maps a client's name to ``version`` and
-    ``verifies``; ``tools`` the programs that judged (mitmail, mitmproxy, OpenSSL, Python) to
-    their versions. ``started`` is UTC, as ISO 8601.
+    ``plan`` is the SHA-256 of all cell names in their order and of ``sources``, ``cells`` their
+    number over all shards, ``names`` the names themselves. ``sources`` maps what the cells are
+    made of (``scenario expired``, ``antivirus norton``, ``client ours``, ``known failures``) to
+    the SHA-256 of what it says, expectations included. ``clients`` maps a client's name to
+    ``version`` and ``verifies``; ``tools`` the programs that judged (mitmail, mitmproxy, OpenSSL,
+    Python) to their versions. ``started`` is UTC, as ISO 8601.
     """
 
     plan: str
@@ -42,6 +44,7 @@ class Head:
     clients: Mapping[str, Mapping[str, str]]
     strict: bool = False
     names: list[str] = field(default_factory=list)
+    sources: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -119,6 +119,7 @@ _RUN: Final[Json] = {
     },
     "strict": _FLAG,
     "names": _WORDS,
+    "sources": {"type": "object", "additionalProperties": _DIGEST},
 }
 _LINES: Final[list[Json]] = [
     object_of({"schema": _ONE, "record": {"const": "run"}} | _RUN, more=True),

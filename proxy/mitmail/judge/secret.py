@@ -14,7 +14,6 @@ from functools import cache
 from typing import Any, Final
 from urllib.parse import quote
 
-from mitmail.judge.result import Run
 from mitmail.wire import mask
 
 MASK: Final = "***"
@@ -44,10 +43,10 @@ _LABEL: Final = re.compile(r"(?i)password|passwd|secret")
 _SHORTEST: Final = 8
 
 
-def masked(run: Run, secrets: Iterable[str] = ()) -> Run:
-    """The run without credentials; ``secrets`` are those that are known to whoever asks."""
-    known = {x for x in secrets if x} | {x for x in _harvest(run) if _generated(x)}
-    return cleared(run, known)
+def masked[T](document: T, secrets: Iterable[str] = ()) -> T:
+    """A run, or any part of one, without credentials; ``secrets`` are those that are known."""
+    known = {x for x in secrets if x} | {x for x in _harvest(document) if _generated(x)}
+    return cleared(document, known)
 
 
 type _Hide = Callable[[str], str]
@@ -126,11 +125,11 @@ def _shown(line: str, verb: str) -> str:
     return mask.shown(octets, verb, _SECRET, keep).decode(errors="surrogateescape")
 
 
-def _harvest(run: Run) -> Iterator[str]:
-    """The passwords that stand in a run where one reads like a credential."""
+def _harvest(document: Any) -> Iterator[str]:
+    """The passwords that stand in a document where one reads like a credential."""
     texts: set[str] = set()
     dialogues: set[str] = set()
-    _gather(run, texts, dialogues)
+    _gather(document, texts, dialogues)
     for text in texts | dialogues:
         for pattern in (_URL, *_LABELLED):
             yield from (found["secret"] for found in pattern.finditer(text))

@@ -1,7 +1,7 @@
 """Key pools: the same slot gives the same key, to every process."""
 
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from mitmail.errors import MitmailError
 from mitmail.pki import file
@@ -57,6 +57,15 @@ class KeyPool:
             self._keys.pop((kind, slot), None)
             if path := self._path(kind, slot):
                 file.remove(path)
+
+    def remove_all(self, prefix: str) -> None:
+        """Forget the keys of every slot whose name begins like this, and delete their files."""
+        for _, slot in [known for known in self._keys if known[1].startswith(prefix)]:
+            self.remove(slot)
+        if self._folder is not None:
+            for path in self._folder.glob("*.pem"):
+                if (slot := unquote(path.name.rsplit(".", 2)[0])).startswith(prefix):
+                    self.remove(slot)
 
     def _path(self, kind: str, slot: str) -> Path | None:
         return self._folder and self._folder / f"{quote(slot, safe='')}.{kind}.pem"

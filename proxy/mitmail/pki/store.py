@@ -129,6 +129,16 @@ class Store:
                 if (slot := unquote(path.stem)).startswith(prefix):
                     self.remove(slot)
 
+    def slots(self) -> list[str]:
+        """Every slot that holds certificates, by name."""
+        if self._folder is None:
+            return sorted(self._identities)
+        return sorted(unquote(path.stem) for path in self._folder.glob("*.key"))
+
+    def kept(self, slot: str) -> Identity | None:
+        """What a slot holds, as it is; nothing is made."""
+        return self._read(slot)
+
     def public_file(self, slot: str) -> Path | None:
         """Where the slot's certificates lie as PEM, for import; None in memory."""
         return None if self._folder is None else self._path(slot, "pem")

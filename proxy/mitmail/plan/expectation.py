@@ -13,12 +13,13 @@ from mitmail.scenario.exception import ClientException
 from mitmail.scenario.hostname import CUSTOMER, NAME, ascii_name, is_hostname, kind_of
 from mitmail.scenario.leafstyle import Validity
 from mitmail.scenario.legs import ServerLeg
-from mitmail.scenario.model import Level, Scenario
+from mitmail.scenario.model import Scenario
 from mitmail.scenario.reference import ROOT
 from mitmail.scenario.server import Server
 from mitmail.scenario.spoken import PROTOCOLS
 from mitmail.scenario.tls import MODERN
 from mitmail.scenario.vendor import Vendor
+from mitmail.scenario.verdict import Level
 
 type Trusted = Literal["server-root", "antivirus-root"]
 type Fault = tuple[frozenset[str], Level]
@@ -61,13 +62,18 @@ def expect(
     understood the level is ``may``, which no client fails.
     """
     said = scenario.expect
-    if shield is None or not shield.profiles[endpoint].transport.covers(endpoint):
+    if shield is None or is_bare(shield, endpoint):
         if "server-root" in trusted:
             return Expectation(said.verdict, frozenset(said.reasons), said.level)
         return Expectation("reject", frozenset({*said.reasons, "unknown-issuer"}), "must")
     if not is_understood(scenario):
         return Expectation("reject", frozenset({*said.reasons, "unknown-issuer"}), "may")
     return _behind(scenario, shield, endpoint, trusted)
+
+
+def is_bare(shield: Shield | None, endpoint: str) -> bool:
+    """Whether clients see the server itself there: no product looks into this protocol."""
+    return shield is None or not shield.profiles[endpoint].transport.covers(endpoint)
 
 
 def _behind(
@@ -288,9 +294,7 @@ def exception(
     known = [
         one
         for one in shield.profiles[endpoint].exceptions.values()
-        if one.client == name
-        and version >= tuple(int(part) for part in one.since.split("."))
-        and one.trusts == SIGNED_BY.get(deed)
+        if one.is_of(name, version) and one.trusts == SIGNED_BY.get(deed)
     ]
     if not known:
         return None

@@ -17,9 +17,9 @@ from pydantic import (
     model_validator,
 )
 
-from mitmail.scenario.model import Reason
 from mitmail.scenario.part import Keys, Misfit, Model, SetOf, Text, misfit
 from mitmail.scenario.spoken import Protocol
+from mitmail.scenario.verdict import Reason
 from mitmail.scenario.word import did_you_mean
 
 type Selector = Literal[

@@ -14,11 +14,12 @@ from mitmail.scenario.hostname import (
     is_public_suffix_wildcard,
     is_well_written,
 )
-from mitmail.scenario.model import Reason, Scenario
+from mitmail.scenario.model import Scenario
 from mitmail.scenario.offset import written
 from mitmail.scenario.reference import LEAF
 from mitmail.scenario.rule import Reasons, Role, Rule, to_reasons
 from mitmail.scenario.server import Server
+from mitmail.scenario.verdict import Reason
 
 DEEP: Final = 10  # CAs; with more, some clients give up
 _LISTS: Final = ("versions", "ciphers", "groups")

@@ -9,6 +9,7 @@ from typing import Final
 from mitmail.errors import MitmailError
 from mitmail.scenario import fitting, loader, matrix, matrix_loader
 from mitmail.scenario.behaviour import Behaviour
+from mitmail.scenario.cause import Cause, Speaker
 from mitmail.scenario.certificate import Certificate
 from mitmail.scenario.document import Keys, path_text, read
 from mitmail.scenario.fault import reasons
@@ -28,8 +29,8 @@ def lint(paths: Sequence[Path]) -> list[Problem]:
     """Return all that is wrong in these files and folders, sorted by place; [] when all is well.
 
     A file in a folder named ``vendors`` is a vendor profile, in one named ``behaviours`` a
-    behaviour, in one named ``clients`` a client; one that ends in ``.mitmail-matrix.yaml`` is a
-    matrix, any other one a scenario.
+    behaviour, and so on for ``clients``, ``causes`` and ``speakers``; one that ends in
+    ``.mitmail-matrix.yaml`` is a matrix, any other one a scenario.
     """
     problems: set[Problem] = set()
     files: dict[Path, Path] = {}
@@ -53,6 +54,8 @@ _LOADERS: Final[Mapping[str, Callable[[Path], object]]] = {
     "vendors": loader.load_vendor,
     "behaviours": loader.load_behaviour,
     "clients": loader.load_client,
+    "causes": loader.load_cause,
+    "speakers": loader.load_speaker,
     MATRIX: matrix_loader.load,
 }
 
@@ -71,6 +74,8 @@ def _clashes(files: Sequence[Path]) -> Iterator[Problem]:
         *loader.vendor_files().values(),
         *loader.behaviour_files().values(),
         *loader.client_files().values(),
+        *loader.cause_files().values(),
+        *loader.speaker_files().values(),
     ]
     for file in (*(Path(str(each)) for each in shipped), *files):
         first = taken.setdefault((_kind(file), file.stem), file)
@@ -125,6 +130,32 @@ def _of_other(found: object) -> Iterator[Finding]:
             if wrong := fitting.misfit(found, _shipped_vendors()):
                 path, words = wrong
                 yield ("set", *path), f"fits no shipped profile: {words}"
+        case Cause():
+            yield from _unknown_in_cases(found)
+        case Speaker():
+            known = loader.cause_files()
+            for index, saying in enumerate(found.says):
+                for place, name in enumerate(saying.means):
+                    if name not in known:
+                        path = ("says", index, "means", place)
+                        yield path, f"no cause {name!r}{did_you_mean(name, known)}"
+
+
+def _unknown_in_cases(cause: Cause) -> Iterator[Finding]:
+    scenarios, vendors, switches = (
+        loader.files(), loader.vendor_files(), loader.behaviour_files(),
+    )  # fmt: skip
+    for index, case in enumerate(cause.cases):
+        named = [("scenario", case.scenario, scenarios), ("antivirus", case.antivirus, vendors)]
+        for key, name, known in named:
+            if name is not None and name not in known:
+                yield ("cases", index, key), f"no {key} {name!r}{did_you_mean(name, known)}"
+        for place, name in enumerate(case.switches):
+            if name not in switches or not _is_switch(name):
+                words = f"no switch {name!r}{did_you_mean(name, switches)}"
+                yield ("cases", index, "switches", place), words
+        if case.switches and case.antivirus is None:
+            yield ("cases", index), "switches are those of an antivirus: name one"
 
 
 def _in_scenario(file: Path) -> list[Problem]:

@@ -1,4 +1,4 @@
-"""Finding and loading scenarios, vendor profiles, clients: the shipped ones, the user's own."""
+"""Finding and loading the files that people write: the shipped ones, and the user's own."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from mitmail import shipped as data
 from mitmail.errors import MitmailError
 from mitmail.scenario.behaviour import Behaviour, BehaviourFile
+from mitmail.scenario.cause import Cause, CauseFile, Speaker, SpeakerFile
 from mitmail.scenario.client import ClientFile, DescribedClient
 from mitmail.scenario.complaint import complaints
 from mitmail.scenario.document import Document, read
@@ -91,6 +92,18 @@ def load_client(file: Traversable) -> DescribedClient:
     return DescribedClient.model_construct(**dict(said), id=stem(file), file=document.file)
 
 
+def load_cause(file: Traversable) -> Cause:
+    """Load one cause; raises `ScenarioError` with all that is wrong in it."""
+    said, document = _parse(file, CauseFile, "cause")
+    return Cause.model_construct(**dict(said), id=stem(file), file=document.file)
+
+
+def load_speaker(file: Traversable) -> Speaker:
+    """Load one speaker; raises `ScenarioError` with all that is wrong in it."""
+    said, document = _parse(file, SpeakerFile, "speaker")
+    return Speaker.model_construct(**dict(said), id=stem(file), file=document.file)
+
+
 def command_client(words: Sequence[str], protocols: Sequence[str]) -> DescribedClient:
     """A client that is a command, as its file would say it; raises MitmailError."""
     try:
@@ -158,6 +171,16 @@ def behaviour_files() -> dict[str, Traversable]:
 def client_files() -> dict[str, Traversable]:
     """Return the file of each shipped client by id; nothing is parsed."""
     return _by_id([data.CLIENTS])
+
+
+def cause_files() -> dict[str, Traversable]:
+    """Return the file of each cause by id; nothing is parsed."""
+    return _by_id([data.CAUSES])
+
+
+def speaker_files() -> dict[str, Traversable]:
+    """Return the file of each speaker by id; nothing is parsed."""
+    return _by_id([data.SPEAKERS])
 
 
 def shipped() -> dict[str, Traversable]:

@@ -1,6 +1,6 @@
 """What a scenario file may say: only what is wrong; everything else is a good certificate."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Self
 
 from pydantic import (
     ConfigDict,
@@ -11,34 +11,12 @@ from pydantic import (
 )
 
 from mitmail.scenario import dialogue
+from mitmail.scenario.exception import KnownClient
 from mitmail.scenario.part import Host, Model, SetOf, Text, misfit
 from mitmail.scenario.product import EndpointName
 from mitmail.scenario.server import Server
 from mitmail.scenario.spoken import PROTOCOLS
-
-type Verdict = Literal["accept", "reject"]
-type Level = Literal["must", "should", "may"]
-type Reason = Literal[
-    "expired",
-    "not-yet-valid",
-    "name-mismatch",
-    "unknown-issuer",
-    "self-signed",
-    "incomplete-chain",
-    "bad-signature",
-    "weak",
-    "usage",
-    "constraint",
-    "revoked",
-    "malformed",
-    "limit",
-    "client-certificate",
-    "tls-version",
-    "starttls",
-    "policy",
-    "transport",
-]
-type Reasons = Annotated[SetOf[Reason], Field(json_schema_extra={"uniqueItems": True})]
+from mitmail.scenario.verdict import Level, Reasons, Verdict
 
 
 class Expect(Model):
@@ -108,6 +86,11 @@ class ScenarioFile(Model):
     control: Control | None = Field(
         default=None,
         description="Another name under which the same server must be accepted.",
+    )
+    exceptions: dict[Text, KnownClient] = Field(
+        default={},
+        description="Clients that are known not to do so for a reason of their own, each by a "
+        "word.",
     )
 
     @model_validator(mode="wrap")

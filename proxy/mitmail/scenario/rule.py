@@ -10,10 +10,10 @@ from typing import Final, Literal, cast
 
 from mitmail.scenario.certificate import Certificate
 from mitmail.scenario.hostname import NAME
-from mitmail.scenario.model import Reason
 from mitmail.scenario.offset import NEVER
 from mitmail.scenario.part import UB_NAME
 from mitmail.scenario.tls import MODERN, Staple, Tls
+from mitmail.scenario.verdict import Reason
 
 type Role = Literal["leaf", "ca", "anchor"]
 type Reasons = frozenset[Reason]

@@ -5,13 +5,14 @@ from functools import cache
 from typing import Any, Final, Literal
 
 from mitmail.scenario.behaviour import BehaviourFile
+from mitmail.scenario.cause import CauseFile, SpeakerFile
 from mitmail.scenario.client import ClientFile
 from mitmail.scenario.matrix import MatrixFile
 from mitmail.scenario.model import ScenarioFile
 from mitmail.scenario.part import Model
 from mitmail.scenario.vendor import VendorFile
 
-type Name = Literal["scenario", "vendor", "behaviour", "client", "matrix"]
+type Name = Literal["scenario", "vendor", "behaviour", "client", "matrix", "cause", "speaker"]
 
 FILES: Final[dict[Name, type[Model]]] = {
     "scenario": ScenarioFile,
@@ -19,6 +20,8 @@ FILES: Final[dict[Name, type[Model]]] = {
     "behaviour": BehaviourFile,
     "client": ClientFile,
     "matrix": MatrixFile,
+    "cause": CauseFile,
+    "speaker": SpeakerFile,
 }
 
 

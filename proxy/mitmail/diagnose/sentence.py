@@ -1,0 +1,158 @@
+"""Known sentences in a text: whole ones, parts of them, and what is said in similar words."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from mitmail.diagnose import wording
+from mitmail.diagnose.clue import Clue
+from mitmail.diagnose.lexicon import Lexicon
+from mitmail.scenario.cause import Saying, Speaker
+
+WINDOW: Final = 40
+"""Words that are looked at together: longer than any sentence, shorter than a page."""
+STRIDE: Final = 15
+LIKE: Final = 0.55
+"""The least likeness of what is taken for a known sentence."""
+TELLS: Final = 7.5
+"""How much the words in common have to tell, where a sentence is not there in whole."""
+# Something of ours has to be in both, where two sentences are only similar: a printer's connection
+# can be "denied" as well, and an attachment be "larger than the maximum".
+ABOUT: Final = frozenset(map(wording.stem, (
+    "certificate", "tls", "starttls", "handshake", "x509", "peer", "issuer", "root", "authority",
+    "trusted", "trust", "intermediate", "identity", "revoked", "encryption", "secure", "security",
+    "exception", "antivirus", "norton", "kaspersky", "avast", "avg", "eset", "thunderbird",
+    "outlook", "imaplib", "poplib", "smtplib", "protocol", "algorithm", "cipher", "25", "110",
+    "143", "465", "563", "587", "993", "995", "revocation",
+)))  # fmt: skip
+QUOTED: Final = 4
+"""The fewest words of a quotation that is a part of a sentence."""
+_PART: Final = 0.95
+_MOST_WINDOWS: Final = 6000
+_MIXED: Final = 0.7  # the share of what one side has in whole; the rest is what both have in all
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    words: str
+    stream: tuple[str, ...]
+    bag: frozenset[str]
+    tells: float
+    saying: Saying
+    speaker: Speaker
+
+
+class Sentences:
+    """The sentences that speakers say."""
+
+    def __init__(self, speakers: Iterable[Speaker]) -> None:
+        said = [
+            (text, x, speaker) for speaker in speakers for x in speaker.says for text in x.texts
+        ]
+        self._lexicon = Lexicon(text for text, _, _ in said)
+        self._known = [self._read(*each) for each in said]
+        self._with: dict[str, list[int]] = defaultdict(list)
+        for index, known in enumerate(self._known):
+            for word in known.bag:
+                self._with[word].append(index)
+
+    def _read(self, text: str, saying: Saying, speaker: Speaker) -> _Known:
+        stream = tuple(self._lexicon.read(text))
+        bag = frozenset(stream)
+        return _Known(text, stream, bag, self._lexicon.weigh(bag), saying, speaker)
+
+    def find(self, lines: Sequence[str]) -> list[Clue]:
+        """What is like a known sentence, the most alike first; also what is too little alike."""
+        read = [self._lexicon.read(line) for line in lines]
+        placed = [(word, number) for number, line in enumerate(read, 1) for word in line]
+        best: dict[int, Clue] = {}
+        parts = (*self._whole(placed), *self._quoted(read), *self._alike(read, placed))
+        for index, clue in parts:
+            if index not in best or clue.score > best[index].score:
+                best[index] = clue
+        return sorted(best.values(), key=lambda clue: -clue.score)
+
+    def _whole(self, placed: Sequence[tuple[str, int]]) -> Iterator[tuple[int, Clue]]:
+        text = f" {' '.join(word for word, _ in placed)} "
+        found = []
+        for index, known in enumerate(self._known):
+            if len(known.stream) < 2:
+                continue
+            start = text.find(f" {' '.join(known.stream)} ")
+            while start >= 0:
+                first = text.count(" ", 0, start + 1) - 1
+                found.append((first, first + len(known.stream), index))
+                start = text.find(f" {' '.join(known.stream)} ", start + 1)
+                if len(found) > _MOST_WINDOWS:
+                    break
+        for first, last, index in found:
+            # "self-signed certificate" says nothing of its own within "... in certificate chain".
+            if not any(a <= first and last <= b and (a, b) != (first, last) for a, b, _ in found):
+                yield index, self._clue(index, placed[first][1], 1.0, self._known[index].tells)
+
+    def _quoted(self, read: Sequence[Sequence[str]]) -> Iterator[tuple[int, Clue]]:
+        """Lines that are a part of a known sentence, word for word."""
+        seen: set[tuple[str, ...]] = set()
+        for number, words in enumerate(read, 1):
+            tells = self._lexicon.weigh(set(words))
+            if len(words) < QUOTED or tuple(words) in seen:
+                continue
+            seen.add(tuple(words))
+            line = f" {' '.join(words)} "
+            for index in self._with.get(words[0], ()):
+                if line in f" {' '.join(self._known[index].stream)} ":
+                    yield index, self._clue(index, number, _PART, tells)
+
+    def _alike(
+        self, read: Sequence[Sequence[str]], placed: Sequence[tuple[str, int]]
+    ) -> Iterator[tuple[int, Clue]]:
+        best: dict[int, tuple[float, int, float]] = {}
+        seen: set[frozenset[str]] = set()
+        for number, bag in _windows(read, placed):
+            if bag in seen:
+                continue
+            seen.add(bag)
+            if len(seen) > _MOST_WINDOWS:
+                break
+            told = self._lexicon.weigh(bag)
+            for index, common in self._shared(bag).items():
+                score = _score(common, self._known[index].tells, told)
+                if score > best.get(index, (0.0,))[0]:
+                    best[index] = (score, number, common)
+        for index, (score, number, common) in best.items():
+            yield index, self._clue(index, number, score, common)
+
+    def _shared(self, bag: frozenset[str]) -> dict[int, float]:
+        shared: dict[int, float] = defaultdict(float)
+        for word in bag:
+            for index in self._with.get(word, ()):
+                shared[index] += self._lexicon.weight(word)
+        ours = bag & ABOUT
+        return {index: told for index, told in shared.items() if ours & self._known[index].bag}
+
+    def _clue(self, index: int, line: int, score: float, tells: float) -> Clue:
+        known = self._known[index]
+        return Clue(
+            speaker=known.speaker, saying=known.saying, words=known.words, line=line,
+            score=score, tells=tells, likeness="exact" if score == 1.0 else "similar",
+        )  # fmt: skip
+
+
+def _windows(
+    read: Sequence[Sequence[str]], placed: Sequence[tuple[str, int]]
+) -> Iterator[tuple[int, frozenset[str]]]:
+    """Each line by itself, and what stands together across lines, each with its line's number."""
+    for number, words in enumerate(read, 1):
+        if 0 < len(words) <= WINDOW:
+            yield number, frozenset(words)
+    for start in range(0, max(1, len(placed) - STRIDE), STRIDE):
+        if part := placed[start : start + WINDOW]:
+            yield part[0][1], frozenset(word for word, _ in part)
+
+
+def _score(common: float, known: float, told: float) -> float:
+    """How alike two bags of words are; little when they have too little in common."""
+    part = common / min(known, told)
+    both = 2 * common / (known + told)
+    return min(0.99, (_MIXED * part + (1 - _MIXED) * both) * min(1.0, common / TELLS))
