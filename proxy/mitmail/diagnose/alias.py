@@ -210,7 +210,7 @@ class Alias:
 
 
 _KINDS: Final[dict[int, Callable[[Alias, der.Tlv], str | None]]] = {
-    0x82: Alias._dns,  # the table of this class' own
+    0x82: Alias._dns,
     0x87: Alias._ip,
     0x81: Alias._email,
     0x86: Alias._uri,

@@ -6,9 +6,9 @@ from typing import Final
 from mitmail.scenario.certificate import Certificate
 from mitmail.scenario.fault import Fault
 from mitmail.scenario.hostname import NAME, covers, is_hostname, kind_of
-from mitmail.scenario.model import Level
 from mitmail.scenario.reference import LEAF, ROOT
 from mitmail.scenario.server import Server
+from mitmail.scenario.verdict import Level
 
 _ORDER: Final[tuple[Level, ...]] = ("may", "should", "must")
 
