@@ -1,6 +1,8 @@
 """What `mitmail trust` reads and writes, and what a real Thunderbird makes of the same profile."""
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -9,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from bench import need
+from bench import is_root, need
 from mitmail.judge.thunderbird import preferences
 from mitmail.judge.thunderbird.instance import LISTENING
 from mitmail.judge.thunderbird.kept import GoneError, Kept
 from mitmail.judge.thunderbird.marionette import Marionette, RefusedError
 from mitmail.judge.thunderbird.thunderbird import _program
-from serve.program import mitmail
+from serve.program import environment, mitmail
 
 pytestmark = pytest.mark.long  # of its own: `make thunderbird`
 
@@ -184,3 +186,60 @@ def waited(profile: Path, home: Path) -> Any:
     while not (found := standing(profile, home)["exceptions"]):
         assert time.monotonic() < deadline
     return found
+
+
+NAMESPACE = 'set -eu; mount -t tmpfs none /etc/thunderbird; exec "$@"'
+POLICY = """
+import sys
+from pathlib import Path
+sys.path[:0] = [sys.argv[1]]
+from thunderbird.test_trust import follow_a_policy
+follow_a_policy(Path(sys.argv[2]))
+"""
+
+
+@pytest.mark.root
+def test_thunderbird_trusts_a_policys_root_and_no_longer_after_the_cleanup(
+    profile: Path, tmp_path: Path
+) -> None:
+    """In a mount namespace: the policies of this machine are not touched."""
+    if not is_root():
+        pytest.skip("only root has a mount namespace")
+    home = tmp_path / "home"
+    (home / ".thunderbird").mkdir(parents=True)
+    (home / ".thunderbird" / "profiles.ini").write_text(
+        f"[Profile0]\nName=one\nIsRelative=0\nPath={profile}\nDefault=1\n"
+    )
+    before = sorted(Path("/etc/thunderbird").rglob("*"))
+    command = [need("unshare"), "-m", "sh", "-c", NAMESPACE, "sh", sys.executable, "-c", POLICY]
+
+    ended = subprocess.run(
+        [*command, str(Path(__file__).parents[1]), str(home)],
+        env=environment(home), capture_output=True, text=True, timeout=4 * START, check=False,
+    )  # fmt: skip
+
+    assert ended.returncode == 0, ended.stderr
+    assert sorted(Path("/etc/thunderbird").rglob("*")) == before
+
+
+def follow_a_policy(home: Path) -> None:
+    """What the test above does inside its namespace."""
+    sha256, _ = root(home)
+    (ini,) = (home / ".thunderbird").iterdir()
+    profile = Path(ini.read_text().split("Path=")[1].splitlines()[0])
+    store = "policies:thunderbird"
+
+    said = mitmail("trust", "install", "--store", store, "--yes", home=home)
+    assert said.returncode == 0, said.stderr
+    with opened(profile) as thunderbird:
+        deadline = time.monotonic() + START
+        while not thunderbird.ask(TRUSTED, sha256):
+            assert time.monotonic() < deadline
+        busy = mitmail("cleanup", "--yes", home=home)
+        assert (busy.returncode, "in use by a running program" in busy.stderr) == (3, True)
+
+    cleaned = mitmail("cleanup", "--yes", home=home)
+    assert "so are the copies that the program had made" in cleaned.stdout, cleaned.stderr
+    assert list(Path("/etc/thunderbird").iterdir()) == []
+    with opened(profile) as thunderbird:
+        assert thunderbird.ask(TRUSTED, sha256) is None

@@ -3,7 +3,7 @@
 from typing import Final, get_args
 
 from mitmail.scenario.cause import Mark, Window
-from mitmail.scenario.model import Reason
+from mitmail.scenario.verdict import Reason
 from mitmail.service.schema import document, object_of
 
 type Json = dict[str, object]

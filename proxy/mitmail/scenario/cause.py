@@ -5,8 +5,8 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, StrictInt, model_validator
 
-from mitmail.scenario.model import Reason
 from mitmail.scenario.part import Model, SetOf, Text
+from mitmail.scenario.verdict import Reason
 
 type Mark = Literal["measured", "sourced", "recalled"]
 type Window = Literal["client", "antivirus", "system", "server", "person"]

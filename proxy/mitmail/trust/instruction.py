@@ -50,7 +50,8 @@ def instructions(root: Root, path: Path) -> Iterator[Instruction]:
         "nss", "A profile of Thunderbird or Firefox by certutil (Debian: libnss3-tools)",
         (f"certutil -A -d sql:PROFILE -n {name} -t C,, -i {file}",),
         (f"certutil -D -d sql:PROFILE -n {name}",),
-        ("Close the program first. certutil -L -d sql:PROFILE must show C,, afterwards.",),
+        ("Close the program first. certutil -L -d sql:PROFILE must show C,, afterwards.",
+         "Where two have this name, certutil -D takes either; mitmail trust uninstall does not."),
     )  # fmt: skip
     yield _policies(path)
     for family in FAMILIES:
