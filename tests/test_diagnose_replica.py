@@ -161,6 +161,23 @@ def test_the_name_below_another_domain_is_not_covered(tmp_path: Path) -> None:
     assert made.scenario.expect.reasons == ("name-mismatch",)
 
 
+@pytest.mark.parametrize(
+    "name", ["mail.test", "imap.other.test", "nas", "10.1.2.3", "2001:db8::7"]
+)
+def test_what_the_client_connects_to_is_ours(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "clone.yaml"
+    made = replica(*presented(catalogue()["healthy"], name))
+    file.write_text(scenario_text(made), encoding="utf-8")
+    assert lint.lint([file]) == []
+    assert made.scenario.expect.verdict == "accept"
+
+
+def test_a_common_name_that_is_no_host_name_is_nobodys(tmp_path: Path) -> None:
+    said = "server:\n  leaf: {subject: {CN: Exchange of Kim Meier}}\n"
+    made = replica(*shown(said, tmp_path))
+    assert made.document["server"]["leaf"] == {"subject": {"CN": "mail server"}}
+
+
 def test_exact_names_are_kept(tmp_path: Path) -> None:
     seen, roots = shown(CUSTOMERS, tmp_path, "imap.kunde.example")
     made = replica(seen, roots, exact=True)
@@ -212,7 +229,10 @@ def test_what_has_no_word_is_named_and_stood_in_for(tmp_path: Path) -> None:
     assert found.scenario.server.leaf.key == "rsa1024"
     assert found.name == "mail.customer.test"
     assert set(found.scenario.expect.reasons) >= {"self-signed", "unknown-issuer", "weak"}
-    assert scenario_text(found).startswith("# Not copied: leaf: an RSA key with 1536 bits")
+    file = tmp_path / "clone.yaml"
+    file.write_text(scenario_text(found), encoding="utf-8")
+    assert file.read_text(encoding="utf-8").startswith("# Not copied: leaf: an RSA key with 1536")
+    assert lint.lint([file]) == []
 
 
 def garbled(chance: random.Random, chain: tuple[bytes, ...]) -> tuple[bytes, ...]:
