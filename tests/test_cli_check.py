@@ -18,6 +18,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped] # sh
 import ordinary
 from bench import catalogue, clean_environment
 from mitmail.cli import main
+from mitmail.cli.check import asked
 from mitmail.diagnose.client_view import SCENARIOS, VIEWS
 from mitmail.pki.certificate import pem
 from mitmail.pki.store import Store
@@ -201,6 +202,14 @@ def test_the_provider_is_blamed_for_his_own(expired: str, roots: str) -> None:
     assert re.search(r"^BLAME +the provider$", ended.stdout, re.M)
     assert "nobody has re-signed it" in ended.stdout
     assert "Next: Tell the provider" in ended.stdout
+
+
+def test_the_name_is_that_of_the_server_to_compare_with_unless_it_is_an_address() -> None:
+    assert asked(("mail.customer.test:993",)) == "mail.customer.test"
+    assert asked(("mail.customer.test:993", "mail.customer.test:465")) == "mail.customer.test"
+    assert asked(("192.0.2.1:993",)) is None
+    assert asked(("[2001:db8::1]:993", "./chain.pem")) is None
+    assert asked(("a.customer.test", "b.customer.test")) is None
 
 
 @pytest.mark.long

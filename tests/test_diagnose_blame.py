@@ -178,6 +178,15 @@ def test_the_one_that_expired_and_was_renewed_since_is_the_provider() -> None:
     assert "no antivirus can do" in said(found)
 
 
+def test_a_leaf_alone_borrows_its_intermediate_from_the_provider() -> None:
+    before = shown((ordinary.leaf(LETS, since=-91 * DAY),), only_leaf=True)
+    found = asked(before, ordinary.chain(LETS, slot="renewed"))
+
+    assert found.who == "provider"
+    assert "no antivirus can do" in said(found)
+    assert "expired" in said(found)
+
+
 def test_one_of_several_machines_without_its_intermediate_is_the_provider() -> None:
     whole = ordinary.chain(DIGICERT)
     found = asked(whole[:1], whole)

@@ -90,7 +90,7 @@ def check_command(
     errand = looked.Errand(hostname(name) if name else None, starttls, dns)
     blamed = None
     if chain is not None:
-        found = looked.at_chain(chain, errand.name or _asked(against), moment, trusted)
+        found = looked.at_chain(chain, errand.name or asked(against), moment, trusted)
         blamed = looked.blamed(found, against, errand, trusted) if against else None
     else:
         assert server is not None
@@ -100,13 +100,15 @@ def check_command(
         sys.exit(FOUND)
 
 
-def _asked(against: tuple[str, ...]) -> str | None:
+def asked(against: tuple[str, ...]) -> str | None:
     """The name that the customer typed, where it is only said as the server to compare with."""
     from mitmail.cli.looked import is_file
     from mitmail.diagnose.target import parse
 
-    hosts = {parse(one).host for one in against if not is_file(one)}
-    return hosts.pop() if len(hosts) == 1 else None
+    hosts = {parse(one) for one in against if not is_file(one)}
+    # Who compares with an address has looked the name up, and the customer did not type it.
+    names = {one.host for one in hosts if not one.is_address}
+    return names.pop() if len(names) == 1 else None
 
 
 def _print(looked: "Looked", blamed: "Blame | None", trusted: "Roots", *, as_json: bool) -> None:

@@ -108,6 +108,10 @@ def _content(chain: str) -> bytes:
     from mitmail.errors import MitmailError
 
     if chain == "-":
+        if sys.stdin is None:  # it was closed: <&-
+            raise MitmailError("standard input is closed: use --chain FILE")
+        if sys.stdin.isatty():
+            click.echo("Paste the certificates, then Ctrl-D (Windows: Ctrl-Z, Enter).", err=True)
         return sys.stdin.buffer.read(LIMIT + 1)
     try:
         with Path(chain).open("rb") as stream:

@@ -58,14 +58,6 @@ ERRORS: Final[Mapping[int, _Said]] = {
     ),
 }  # fmt: skip
 ERRORS_TOO: Final = {48: 47, 49: 47, 51: 47, 52: 47, 53: 47}
-STRICT_WORDS: Final[Mapping[int, str]] = {
-    82: "keyUsage says that it signs certificates, and it is no authority",
-    83: "its issuer has no name", 85: "it has no authorityKeyIdentifier",
-    86: "it has no subjectKeyIdentifier", 87: "its subjectAltName is empty",
-    89: "its basicConstraints is not critical", 90: "its authorityKeyIdentifier is critical",
-    91: "its subjectKeyIdentifier is critical", 92: "it is an authority without keyUsage",
-    93: "its version knows no extensions, and it has some",
-}  # fmt: skip
 
 
 def authorities(case: Case) -> Findings:
@@ -83,8 +75,6 @@ def authorities(case: Case) -> Findings:
         yield case.finding("self-signed-trusted", "low", words, fix=fix)
     if case.verified.confused is not None:
         yield from _confused(case, case.verified.confused[1])
-    if case.verified.strict is not None:
-        yield from _strict(case, *case.verified.strict)
 
 
 def _confused(case: Case, about: Certificate) -> Findings:
@@ -194,9 +184,3 @@ def _published(one: Certificate) -> str:
         if issuer and isinstance(where, x509.UniformResourceIdentifier):
             return "".join(c for c in where.value if c.isprintable())
     return ""
-
-
-def _strict(case: Case, number: int, about: Certificate) -> Findings:
-    what = STRICT_WORDS.get(number, f"OpenSSL's strict check says {number}")
-    words = f"{about.place}: {what}; Python 3.13 and later refuse that, others do not."
-    yield case.finding("strict", "low", words, fix=REPLACE)

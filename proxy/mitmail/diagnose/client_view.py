@@ -176,6 +176,12 @@ _REVOKED: Final = View(
 _CA_LEAF: Final = View(thunderbird="MOZILLA_PKIX_ERROR_CA_CERT_USED_AS_END_ENTITY")
 _STRICT: Final = View(openssl="Python 3.13 and later only: certificate verify failed")
 
+# X509_V_ERR_* of the strict check, and where each is met alone.
+STRICT: Final[Mapping[int, str]] = {
+    82: "ku-certsign-only", 83: "ca-empty-subject", 85: "leaf-no-aki", 86: "root-no-ski",
+    87: "san-empty-sequence", 89: "root-bc-noncritical",
+    92: "root-no-keyusage", 93: "v1-leaf-with-extensions",
+}  # fmt: skip
 VIEWS: Final[Mapping[str, View]] = {
     "expired": _EXPIRED, "ca-expired": _EXPIRED_CA,
     "not-yet-valid": _EARLY,
@@ -188,7 +194,7 @@ VIEWS: Final[Mapping[str, View]] = {
     "not-a-ca": _NOT_CA, "path-length": _PATH_LENGTH, "name-constraint": _CONSTRAINT,
     "not-for-servers": _USAGE, "may-not-sign": _KEY_USAGE, "weak-key": _WEAK_KEY,
     "weak-hash": _WEAK_HASH, "critical-extension": _CRITICAL, "revoked": _REVOKED,
-    "ca-as-leaf": _CA_LEAF, "strict": _STRICT,
+    "ca-as-leaf": _CA_LEAF, **{f"strict-{number}": _STRICT for number in STRICT},
 }  # fmt: skip
 SCENARIOS: Final[Mapping[str, str]] = {
     "expired": "expired", "ca-expired": "expired-intermediate", "not-yet-valid": "not-yet-valid",
@@ -205,7 +211,8 @@ SCENARIOS: Final[Mapping[str, str]] = {
     "critical-extension": "unknown-critical-ext", "explicit-curve": "ec-explicit-params",
     "not-for-servers": "eku-client-only", "any-purpose": "eku-any",
     "may-not-sign": "ku-nonrepudiation-only", "signs-without-ca": "ku-certsign-only",
-    "ca-as-leaf": "leaf-ca-true", "strict": "root-no-ski", "chain-order": "reversed-chain",
+    "ca-as-leaf": "leaf-ca-true",
+    **{f"strict-{number}": id_ for number, id_ in STRICT.items()}, "chain-order": "reversed-chain",
     "chain-duplicate": "chain-duplicates", "chain-root": "root-included",
     "chain-unrelated": "chain-extra-unrelated", "no-certificate": "empty-certificate-list",
     "weak-key": "rsa-1024", "weak-hash": "sha1-leaf", "odd-key": "ed25519-leaf",

@@ -15,8 +15,11 @@ from mitmail.diagnose.recognition import in_short, recognise
 from mitmail.diagnose.roots import Roots
 from mitmail.diagnose.staple import staples
 from mitmail.diagnose.strength import strengths
+from mitmail.diagnose.strictness import strictness
+from mitmail.diagnose.verification import UNREADABLE
 
-PARTS: Final = (lifetimes, coverage, authorities, purposes, strengths, composition)
+PARTS: Final = (lifetimes, coverage, authorities, purposes, strengths, strictness, composition)
+DOUBTS: Final = {"critical", "high", "unknown"}
 EVIDENCE: Final = 4  # clauses of it
 PLACES: Final = {
     "antivirus": "an antivirus on the customer's computer",
@@ -57,7 +60,7 @@ def _found(one: Case) -> Findings:
     found = [finding for part in PARTS for finding in part(one)]
     found += [*_unreadable(one), *staples(one), *_sizes(one), *_intercepted(one)]
     yield from found
-    if not any(each.severity in {"critical", "high", "unknown"} for each in found):
+    if not any(each.severity in DOUBTS or each.reason for each in found):
         until = f" until {one.leaf.not_after:%Y-%m-%d}" if one.leaf.not_after else ""
         words = f"Valid{until}, for {one.presented.name}, and vouched for by {one.roots.words}."
         if one.presented.staple is None:
@@ -66,14 +69,23 @@ def _found(one: Case) -> Findings:
 
 
 def _unreadable(one: Case) -> Findings:
-    for each in one.verified.path:
-        if each.problem:
-            words = f"{each.place} is written wrongly: {each.problem}."
-            fix = "Have it issued again, by other software."
-            severity: Severity = "critical" if each.read is None else "high"
-            yield one.finding(
-                "malformed", severity, words.replace("..", "."), fix=fix, reason="malformed"
-            )
+    refused = {about for number, about in one.verified.errors if number == UNREADABLE}
+    for each in dict.fromkeys((*one.verified.path, *one.chain)):
+        problem = each.problem or ("OpenSSL cannot read it" if each in refused else "")
+        if not problem:
+            continue
+        on_the_way = each in one.verified.path
+        severity: Severity = "critical" if each.read is None or each in refused else "high"
+        words = f"{each.place} is written wrongly: {problem}.".replace("..", ".")
+        if not on_the_way:
+            severity, words = "medium", f"Number {each.number} of the certificates: {problem}."
+        fix = "Have it issued again, by other software."
+        reason = "malformed" if on_the_way else None
+        yield one.finding("malformed", severity, _line(words), fix=fix, reason=reason)
+
+
+def _line(words: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in words).split())
 
 
 def _intercepted(one: Case) -> Findings:

@@ -127,7 +127,10 @@ class _Verifier:
         try:
             path = crypto.X509StoreContext(store, leaf, rest).get_verified_chain()
         except crypto.X509StoreContextError as error:
-            return error.errors[0], self._shown(error.certificate)
+            try:
+                return error.errors[0], self._shown(error.certificate)
+            except crypto.Error:  # it cannot write what it has read: a key that it does not know
+                return UNREADABLE, self._chain[0]
         return [self._shown(one) for one in path]
 
     def strict(self, *, ending_in: Certificate | None = None) -> Error | None:
