@@ -68,7 +68,7 @@ def check_command(
     """Say what is wrong with a mail server's certificates, the worst first, and how to mend it.
 
     A server is asked as a mail client asks it, and no password is sent: with a port that one,
-    without any the six of mail. It is the only command that goes beyond this machine.
+    without any the six of mail. Like clone, it goes beyond this machine.
 
     \b
     mitmail check mail.example.com

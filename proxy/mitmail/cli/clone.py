@@ -1,11 +1,17 @@
 """``mitmail clone``: a scenario file with the shape of what a server shows."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from mitmail.cli.check import STARTTLS
+
 if TYPE_CHECKING:
+    from mitmail.cli.looked import Looked
+    from mitmail.diagnose.presented import Presented
+    from mitmail.diagnose.reach import Starttls
     from mitmail.diagnose.replica import Replica
 
 STDOUT = "-"
@@ -28,6 +34,10 @@ STDOUT = "-"
     "root is taken to be trusted.",
 )  # fmt: skip
 @click.option(
+    "--starttls", type=click.Choice(STARTTLS), default="auto", metavar="WHICH",
+    help="How a port is spoken to, as for mitmail check.",
+)  # fmt: skip
+@click.option(
     "--exact-names", is_flag=True,
     help="Keep host names and subjects as they are. Do not pass such a file on.",
 )  # fmt: skip
@@ -41,6 +51,7 @@ def clone_command(
     name: str | None,
     at: str | None,
     roots_file: Path | None,
+    starttls: "Starttls",
     output: str,
     *,
     exact_names: bool,
@@ -52,22 +63,47 @@ def clone_command(
     mitmail clone --chain chain.pem --name mail.example.com -o clone.yaml
     mitmail serve ./clone.yaml
     """
-    from mitmail.cli.look import look, moment
+    from mitmail.cli import looked
     from mitmail.diagnose import roots
     from mitmail.diagnose.replica import replica
     from mitmail.diagnose.scenario_text import scenario_text
+    from mitmail.diagnose.target import hostname
 
     if (server is None) == (chain is None):
         raise click.UsageError("say HOST[:PORT] or --chain FILE, one of them")
-    trusted = roots.from_file(roots_file).certificates if roots_file else ()
-    presented = look(server, chain, name, moment(at), trusted)
-    made = replica(presented, trusted, exact=exact_names)
+    trusted = roots.from_file(roots_file) if roots_file else None
+    moment = looked.moment(at) if at is not None else None
+    if chain is not None:
+        found = looked.at_chain(chain, name, moment, trusted or roots.public())
+    else:
+        assert server is not None
+        errand = looked.Errand(hostname(name) if name else None, starttls, None)
+        found = looked.at_server(server, errand, moment, trusted or roots.public())
+    presented = _first(found, name)
+    made = replica(presented, trusted.certificates if trusted else (), exact=exact_names)
     text = scenario_text(made, exact=exact_names)
     if output == STDOUT:
         click.echo(text, nl=False)
     else:
         _write(Path(output), text)
     _tell(made, output)
+
+
+def _first(found: "Looked", name: str | None) -> "Presented":
+    from mitmail.errors import CannotJudgeError
+
+    if not found.presented:
+        words = "; ".join(finding.words for finding in found.findings)
+        raise CannotJudgeError(f"no certificate to copy: {words}")
+    first, *others = found.presented
+    if others:
+        words = f"{len(others) + 1} different chains were shown: this is that of {first.source}."
+        click.echo(words, err=True)
+    for finding in found.findings:
+        if finding.id == "leaf-moved":
+            click.echo(finding.words, err=True)
+    # As it was typed: a final dot, which nobody asks a server for, counts for some clients.
+    return replace(first, name=name or first.name)
 
 
 def _write(file: Path, text: str) -> None:

@@ -89,9 +89,9 @@ class Alias:
 
     def _alias(self, domain: str) -> str:
         known = domain.lower()
-        if known.endswith(".test"):
-            return domain
         if known not in self._domains:
+            if known.endswith(".test"):
+                return domain
             count = len(set(self._domains.values()) - {_OWN}) + 1
             self._domains[known] = _FOREIGN if count == 1 else f"hoster-{count}.test"
         alias = self._domains[known]
@@ -210,7 +210,7 @@ class Alias:
 
 
 _KINDS: Final[dict[int, Callable[[Alias, der.Tlv], str | None]]] = {
-    0x82: Alias._dns,  # the table of this class' own
+    0x82: Alias._dns,
     0x87: Alias._ip,
     0x81: Alias._email,
     0x86: Alias._uri,

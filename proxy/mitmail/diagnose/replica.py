@@ -27,6 +27,7 @@ LARGEST: Final = 100  # certificates: what a server sends beyond that, no client
 RULE: Final = "RFC 5280 section 6, RFC 9525 section 6"
 _LINKS: Final[tuple[str, ...]] = ("issuer", "namesake", "same_key")
 _CA: Final = "ca"
+_FEW: Final = 4  # reasons that fit into a title
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,7 +293,7 @@ def _finished(server: Said, name: str, assumed: tuple[str, ...], lost: tuple[str
 
 
 def _title(reasons: Sequence[str]) -> str:
-    said = ", ".join(reasons[:4]) + (" ..." if len(reasons) > 4 else "")
+    said = ", ".join(reasons[:_FEW]) + (" and more" if len(reasons) > _FEW else "")
     return f"A customer's server: {said or 'nothing is wrong'}"
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from mitmail.diagnose.alias import Alias
 from mitmail.pki import der
 from mitmail.pki.certificate import Parsed
-from mitmail.scenario.hostname import NAME, ascii_name, is_hostname
+from mitmail.scenario.hostname import NAME, ascii_name, is_harmless, is_hostname
 from mitmail.scenario.part import UB_NAME
 
 _TYPES: Final = {
@@ -63,6 +63,8 @@ def said(parsed: Parsed, alias: Alias, names: dict[str, Any], *, leaf: bool) -> 
     first = "filler_names" in names and texts["CN"] != _NOBODYS["CN"]
     if string is None and (first or common == usual):
         return {}
+    if not is_harmless(common.replace(NAME, alias.client)):
+        return result | {"subject": texts}  # what is no host name is none of lint's names either
     return result | {"common_name": common}
 
 

@@ -1,4 +1,4 @@
-"""The traits of a certificate, as a scenario file says them: all of them, good or bad."""
+"""The traits of a certificate, as a scenario file says them where a good one differs."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,10 +12,9 @@ from mitmail.diagnose.kinship import OWN_DIGEST, algorithm_oid, digest
 from mitmail.diagnose.specimen import Specimen
 from mitmail.scenario.certificate import Certificate
 
-_UNHEARD_OF: Final = 4  # the lowest version that there is not
-
 type Said = dict[str, Any]
 
+_UNHEARD_OF: Final = 4  # the lowest version that there is not
 _DIGESTS: Final = {"sha256", "sha384", "sha512", "sha224", "sha1", "md5", "pss-sha256"}
 
 
@@ -42,7 +41,7 @@ def traits(
         found.said = {"damage": one.damage}
         return found
     parsed = one.parsed
-    _key(one, good, found)
+    _key(one, found)
     _times(one, at, found)
     if parsed.version != 3:
         found.said["version"] = _version(parsed.version, found)
@@ -58,7 +57,7 @@ def traits(
     return found
 
 
-def _key(one: Specimen, good: Certificate, found: Traits) -> None:
+def _key(one: Specimen, found: Traits) -> None:
     kind, form, lost = key_kind(one.fields.spki)
     if kind != "ec256":
         found.said["key"] = kind
