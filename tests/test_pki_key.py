@@ -117,7 +117,7 @@ def test_a_key_comes_back_from_its_pem_as_what_it_was(pool: KeyPool, kind: str) 
     assert key.kind_of(again) == key.kind_of(kept) == kind
 
 
-@pytest.mark.parametrize("kind", SHOWN)
+@pytest.mark.parametrize("kind", [x for x in KINDS if x.values[0] in SHOWN])
 def test_openssl_derives_the_same_public_key_from_the_pem(pool: KeyPool, kind: str) -> None:
     made = pool.get(kind, "a")
     theirs = openssl("pkey", "-pubout", "-outform", "DER", data=key.pem(made))

@@ -24,6 +24,8 @@ from mitmail.service.place import LOOPBACK
 from mitmail.service.upstream import Server, Upstream
 from plain_driver import PlainDriver
 
+pytestmark = pytest.mark.long  # 27 combinations, each with several clients
+
 MODES: Final[tuple[TlsMode, ...]] = ("implicit", "starttls", "plain")
 PROTOCOLS: Final[tuple[MailProtocol, ...]] = ("imap", "pop3", "smtp")
 TLS_CLIENTS, CLIENTS = ("openssl", "curl", "python"), ("curl", "python")

@@ -16,6 +16,9 @@ from mitmail.engine.session import Session
 from mitmail.judge import driver
 from mitmail.judge.client import ALL, Said, Target
 
+# Half a minute for twenty clients; in the quick set the demo, the scenarios and the matrix ask some.
+pytestmark = pytest.mark.long
+
 PROTOCOLS: dict[str, tuple[str, ...]] = {
     "fetchmail": ("imap", "pop3"),
     "neomutt": ("imap", "smtp"),
@@ -27,9 +30,6 @@ PROTOCOLS: dict[str, tuple[str, ...]] = {
 }
 # It has no STARTTLS.
 IMPLICIT_ONLY = "getmail6"
-# The quick tests start one JVM, and ask these over implicit TLS only.
-LATER = ("javamail-identity", "jakarta-mail", "jakarta-mail-identity", "thunderbird")
-BRIEFLY = ("javamail", "swaks", "getmail6", "perl-net-smtp", "ruby-net-imap", "go-imap")
 # As they are asked, these verify no name.
 NAMELESS = ("swaks", "javamail", "jakarta-mail")
 # These verify after the handshake, and close without a word.
@@ -127,18 +127,7 @@ def signers(site: Site) -> Iterable[bytes]:
 
 
 def at(scenario: str) -> list[ParameterSet]:
-    return [marked(cell) for cell in CELLS if cell.scenario == scenario]
-
-
-def marked(cell: Cell) -> ParameterSet:
-    return pytest.param(cell, marks=[pytest.mark.long] if is_late(cell) else [], id=str(cell))
-
-
-def is_late(cell: Cell) -> bool:
-    """Whether the quick tests leave a cell out."""
-    if cell.program in LATER or cell.scenario in (UNTRUSTED, FOREIGN):
-        return True
-    return cell.program in BRIEFLY and (cell.scenario == ENDING or cell.endpoint[-1] != "s")
+    return [pytest.param(cell, id=str(cell)) for cell in CELLS if cell.scenario == scenario]
 
 
 def answer[T](answers: dict[Cell, T], cell: Cell) -> T:
@@ -238,7 +227,7 @@ REFUSED = [
 
 
 STARTTLS = [cell for cell in REFUSED if cell.endpoint == cell.protocol]
-WITH_STARTTLS = [marked(cell) for cell in STARTTLS]
+WITH_STARTTLS = [pytest.param(cell, id=str(cell)) for cell in STARTTLS]
 type Denied = dict[tuple[Cell, bool], Said]
 
 

@@ -13,6 +13,8 @@ from mitmail.scenario import loader
 from proof.panel import PANEL, found, lacks, missing
 from proof.verifier import REASONS, Target, Verifier, Word
 
+pytestmark = pytest.mark.long  # the panel itself; the quick set asks it about a dozen cases
+
 EXPECTED = {
     "expired": "expired",
     "not-yet-valid": "not-yet-valid",
