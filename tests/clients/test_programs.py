@@ -16,7 +16,7 @@ from mitmail.engine.session import Session
 from mitmail.judge import driver
 from mitmail.judge.client import ALL, Said, Target
 
-# Half a minute for twenty clients; in the quick set the demo, the scenarios and the matrix ask some.
+# Half a minute for twenty clients; the quick set asks some of them elsewhere.
 pytestmark = pytest.mark.long
 
 PROTOCOLS: dict[str, tuple[str, ...]] = {
