@@ -124,7 +124,8 @@ def test_the_table_names_every_layer() -> None:
     assert {layer(module) for module in modules()} == set(MAY_USE)
 
 
-QUICK = [["--help"], ["list"], ["lint"], ["show", "expired"], ["explain", "certificate expired"]]
+ONE = str(PACKAGE.parents[1] / "scenarios" / "validity" / "expired.yaml")
+QUICK = [["--help"], ["list"], ["lint", ONE], ["show", "expired"], ["explain", "expired"]]
 
 
 @pytest.mark.parametrize("command", QUICK)

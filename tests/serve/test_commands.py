@@ -20,8 +20,9 @@ def test_everything_that_ships_is_without_a_mistake(tmp_path: Path) -> None:
 
 def test_lint_says_the_same_in_json(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("title: x\ncolour: red\n")
-    for code, arguments in ((0, ()), (2, ("mine.yaml",))):
-        ended = mitmail("lint", "--json", *arguments, home=tmp_path, cwd=tmp_path)
+    assert mitmail("new", "good", home=tmp_path, cwd=tmp_path).returncode == 0
+    for code, file in ((0, "good.yaml"), (2, "mine.yaml")):
+        ended = mitmail("lint", "--json", file, home=tmp_path, cwd=tmp_path)
         document = json.loads(ended.stdout)
         assert ended.returncode == code
         assert document["schema"] == 1
