@@ -21,6 +21,8 @@ from mitmail.endpoint import MailProtocol
 from mitmail.engine.session import Session
 from mitmail.service.record import Served
 
+pytestmark = pytest.mark.long  # half a minute of deaths
+
 type Death = Literal["FIN", "RST"]
 
 CASES: dict[str, MailProtocol] = {

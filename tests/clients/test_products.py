@@ -94,6 +94,7 @@ def test_an_expired_server_is_masked(house: House) -> None:
     assert [word.verdict for word in words] == ["reject", "accept"]
 
 
+@pytest.mark.long  # databases of NSS
 def test_a_stale_root_is_a_bad_signature_for_nss(house: House) -> None:
     """Where no key identifier tells the roots apart; else it is an unknown issuer."""
     sites = [
@@ -108,6 +109,7 @@ def test_a_stale_root_is_a_bad_signature_for_nss(house: House) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.long  # databases of NSS
 def test_nss_sees_a_serial_again(house: House) -> None:
     """The first leaf is stored, as clients do who make an exception; then comes another one."""
     words = {}

@@ -120,6 +120,7 @@ def most(home: Path, mine: Path, small: ForProgram, import_before: float) -> Ite
         yield serving
 
 
+@pytest.mark.long  # all cases at once
 def test_the_ready_line_is_valid_by_its_schema(
     small: ForProgram, most: ForProgram, home: Path
 ) -> None:
@@ -131,6 +132,7 @@ def test_the_ready_line_is_valid_by_its_schema(
     assert not Draft202012Validator(rule).is_valid({"schema": 1, "ready": True, "all": True})
 
 
+@pytest.mark.long  # all cases at once
 def test_the_ready_line_says_of_each_case_where_and_by_what_name(most: ForProgram) -> None:
     ready = most.ready
     common = {name: one["port"] for name, one in ready["endpoints"].items()}
@@ -160,6 +162,7 @@ def of_mitmproxy() -> float:
     return spent - before.children_user - before.children_system
 
 
+@pytest.mark.long  # all cases at once
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux' /proc")
 def test_the_whole_catalogue_is_ready_in_seconds_and_takes_little_memory(
     most: ForProgram, import_before: float
