@@ -58,6 +58,15 @@ class Bench:
         assert (seen["endpoint"], seen["verdict"]) == (endpoint, said.verdict), said
         return said
 
+    def dialog(self, endpoint: str, picture: str, **wish: Any) -> Said:
+        """As ``check``, where a dialog is due."""
+        said = self.check(endpoint, picture, **wish)
+        if endpoint.startswith("pop3") and said.details["dialog"] is None:
+            # Once in fifty times POP3 takes a refusal for a connection that was refused to it.
+            said = self.check(endpoint, picture, **wish)
+        assert said.details["dialog"] is not None, said
+        return said
+
     def pid(self) -> int:
         assert self.client.instance is not None
         return self.client.instance.pid
@@ -85,7 +94,7 @@ def error(said: Said) -> str | None:
 def test_behind_the_antivirus_all_six_are_untrusted_and_without_it_none(bench: Bench) -> None:
     bench.switch("healthy", "norton")
     for endpoint in SIX:
-        said = bench.check(endpoint, f"s1-{endpoint}", compose=endpoint.startswith("smtp"))
+        said = bench.dialog(endpoint, f"s1-{endpoint}", compose=endpoint.startswith("smtp"))
         assert (error(said), said.reason) == (UNTRUSTED, "unknown-issuer")
         assert said.details["dialog"]["texts"][1] == "Unknown Identity"
         assert said.screenshot is not None
@@ -151,9 +160,8 @@ def test_what_wants_an_exception_is_said_on_all_six(
 ) -> None:
     bench.switch(scenario)
     for endpoint in SIX:
-        said = bench.check(endpoint, f"s5-{scenario}-{endpoint}")
+        said = bench.dialog(endpoint, f"s5-{scenario}-{endpoint}")
         assert (error(said), said.reason) == (nss, reason)
-        assert said.details["dialog"] is not None, said
         assert said.details["dialog"]["texts"][1] == heading
         assert said.details["dialog"]["location"].startswith(f"{NAME}:")
 
