@@ -45,8 +45,8 @@ ONCE_MORE: Final = (
 )
 ELSEWHERE: Final = "Look at the provider from another network."
 OLD_COPY: Final = (
-    "But the copy has expired, and a copy has the dates of what it was made from: the provider's "
-    "had expired and was replaced since, or the copy is an old one that was kept."
+    "But the copy has expired. Most products copy the dates: then the provider's had expired and "
+    "was replaced since; or the copy is an old one that was kept."
 )
 AGAIN: Final = "Have the customer paste again what he sees now, and compare at once."
 CLIENT: Final = (
@@ -150,7 +150,7 @@ class _Comparison:
         return Blame(who=product.kind, evidence=tuple(evidence), next=SWITCH_OFF, product=product)
 
     def _is_of_an_expired_one(self) -> bool:
-        # Products copy the dates: the original had expired, too.
+        # Most products copy the dates: then the original had expired, too.
         end = self._leaf.not_after
         return end is not None and end < min(self._customers.at, self._now)
 
