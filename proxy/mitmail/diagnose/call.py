@@ -60,7 +60,8 @@ async def _tolerantly(one: Call) -> Seen:
             seen = await Visit(one, hello).made()
         except HandshakeFailedError as error:
             partial, heard = partial or error.partial, heard or error.judged
-        except ObstacleError:
+        except ObstacleError as error:
+            heard = heard or error.judged
             break
         else:
             return replace(seen, findings=(_odd(one, seen, hello, failed), *seen.findings))
