@@ -176,6 +176,8 @@ def test_the_one_that_expired_and_was_renewed_since_is_the_provider() -> None:
 
     assert found.who == "provider"
     assert "no antivirus can do" in said(found)
+    assert "What the provider shows now is in order" in said(found)
+    assert "try once more" in found.next
 
 
 def test_a_leaf_alone_borrows_its_intermediate_from_the_provider() -> None:
@@ -193,6 +195,8 @@ def test_one_of_several_machines_without_its_intermediate_is_the_provider() -> N
 
     assert found.who == "provider"
     assert "nobody has re-signed it" in said(found)
+    assert "What the provider shows now is in order" in said(found)
+    assert "try once more" in found.next
 
 
 def test_a_private_authority_of_the_provider_on_two_machines_is_the_provider() -> None:
@@ -272,6 +276,49 @@ def test_who_is_behind_an_antivirus_himself_cannot_tell() -> None:
 
     assert found.who == "cannot-tell"
     assert "from here is intercepted, too" in said(found)
+
+
+@pytest.mark.parametrize("vendor", ["norton", "fortinet"])
+def test_the_copy_that_is_seen_from_here_too_blames_nobody(vendor: str) -> None:
+    copy = behind(vendor, ordinary.chain(LETS))
+    found = asked(copy, copy)
+
+    assert found.who == "cannot-tell"
+    assert "from here is intercepted, too" in said(found)
+
+
+def test_the_same_certificate_of_somebody_who_may_be_a_product_blames_nobody() -> None:
+    brand = ordinary.renamed(PRIVATE, root=(("O", "Sophos"), ("CN", "Sophos_CA_C1")))
+    copy = copied_by(brand, ordinary.chain(LETS))
+    found = asked(copy, copy)
+
+    assert found.who == "cannot-tell"
+    assert "may be of Sophos" in said(found)
+
+
+def test_an_expired_copy_beside_a_good_certificate_blames_nobody() -> None:
+    """Products copy the dates, so what this one copied had expired; or it kept its copy."""
+    old = ordinary.chain(LETS, since=-100 * DAY, slot="before")
+    found = asked(behind("norton", old, "expired"), ordinary.chain(LETS))
+
+    assert found.who == "cannot-tell"
+    assert "certainly Norton" in said(found)
+    assert "the copy has expired" in said(found)
+
+
+def test_a_copy_that_had_not_expired_when_it_was_seen_is_the_antivirus() -> None:
+    old = ordinary.chain(LETS, since=-100 * DAY, slot="before")
+    before = shown(behind("norton", old), ago=30 * DAY)
+
+    assert asked(before, ordinary.chain(LETS)).who == "antivirus"
+
+
+def test_who_pastes_an_authority_alone_blames_nobody() -> None:
+    good = ordinary.chain(LETS)
+    root = shown(behind("norton", good)[-1:], only_leaf=True)
+    for found in (asked(root, good), asked(good, root), asked(root, root)):
+        assert found.who == "cannot-tell"
+        assert "Only an authority's certificate is here" in said(found)
 
 
 def test_nothing_to_compare_blames_nobody() -> None:

@@ -130,3 +130,32 @@ def test_control_characters_of_a_certificate_never_reach_a_terminal() -> None:
 def test_the_public_roots_are_those_of_certifi() -> None:
     assert public().public
     assert len(public().loaded) == len(public().certificates) > 100
+
+
+# -- an authority's certificate alone ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [ordinary.HOST, None])
+@pytest.mark.parametrize(
+    "shape",
+    [LETS, ordinary.ORDINARY["microsoft-r"], ordinary.ORDINARY["letsencrypt-root-sent"]],
+    ids=lambda shape: shape.id,
+)
+def test_of_an_authority_alone_nothing_is_said_of_the_server(
+    shape: ordinary.Shape, name: str | None
+) -> None:
+    above_it = ordinary.chain(shape)[1:]
+    assert above_it
+    for above in above_it:
+        said = found((above,), name=name, only_leaf=True)
+
+        assert list(said) == ["no-server-certificate"]
+        assert said["no-server-certificate"].severity == "unknown"
+
+
+def test_what_a_server_was_seen_to_send_is_its_own() -> None:
+    above = ordinary.chain(LETS)[1:2]
+
+    assert "ca-as-leaf" in found(above, port=993)
+    # One certificate was sent, says the text of openssl s_client.
+    assert "ca-as-leaf" in found(above, only_leaf=False)

@@ -227,7 +227,15 @@ def test_a_closed_port_and_a_silent_server_are_told_apart() -> None:
         looked_at(Shop(saying(b"")), starttls="smtp", deadlines=HASTY)
     with pytest.raises(CannotJudgeError, match="closes the connection without a word"):
         looked_at(Shop(saying(b"", then_waits=False)))
-    assert ids(looked_at(Shop(saying(b"")), deadlines=HASTY)) == ["tls-hangs"]
+    assert ids(looked_at(Shop(saying(b"")), starttls="none", deadlines=HASTY)) == ["tls-hangs"]
+
+
+def test_a_port_of_no_known_kind_that_never_says_a_thing_cannot_be_judged() -> None:
+    """Nothing has shown that it is TLS, or mail."""
+    with pytest.raises(CannotJudgeError, match="no greeting and no TLS: silent"):
+        looked_at(Shop(saying(b"")), deadlines=HASTY)
+    with pytest.raises(CannotJudgeError, match="no greeting and no TLS: it closes"):
+        looked_at(Shop(saying(b"", then_waits=False, reads=True)), deadlines=HASTY)
 
 
 def test_a_server_that_turns_clients_away_is_quoted() -> None:

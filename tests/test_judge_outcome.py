@@ -164,6 +164,26 @@ def test_where_nobody_saw_what_the_attack_came_to_no_client_has_passed_it(
     assert decide(LEAVE, said("reject"), [attacked("reject", "aborted")]).word == "pass"
 
 
+@pytest.mark.parametrize(
+    ("level", "certainty", "outcome"),
+    [
+        ("must", "sure", "fail"),
+        ("should", "sure", "warn"),
+        ("may", "sure", "error"),
+        ("must", "suspected", "error"),
+    ],
+)
+def test_who_accepts_a_certificate_to_refuse_has_failed_whatever_the_attack_came_to(
+    level: Any, certainty: Any, outcome: str
+) -> None:
+    both = Expectation("reject", frozenset({"starttls", "unknown-issuer"}), level)
+    unseen = Finding("inconclusive", "sure", "nothing of the attack reached the client")
+    sessions = [session("accept", certainty=certainty, finding=unseen)]
+
+    assert decide(both, said("accept"), sessions).word == outcome
+    assert decide(both, said("reject", "unknown-issuer"), sessions).word == "error"
+
+
 def test_a_known_exception_is_expected_to_show() -> None:
     (known,) = loader.find_vendor("norton").exceptions.values()
 

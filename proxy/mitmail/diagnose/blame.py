@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from mitmail.diagnose.absence import NO_SERVER, SHOW, holds_no_server
 from mitmail.diagnose.case import day
 from mitmail.diagnose.certificate import Certificate, chain_of
 from mitmail.diagnose.coverage import listed
@@ -34,6 +35,19 @@ WITHOUT: Final = (
     "Then switch off the mail scanning of every antivirus there is, and compare once more."
 )
 TELL_PROVIDER: Final = "Tell the provider; nothing on the customer's computer cures it."
+IN_ORDER: Final = (
+    "What the provider shows now is in order: it was mended since, or the customer reaches "
+    "another server of his."
+)
+ONCE_MORE: Final = (
+    "Have the customer try once more; if he is shown the same again, tell the provider that not "
+    "every server of his is mended."
+)
+ELSEWHERE: Final = "Look at the provider from another network."
+OLD_COPY: Final = (
+    "But the copy has expired. Most products copy the dates: then the provider's had expired and "
+    "was replaced since; or the copy is an old one that was kept."
+)
 AGAIN: Final = "Have the customer paste again what he sees now, and compare at once."
 CLIENT: Final = (
     "Look at the customer's client: its clock, its own list of authorities, its age; or a server "
@@ -60,6 +74,9 @@ def blame(customers: Presented, providers: Sequence[Presented], roots: Roots) ->
 
     ``roots`` is whom a client trusts. Times are those of the two texts.
     """
+    for one in (customers, *providers):
+        if holds_no_server(one):
+            return _unknown(f"{one.source}: {NO_SERVER}", SHOW)
     shown = [one for one in providers if one.chain]
     if not customers.chain or not shown:
         whose = "the customer's side" if not customers.chain else "the provider's side"
@@ -75,19 +92,17 @@ class _Comparison:
         self._leaf = chain_of(customers.chain)[0]
         self._others = [chain_of(one.chain) for one in providers]
         self._known = tuple(der for one in providers for der in one.chain[1:])
+        self._now = max(one.at for one in providers)
 
     def blame(self) -> Blame:
         hosts = {one.name for one in self._providers if one.name}
-        if any(self._leaf.der == one[0].der for one in self._others):
-            return self._same()
         ours = self._recognised(self._providers)
         theirs = recognise(self._customers, self._roots)
         if ours is not None:
             words = f"What is said to be the provider's was signed by {ours.product}: the line "
-            return _unknown(
-                f"{words}from here is intercepted, too.",
-                "Look at the provider from another network.",
-            )
+            return _unknown(f"{words}from here is intercepted, too.", ELSEWHERE)
+        if any(self._leaf.der == one[0].der for one in self._others):
+            return self._same(theirs)
         if self._customers.name and hosts and self._customers.name not in hosts:
             words = f"The customer asked for {self._customers.name}, and we for "
             return _unknown(
@@ -100,7 +115,10 @@ class _Comparison:
 
     # -- the very same certificate ---------------------------------------------------------------
 
-    def _same(self) -> Blame:
+    def _same(self, possibly: Recognition | None) -> Blame:
+        if possibly is not None:
+            words = f"The same certificate is seen from here, and may be of {possibly.product}"
+            return _unknown(f"{words}: {possibly.agrees[0]}.", ELSEWHERE)
         words = "The customer sees the provider's own certificate: nobody has re-signed it."
         return self._of_the_providers([words])
 
@@ -127,7 +145,14 @@ class _Comparison:
                 next=f"{TELL_PROVIDER} {SWITCH_OFF}",
             )  # fmt: skip
         evidence.append("Nothing is wrong with the provider's own.")
+        if self._is_of_an_expired_one():
+            return _unknown(evidence[0], AGAIN, *evidence[1:], OLD_COPY)
         return Blame(who=product.kind, evidence=tuple(evidence), next=SWITCH_OFF, product=product)
+
+    def _is_of_an_expired_one(self) -> bool:
+        # Most products copy the dates: then the original had expired, too.
+        end = self._leaf.not_after
+        return end is not None and end < min(self._customers.at, self._now)
 
     # -- another certificate, and nobody known has signed it -------------------------------------
 
@@ -182,9 +207,10 @@ class _Comparison:
     def _of_the_providers(self, evidence: list[str]) -> Blame:
         faults, by_clock = self._faults_of_customers()
         if faults:
-            return Blame(
-                who="provider", evidence=(*evidence, *_sentences(faults)), next=TELL_PROVIDER
-            )
+            evidence = [*evidence, *_sentences(faults)]
+            if self._faults_of_providers():
+                return Blame(who="provider", evidence=tuple(evidence), next=TELL_PROVIDER)
+            return Blame(who="provider", evidence=(*evidence, IN_ORDER), next=ONCE_MORE)
         words = "Nothing is wrong with the certificate that the customer saw."
         if by_clock:
             at = day(self._customers.at)
@@ -217,7 +243,7 @@ class _Comparison:
         What had expired then has expired now; a clock that is wrong makes the difference.
         """
         also = self._known if self._customers.only_leaf else ()
-        now = replace(self._customers, at=max(one.at for one in self._providers))
+        now = replace(self._customers, at=self._now)
         then, now_too = (
             [one for one in diagnose(shown, self._roots, also=also) if is_grave(one)]
             for shown in (self._customers, now)

@@ -54,13 +54,14 @@ async def _tolerantly(one: Call) -> Seen:
         return await Visit(one, TODAY).made()
     except HandshakeFailedError as error:
         failed = error
-    partial = failed.partial
+    partial, heard = failed.partial, failed.judged
     for hello in (TOLERANT, OLDER):
         try:
             seen = await Visit(one, hello).made()
         except HandshakeFailedError as error:
-            partial = partial or error.partial
-        except ObstacleError:
+            partial, heard = partial or error.partial, heard or error.judged
+        except ObstacleError as error:
+            heard = heard or error.judged
             break
         else:
             return replace(seen, findings=(_odd(one, seen, hello, failed), *seen.findings))
@@ -71,6 +72,9 @@ async def _tolerantly(one: Call) -> Seen:
         return replace(raw, findings=(unreadable,))
     if await is_anonymous(one):
         raise ObstacleError(tls_trouble.anonymous(one.where), judged=True)
+    if not heard:
+        mute = tls_trouble.mute(one.where, "it closes the connection after a TLS hello")
+        raise ObstacleError(mute)
     raise failed
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
+from mitmail.diagnose.absence import absence, holds_no_server
 from mitmail.diagnose.authority import authorities
 from mitmail.diagnose.case import Case, Findings, case
 from mitmail.diagnose.composition import composition
@@ -56,6 +57,9 @@ def _found(one: Case) -> Findings:
         words = "The server sent no certificate."
         fix = "Configure its certificate and key."
         yield one.finding("no-certificate", "critical", words, fix=fix, reason="malformed")
+        return
+    if holds_no_server(one.presented):
+        yield from absence(one)
         return
     found = [finding for part in PARTS for finding in part(one)]
     found += [*_unreadable(one), *staples(one), *_sizes(one), *_intercepted(one)]

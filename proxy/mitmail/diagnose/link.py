@@ -45,6 +45,11 @@ class Link:
         self._writer = writer
         self._heard = 0
 
+    @property
+    def has_heard(self) -> bool:
+        """Whether any octet has come."""
+        return self._heard > 0
+
     async def receive(self) -> bytes:
         """What came; nothing at the end. Raises OverflowError where it is too much."""
         try:

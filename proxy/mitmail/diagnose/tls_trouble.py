@@ -56,6 +56,16 @@ def hangs(where: str, seconds: float) -> Finding:
     )  # fmt: skip
 
 
+def mute(where: str, ended: str) -> Finding:
+    """Not one octet came, neither before our hello nor after: it may be no TLS and no mail."""
+    return Finding(
+        id="mute", severity="unknown", where=where,
+        words=f"it answers nothing, no greeting and no TLS: {ended}",
+        fix="check the port; mail is usually at 993 or 143 (IMAP), 995 or 110 (POP3), 465 or 587 "
+        "(SMTP); try without an antivirus or a gateway in between",
+    )  # fmt: skip
+
+
 def anonymous(where: str) -> Finding:
     """Only suites without a certificate."""
     return Finding(

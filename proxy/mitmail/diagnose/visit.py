@@ -55,8 +55,10 @@ class Call:
 class HandshakeFailedError(ObstacleError):
     """TLS failed; ``partial`` is what the server had shown before."""
 
-    def __init__(self, finding: Finding, partial: Seen | None = None) -> None:
-        super().__init__(finding, judged=True)
+    def __init__(
+        self, finding: Finding, partial: Seen | None = None, *, judged: bool = True
+    ) -> None:
+        super().__init__(finding, judged=judged)
         self.partial = partial
 
 
@@ -89,7 +91,7 @@ class Visit:
             raise ObstacleError(tls_trouble.too_much(one.where), judged=True) from None
         except HandshakeFailedError as error:
             partial = self._seen() if self._handshake.chain else None
-            raise HandshakeFailedError(error.finding, partial) from None
+            raise HandshakeFailedError(error.finding, partial, judged=error.judged) from None
         return self._seen()
 
     async def _upgrade(self, link: Link) -> bytes:
@@ -111,17 +113,25 @@ class Visit:
                 while not tls.done and not tls.over:
                     if not (octets := octets or await link.receive()):
                         raise HandshakeFailedError(
-                            self._instead() or tls_trouble.closed(one.where)
+                            self._instead() or tls_trouble.closed(one.where),
+                            judged=not self._is_mute(link),
                         )
                     await link.send(tls.receive(await self._of_tls(link, octets)))
                     octets = b""
         except TimeoutError:
+            if self._is_mute(link):
+                words = f"silent for {one.deadlines.handshake:g} s after a TLS hello"
+                raise ObstacleError(tls_trouble.mute(one.where, words)) from None
             hangs = tls_trouble.hangs(one.where, one.deadlines.handshake)
             raise ObstacleError(self._instead() or hangs, judged=True) from None
         if self._in_clear:
             self._findings.append(tls_trouble.early(one.where, len(self._in_clear)))
         if not tls.done:
             raise HandshakeFailedError(self._why_failed())
+
+    def _is_mute(self, link: Link) -> bool:
+        # Where the port, or who asks, says that it is TLS, its silence is TLS that hangs.
+        return self._call.way.tls is None and not link.has_heard
 
     def _why_failed(self) -> Finding:
         where, tls = self._call.where, self._handshake

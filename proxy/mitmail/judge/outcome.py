@@ -16,6 +16,8 @@ UNMET: dict[str, OutcomeWord] = {"must": "fail", "should": "warn", "may": "pass"
 
 
 SURE = ("vulnerable", "sure")
+# What an attack on the dialogue, or a server that breaks off, gives a client to refuse for.
+OF_ATTACK = frozenset({"starttls", "transport", "tls-version"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,8 @@ def decide(
     judge, the outcome is ``error``, never ``pass``. But a client that is surely vulnerable to a
     dialogue attack in any session has failed, whatever it says and however the session ended:
     what it sent in clear, nobody can take back. Where it was not to be seen what the attack came
-    to, only one thing can still be said: that a client that is to be served was served.
+    to, two things can still be said: that a client that is to be served was served, and that one
+    has accepted a certificate that it is to refuse.
     """
     if not sessions:
         return Outcome("error", "the client never connected")
@@ -74,7 +77,8 @@ def decide(
     if said.verdict != seen.verdict and not _refused_late(said, seen):
         words = f"the client says {said.verdict}, we saw {seen.verdict}: {seen.evidence}"
         return Outcome("error", words)
-    if (unseen := _inconclusive(sessions)) is not None and not _served(expected, said):
+    told = _served(expected, said) or _took_certificate(expected, said, seen)
+    if (unseen := _inconclusive(sessions)) is not None and not told:
         return Outcome("error", f"it cannot be said whether it was taken in: {unseen.evidence}")
     if exception is not None:
         return _excepted(exception, said)
@@ -104,6 +108,16 @@ def _inconclusive(sessions: Sequence[Session]) -> Finding | None:
 def _served(expected: Expectation, said: Said) -> bool:
     """Whether it does what is asked of its verdict alone; credentials in clear are proven."""
     return expected.verdict == said.verdict == "accept"
+
+
+def _took_certificate(expected: Expectation, said: Said, seen: Verdict) -> bool:
+    """Whether both witnesses say that it accepted what it is to refuse, attacked or not.
+
+    Where the attack alone is to be refused, it may never have reached the client.
+    """
+    accepted = said.verdict == "accept" and (seen.verdict, seen.certainty) == ("accept", "sure")
+    refuses = expected.verdict == "reject" and expected.level != "may"
+    return accepted and refuses and not expected.reasons <= OF_ATTACK
 
 
 def strongest(sessions: Sequence[Session]) -> Verdict | None:
