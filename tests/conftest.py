@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import guard
 from bench import is_root
 
 if TYPE_CHECKING:
     from clients.house import House
+
+
+guard.stand()
 
 
 @pytest.fixture(scope="module", autouse=True)

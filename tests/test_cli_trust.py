@@ -5,7 +5,6 @@ import json
 import re
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from mitmail.cli.standing import DOCUMENTS
 from mitmail.pki import key
 from mitmail.pki.certificate import from_pem, pem, sha256
 from mitmail.trust import override
-from serve.program import mitmail
+from serve.program import environment, mitmail
 from trusting import authority, leaf
 
 Ended = subprocess.CompletedProcess[str]
@@ -83,13 +82,19 @@ def test_the_journal_is_for_its_owner_alone(profile: Path, tmp_path: Path) -> No
     assert change["sha256"] == sha256(kept_root(tmp_path))
 
 
-def test_a_damaged_journal_is_named(tmp_path: Path) -> None:
-    (tmp_path / "kept").mkdir()
-    (tmp_path / "kept" / "trust-journal.json").write_text("{")
+@pytest.mark.parametrize("content", ["{", "[" * 200_000], ids=["cut", "deep"])
+def test_a_damaged_journal_is_named(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "kept" / "trust-journal.json"
+    path.parent.mkdir()
+    path.write_text(content)
 
-    assert "trust-journal.json: damaged" in do(tmp_path, "cleanup", "--yes", code=2).stderr
+    (line,) = do(tmp_path, "cleanup", "--yes", code=2).stderr.splitlines()
+
+    assert line.startswith(f"ERROR: {path}: damaged (")
+    assert path.read_text() == content
 
 
+@pytest.mark.long
 def test_what_vanished_is_said_and_holds_up_none(profile: Path, tmp_path: Path) -> None:
     other = nss.database(tmp_path / "other")
     for store in ("thunderbird", f"nss:{other}"):
@@ -113,7 +118,8 @@ def test_a_simulated_products_root_never_goes_into_a_whole_machine(
     java.touch()
     word = f"java:{java}" if store == "java" else store
 
-    said = do(tmp_path, "trust", "install", "norton", "--store", word, "--yes", code=2).stderr
+    # Were it admitted, nothing would be done.
+    said = do(tmp_path, "trust", "install", "norton", "--store", word, "--dry-run", code=2).stderr
 
     assert "can sign for any name, and the whole machine would trust it" in said
 
@@ -141,6 +147,7 @@ def test_bad_files_get_a_line_each(profile: Path, tmp_path: Path) -> None:
     assert nss.listing(profile) == {}
 
 
+@pytest.mark.long
 def test_a_new_root_says_which_was_the_old_one_and_where_it_is_left(
     profile: Path, tmp_path: Path
 ) -> None:
@@ -163,6 +170,7 @@ def test_a_new_root_says_which_was_the_old_one_and_where_it_is_left(
     assert nss.listing(profile) == {}
 
 
+@pytest.mark.long
 def test_a_new_root_of_the_mail_server_has_another_key(tmp_path: Path) -> None:
     old = [kept_root(tmp_path)]
     (tmp_path / "other").mkdir()
@@ -243,13 +251,9 @@ def test_only_what_has_to_do_with_mitmail_is_taken_out(profile: Path, tmp_path: 
 
 
 def test_a_store_is_never_named_by_the_environment(profile: Path, tmp_path: Path) -> None:
-    from serve.program import environment
-
-    extra = {"MITMAIL_TRUST_INSTALL_STORE": "thunderbird", "MITMAIL_TRUST_INSTALL_YES": "1"}
-    ended = subprocess.run(
-        [sys.executable, "-m", "mitmail", "trust", "install"],
-        env=environment(tmp_path, **extra), capture_output=True, text=True, timeout=20,
-        check=False, stdin=subprocess.DEVNULL,
+    ended = mitmail(
+        "trust", "install", home=tmp_path,
+        MITMAIL_TRUST_INSTALL_STORE="thunderbird", MITMAIL_TRUST_INSTALL_YES="1",
     )  # fmt: skip
 
     assert (ended.returncode, "--store" in ended.stderr) == (2, True)
@@ -276,8 +280,9 @@ def test_the_printed_certutil_command_does_what_it_says(profile: Path, tmp_path:
     for start, bits in (("certutil -A", {"C,,"}), ("certutil -D", set())):
         (line,) = [x for x in said.splitlines() if x.startswith(start)]
         subprocess.run(
-            ["/bin/sh", "-c", line.replace("PROFILE", str(profile))], check=True, timeout=20
-        )
+            ["/bin/sh", "-c", line.replace("PROFILE", str(profile))],
+            env=environment(tmp_path), check=True, timeout=20,
+        )  # fmt: skip
         assert set(nss.listing(profile).values()) == bits
 
 

@@ -13,6 +13,7 @@ from bench import need
 from mitmail.errors import CannotJudgeError, MitmailError
 from mitmail.pki.certificate import sha256
 from mitmail.trust import bits
+from mitmail.trust.java import JavaStore
 from mitmail.trust.lock import RunningError, closed
 from mitmail.trust.nss import Database
 from trusting import authority, keeper, root
@@ -255,3 +256,33 @@ def test_two_that_certutil_cannot_tell_apart_are_left_to_a_person(
 
     with pytest.raises(CannotJudgeError, match="have the same key"):
         Database(folder).remove(root(1).sha256)
+
+
+def ways(folder: Path) -> list[Path]:
+    """Three paths to one folder."""
+    link = folder.with_name("link")
+    link.symlink_to(folder, target_is_directory=True)
+    return [folder, link, folder.parent / "link" / ".." / folder.name]
+
+
+def test_a_persons_own_trust_bits_come_back_by_whatever_way(folder: Path, tmp_path: Path) -> None:
+    nss.put(folder, root().certificate, ",,", "theirs")
+    before = nss.listing(folder)
+    there, *others = ways(folder)
+
+    for way in others:
+        keeper(tmp_path).install(root(), Database(way))
+        keeper(tmp_path).uninstall(root().sha256, Database(there))
+        assert nss.listing(folder) == before
+        keeper(tmp_path).install(root(), Database(there))
+        keeper(tmp_path).uninstall(root().sha256, Database(way))
+        assert nss.listing(folder) == before
+    assert keeper(tmp_path).journal.changes() == []
+
+
+def test_java_stores_have_one_name_each(tmp_path: Path) -> None:
+    file = tmp_path / "java" / "cacerts"
+    file.parent.mkdir()
+    file.touch()
+
+    assert {JavaStore(way / "cacerts").word for way in ways(file.parent)} == {f"java:{file}"}

@@ -116,6 +116,9 @@ def test_a_file_that_is_gone_is_said(folder: Path, tmp_path: Path) -> None:
         ('{"policies": {"Certificates": 7}}', "Install is no list"),
         ('{"policies": {}, "policies": {"A": 1}}', "a name stands twice"),
         ('{"policies": {"A": NaN}}', "NaN is no JSON"),
+        ('{"policies": {"A": "\\ud800"}}', "surrogates not allowed"),
+        ("[" * 200_000, "nested too deeply"),
+        ('{"a":' * 2000 + "1" + "}" * 2000, "nested too deeply"),
     ],
 )
 def test_a_file_that_would_lose_something_is_left_alone(
@@ -148,3 +151,41 @@ def test_the_copy_that_a_program_has_made_goes_too(folder: Path, tmp_path: Path)
     )
     assert Database(thunderbird / "copied").certificates() == []
     assert nss.listing(thunderbird / "had") == {"by hand": "C,,"}
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> Path:
+    """Thunderbird's only profile."""
+    base = tmp_path / "home" / ".thunderbird"
+    found = nss.database(base / "one")
+    (base / "profiles.ini").write_text("[Profile0]\nName=one\nPath=one\n")
+    return found
+
+
+def test_a_root_that_a_person_had_stays_whatever_else_was_in_the_file(
+    folder: Path, profile: Path, tmp_path: Path
+) -> None:
+    """Of each root the profiles that had it are known, also when the change before goes first."""
+    nss.put(profile, root(2).certificate, "CT,C,", "as a program would copy it")
+    for number in (1, 2):
+        keeper(tmp_path).install(root(number), Policies(folder))
+
+    keeper(tmp_path).uninstall(root(1).sha256, Policies(folder))
+    list(keeper(tmp_path).cleanup())
+
+    assert nss.listing(profile) == {"as a program would copy it": "CT,C,"}
+    assert tree(folder) == {}
+
+
+def test_what_a_person_has_imported_since_is_no_copy(
+    folder: Path, profile: Path, tmp_path: Path
+) -> None:
+    keeper(tmp_path).install(root(), Policies(folder))
+    nss.put(profile, root().certificate, "C,,", "by hand")
+
+    (undone,) = keeper(tmp_path).cleanup()
+
+    assert nss.listing(profile) == {"by hand": "C,,"}
+    assert undone.words == (
+        f"taken out; left, for no program copies it with these trust bits: nss:{profile}"
+    )

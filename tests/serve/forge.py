@@ -118,6 +118,10 @@ def _forge() -> socket.socket:
 
 
 def _serve(orders: socket.socket) -> None:
+    # Not from the start: the tests' folder is no place to import mitmail's own from.
+    sys.path.append(str(Path(__file__).parents[1]))
+    import_module("guard").stand()
+    sys.path.pop()
     for name in IMPORTED:
         import_module(name)
     gc.freeze()

@@ -34,17 +34,17 @@ def environment(home: Path, **extra: str) -> dict[str, str]:
 
 
 def mitmail(
-    *arguments: str, home: Path, cwd: Path | None = None
+    *arguments: str, home: Path, cwd: Path | None = None, **extra: str
 ) -> subprocess.CompletedProcess[str]:
-    """A ``mitmail`` command that ends by itself."""
+    """A ``mitmail`` command that ends by itself; ``extra`` is for its environment."""
     if sys.platform != "win32":
-        return forge.run(arguments, environment(home), cwd, SECONDS)
+        return forge.run(arguments, environment(home, **extra), cwd, SECONDS)
     return subprocess.run(
         [*MITMAIL, *arguments],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        env=environment(home),
+        env=environment(home, **extra),
         cwd=cwd,
         timeout=SECONDS,
     )

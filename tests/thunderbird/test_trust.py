@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from bench import is_root, need
+from guard import COPIES
 from mitmail.judge.thunderbird import preferences
 from mitmail.judge.thunderbird.instance import LISTENING
 from mitmail.judge.thunderbird.kept import GoneError, Kept
@@ -215,7 +216,8 @@ def test_thunderbird_trusts_a_policys_root_and_no_longer_after_the_cleanup(
 
     ended = subprocess.run(
         [*command, str(Path(__file__).parents[1]), str(home)],
-        env=environment(home), capture_output=True, text=True, timeout=4 * START, check=False,
+        env=environment(home, **{COPIES: "/etc/thunderbird"}),
+        capture_output=True, text=True, timeout=4 * START, check=False,
     )  # fmt: skip
 
     assert ended.returncode == 0, ended.stderr

@@ -30,11 +30,12 @@ class JavaStore(TrustStore):
 
     def __init__(self, path: Path) -> None:
         """Raises MitmailError when there is no such file."""
-        self.path = path.absolute()
-        self.word = f"java:{self.path}"
-        self._known: tuple[bytes, dict[str, bytes]] | None = None
         if not path.is_file():
             raise MitmailError(f"{path}: no such file; name a cacerts: --store java:FILE")
+        # One file has one name on record, whatever links lead to it.
+        self.path = path.resolve()
+        self.word = f"java:{self.path}"
+        self._known: tuple[bytes, dict[str, bytes]] | None = None
 
     @override
     def certificates(self) -> list[bytes]:
@@ -100,8 +101,7 @@ class JavaStore(TrustStore):
         if done:
             return
         if self._octets() != content:
-            target = self.path.resolve()
-            file.write(target, content, target.stat().st_mode & 0o777)
+            file.write(self.path, content, self.path.stat().st_mode & 0o777)
         raise CannotJudgeError(f"{self.path}: {program.complaint(ended)}; it is as it was")
 
     def _octets(self) -> bytes:

@@ -1,6 +1,8 @@
 """The record of every change to a trust store, by SHA-256, so that each can be undone."""
 
+import base64
 import json
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,6 +12,10 @@ from mitmail.errors import MitmailError
 from mitmail.pki import file
 
 FILE: Final = "trust-journal.json"
+EXCEPTION: Final = "exception:"
+
+_STORE: Final = re.compile(r"system|(nss|java|policies|exception):[^\0]+")
+_HEX: Final = re.compile(r"[0-9a-f]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +52,19 @@ class Journal:
             document = json.loads(content)
             if document["schema"] != 1:
                 raise ValueError(f"schema {document['schema']} is not known")
-            return [Change(**each) for each in document["changes"]]
-        except (ValueError, KeyError, TypeError) as error:
+            # Half of a surrogate pair can be read, and not be shown.
+            json.dumps(document, ensure_ascii=False).encode()
+            changes = [Change(**each) for each in document["changes"]]
+            for number, each in enumerate(changes, 1):
+                if wrong := _wrong(each):
+                    raise ValueError(f"change {number}: {wrong}")
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            said = "nested too deeply" if isinstance(error, RecursionError) else error
             raise MitmailError(
-                f"{self.path}: damaged ({error}); it lists what mitmail has put into trust "
+                f"{self.path}: damaged ({said}); it lists what mitmail has put into trust "
                 "stores: mend it, or look through them by mitmail trust status and move it away"
             ) from None
+        return changes
 
     def add(self, change: Change) -> None:
         """Have a change on record; it is made thereafter."""
@@ -75,3 +88,33 @@ class Journal:
                 file.write(self.path, content.encode() + b"\n", 0o600)
             else:
                 file.remove(self.path)
+
+
+def _wrong(change: Change) -> str | None:
+    """The member that is not what mitmail writes; undoing it would be a guess."""
+    details = change.details
+    words = (change.store, change.sha256, change.title, change.at)
+    if not all(isinstance(one, str) for one in words) or not _STORE.fullmatch(change.store):
+        return "its store, sha256, title or at is none"
+    if not _HEX.fullmatch(change.sha256):
+        return "its sha256 is none"
+    if change.was is not None and not isinstance(change.was, str):
+        return "its was is no text"
+    if not isinstance(details, dict):
+        return "its details are none"
+    if change.store.startswith("policies:"):
+        had = details.get("had", [])
+        whole = isinstance(had, list) and all(isinstance(one, str) for one in had)
+        whole = whole and isinstance(details.get("folder"), bool)
+        whole = whole and (details.get("before", "") is None or _is_base64(details.get("before")))
+    else:
+        named = ("line", "before", "after") if change.store.startswith(EXCEPTION) else ()
+        whole = all(_is_base64(details.get(name)) for name in named)
+    return None if whole else "its details are not those of its store"
+
+
+def _is_base64(found: object) -> bool:
+    try:
+        return isinstance(found, str) and base64.b64decode(found, validate=True) is not None
+    except ValueError:
+        return False

@@ -10,14 +10,16 @@ from typing import Any, Final, Literal
 from mitmail.errors import CannotJudgeError, MitmailError
 from mitmail.trust import override
 from mitmail.trust.address import Machine
-from mitmail.trust.journal import Change, Journal
+from mitmail.trust.journal import EXCEPTION, Change, Journal
 from mitmail.trust.nss import Database
 from mitmail.trust.override import Override, Removal
 from mitmail.trust.policy import Policies
 from mitmail.trust.root import Root, admit
 from mitmail.trust.store import ChangedError, TrustStore
 
-EXCEPTION: Final = "exception:"
+_FILE: Final = ("before", "folder")
+# How a program copies the root of a policy into its profile (measured with Thunderbird 153).
+_COPY: Final = "CT,C,"
 
 type Result = Literal["done", "changed", "gone", "failed"]
 
@@ -82,7 +84,7 @@ class Keeper:
         """Take out the stored exception for ``HOST:PORT``; on record unless it is for good."""
         removal = override.removal(profile, place)
         change = Change(
-            store=f"{EXCEPTION}{profile.absolute()}",
+            store=f"{EXCEPTION}{profile.resolve()}",
             sha256=removal.override.sha256,
             title=f"the exception for {removal.override.place}",
             at=_now(),
@@ -128,15 +130,19 @@ class Keeper:
     def _undo(self, change: Change, store: TrustStore) -> str:
         changes = self.journal.changes()
         later = [x for x in changes[changes.index(change) + 1 :] if x.store == change.store]
-        copied = self._copied(change)
+        copied, others = self._copied(change)
         for database in copied:
             database.remove(change.sha256)
         words = store.undo(change, later)
         if copied:
             words += f"; so are the copies that the program had made in {_listed(copied)}"
+        if others:
+            words += f"; left, for no program copies it with these trust bits: {_listed(others)}"
         if later:
-            # What was before this one is what was before the next, now.
-            self.journal.replace(later[0], replace(later[0], details=change.details))
+            # What the file was before this one is what it was before the next, now; which profiles
+            # had the root is of each root's own.
+            file = {name: change.details[name] for name in _FILE if name in change.details}
+            self.journal.replace(later[0], replace(later[0], details=later[0].details | file))
         self.journal.drop(change)
         return words
 
@@ -146,17 +152,19 @@ class Keeper:
             details["had"] = [one.word for one in self._holders(root.sha256)]
         return details
 
-    def _copied(self, change: Change) -> list[Database]:
-        """The profiles into which a program has copied the root of a policy.
+    def _copied(self, change: Change) -> tuple[list[Database], list[Database]]:
+        """The profiles into which a program has copied the root of a policy, and those into which
+        somebody else has put it since.
 
-        It does so at its start, with the bits CT,C, and keeps it when the policy is gone (measured
-        with Thunderbird 153).
+        A program copies it at its start, and keeps it when the policy is gone.
         """
         if "had" not in change.details:
-            return []
+            return [], []
         elsewhere = {one.store for one in self.journal.changes() if one.sha256 == change.sha256}
         had = elsewhere | set(change.details["had"])
-        return [one for one in self._holders(change.sha256) if one.word not in had]
+        new = [one for one in self._holders(change.sha256) if one.word not in had]
+        copies = [one for one in new if one.state(change.sha256) == _COPY]
+        return copies, [one for one in new if one not in copies]
 
     def _holders(self, fingerprint: str) -> list[Database]:
         """The known profiles that hold a certificate."""

@@ -8,7 +8,8 @@ from mitmail.errors import MitmailError
 from mitmail.pki import name
 from mitmail.pki.certificate import parse, sha256
 from mitmail.trust.entry import Entry
-from mitmail.trust.root import Root, described, is_authority
+from mitmail.trust.root import Root, described, is_admitted, is_authority
+from mitmail.trust.store import TrustStore
 
 type MistakeId = Literal[
     "unticked",
@@ -61,7 +62,9 @@ def _is_ours(found: bytes) -> bool:
     return any(mark in name.text(found) for mark in _OURS)
 
 
-def mistakes(store: str, entries: Sequence[Entry], roots: Sequence[Root]) -> Iterator[Mistake]:
+def mistakes(
+    store: TrustStore, entries: Sequence[Entry], roots: Sequence[Root]
+) -> Iterator[Mistake]:
     """The mistakes in one store whose relevant ``entries`` these are."""
     known = {root.sha256: root for root in roots}
     trusted = {x.certificate for x in entries if x.standing == "trusted" and x.sha256 in known}
@@ -74,8 +77,8 @@ def mistakes(store: str, entries: Sequence[Entry], roots: Sequence[Root]) -> Ite
             yield _stale(store, entry, trusted, roots)
 
 
-def _standing(store: str, entry: Entry, root: Root) -> Iterator[Mistake]:
-    again = f"mitmail trust install {root.word} --store {store}"
+def _standing(store: TrustStore, entry: Entry, root: Root) -> Iterator[Mistake]:
+    again = f"mitmail trust install {root.word} --store {store.word}"
     if entry.standing == "unticked":
         yield Mistake(
             "unticked", entry.sha256,
@@ -95,7 +98,7 @@ def _standing(store: str, entry: Entry, root: Root) -> Iterator[Mistake]:
             "contradiction", entry.sha256,
             f"{described(entry.certificate)} has two records of its trust, and they contradict "
             f"each other ({entry.flags}): an older certutil has written beside a newer program",
-            f"mitmail trust uninstall {entry.sha256[:16]} --store {store}, then {again}",
+            f"{store.way_out(entry.sha256)}, then {again}",
         )  # fmt: skip
     elif entry.standing == "distrusted":
         yield Mistake(
@@ -104,21 +107,21 @@ def _standing(store: str, entry: Entry, root: Root) -> Iterator[Mistake]:
         )  # fmt: skip
 
 
-def _server_certificate(store: str, entry: Entry) -> Mistake:
+def _server_certificate(store: TrustStore, entry: Entry) -> Mistake:
     issuer = name.text(parse(entry.certificate).issuer)
     return Mistake(
         "server-certificate", entry.sha256,
         f"{described(entry.certificate)} is a server's own certificate, not that of the authority "
         f"which signed it ({issuer}): no other certificate is trusted for it, and the next one "
         f"that the server shows is refused again. {_NO_CURE}",
-        f"mitmail trust uninstall {entry.sha256[:16]} --store {store}, and import the root",
+        f"{store.way_out(entry.sha256)}, and import the root",
     )  # fmt: skip
 
 
-def _stale(store: str, entry: Entry, trusted: set[bytes], roots: Sequence[Root]) -> Mistake:
+def _stale(store: TrustStore, entry: Entry, trusted: set[bytes], roots: Sequence[Root]) -> Mistake:
     subject = parse(entry.certificate).subject
     twins = [root for root in roots if parse(root.certificate).subject == subject]
-    fix = f"mitmail trust uninstall {entry.sha256[:16]} --store {store}"
+    fix = store.way_out(entry.sha256)
     if not twins:
         return Mistake(
             "stale-root", entry.sha256,
@@ -135,5 +138,8 @@ def _stale(store: str, entry: Entry, trusted: set[bytes], roots: Sequence[Root])
             ". What is signed now is checked against it and fails: a bad signature or an unknown "
             "issuer, and Thunderbird may offer no exception"
         )
-        fix += f", then mitmail trust install {current.word} --store {store}"
+        if is_admitted(current, store.reach):
+            fix += f", then mitmail trust install {current.word} --store {store.word}"
+        else:
+            fix += "; the new one is for one client's store, not for the whole machine's"
     return Mistake("stale-root", entry.sha256, words, fix)

@@ -26,8 +26,6 @@ class Database(TrustStore):
 
     def __init__(self, folder: Path) -> None:
         """Raises MitmailError when there is none in ``folder``."""
-        self.folder = folder.absolute()
-        self.word = f"nss:{self.folder}"
         if not folder.is_dir():
             raise MitmailError(f"{folder}: no such folder; a profile's folder holds a cert9.db")
         if not (folder / "cert9.db").is_file():
@@ -36,6 +34,9 @@ class Database(TrustStore):
                 f"{folder}: no profile, it holds no cert9.db{old}; start the program once, or "
                 f"make one: certutil -N --empty-password -d sql:{folder}"
             )
+        # One database has one name on record, whatever links lead to it.
+        self.folder = folder.resolve()
+        self.word = f"nss:{self.folder}"
 
     @override
     def certificates(self) -> list[bytes]:

@@ -26,6 +26,7 @@ PLACES: Final = {
     ("thunderbird", "win32"): r"C:\Program Files\Mozilla Thunderbird\distribution\policies.json",
     ("firefox", "win32"): r"C:\Program Files\Mozilla Firefox\distribution\policies.json",
 }
+_DEEPEST: Final = 100  # levels; the deepest policy of Mozilla has six
 _BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -92,6 +93,12 @@ class Policies(TrustStore):
         )
 
     @override
+    def way_out(self, fingerprint: str) -> str:
+        if str(self.beside(fingerprint)) in self._names(self._read()):
+            return super().way_out(fingerprint)
+        return f"take it out of Certificates.Install in {self.path}"
+
+    @override
     def undo(self, change: Change, later: Sequence[Change]) -> str:
         there = self.state(change.sha256) is not None
         if change.details["before"] is not None and not self.path.exists():
@@ -150,6 +157,12 @@ class Policies(TrustStore):
                 content.decode("utf-8-sig"), object_pairs_hook=_once, parse_constant=_refused
             )
             _check(document)
+            # What cannot be written again is not touched: half of a surrogate pair, say.
+            json.dumps(document, ensure_ascii=False).encode()
+        except RecursionError:
+            raise MitmailError(
+                f"{self.path}: no policies can be read from it: it is nested too deeply"
+            ) from None
         except ValueError as error:
             raise MitmailError(f"{self.path}: no policies can be read from it: {error}") from None
         return document
@@ -181,12 +194,23 @@ def _refused(word: str) -> None:
 
 def _check(document: Any) -> None:
     """Raise ValueError where what we would write to is something else."""
+    level = [document]
+    for _ in range(_DEEPEST):
+        level = [inner for each in level for inner in _inside(each)]
+    if level:
+        raise ValueError("it is nested too deeply")
     for name in ("policies", "Certificates"):
         if not isinstance(document, dict):
             raise ValueError(f"no object holds {name}")
         document = document.get(name, {})
     if not isinstance(document, dict) or not isinstance(document.get("Install", []), list):
         raise ValueError("policies.Certificates.Install is no list")
+
+
+def _inside(found: Any) -> list[Any]:
+    if isinstance(found, dict):
+        return list(found.values())
+    return found if isinstance(found, list) else []
 
 
 def _indent(content: bytes | None) -> int | str | None:

@@ -73,6 +73,11 @@ def is_constrained(octets: bytes) -> bool:
     return found is not None and found.critical
 
 
+def is_admitted(root: Root, reach: Reach) -> bool:
+    """Whether a root may go into a store of this reach; see ``admit``."""
+    return reach == "client" or (root.kind == "server" and is_constrained(root.certificate))
+
+
 def admit(root: Root, reach: Reach, store: str) -> None:
     """Raise MitmailError for a root that may not go into a store of this reach.
 
@@ -80,7 +85,7 @@ def admit(root: Root, reach: Reach, store: str) -> None:
     server goes that far: it is bound to test names and loopback, and lives for 90 days. A
     simulated product's root signs for any name.
     """
-    if reach == "client" or (root.kind == "server" and is_constrained(root.certificate)):
+    if is_admitted(root, reach):
         return
     raise MitmailError(
         f"{store}: the root of {root.whose} can sign for any name, and the whole machine would "

@@ -52,7 +52,7 @@ def look(word: str, store: TrustStore, roots: Sequence[Root]) -> Status:
                 running=lock.is_open(store.folder),
             )
         entries = list(store.entries(relevant(store.certificates(), roots)))
-        found = list(mistakes(store.word, entries, roots))
+        found = list(mistakes(store, entries, roots))
     except MitmailError as error:
         return replace(status, error=str(error))
     return replace(status, entries=entries, mistakes=found)

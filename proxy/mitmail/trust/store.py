@@ -61,6 +61,10 @@ class TrustStore(ABC):
         """Whether a root in this state is trusted to sign for servers."""
         return state == self.trusted
 
+    def way_out(self, fingerprint: str) -> str:
+        """What a person does to have a certificate out that somebody has put into it."""
+        return f"mitmail trust uninstall {fingerprint[:16]} --store {self.word}"
+
     def details(self) -> Mapping[str, Any]:
         """What undoing a change must know of the store as it is now."""
         return {}

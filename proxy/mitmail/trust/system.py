@@ -117,6 +117,13 @@ class SystemStore(TrustStore):
             )
 
     @override
+    def way_out(self, fingerprint: str) -> str:
+        if self.beside(fingerprint).exists():
+            return super().way_out(fingerprint)
+        folder, update = self.family.folder, self.family.update
+        return f"remove the file of {folder} that holds it, then sudo {update}"
+
+    @override
     def undo(self, change: Change, later: Sequence[Change]) -> str:
         there = self.state(change.sha256) is not None
         if there or self.beside(change.sha256).exists():
