@@ -48,6 +48,11 @@ def test_most_further_paraphrases_lead_to_their_cause_and_the_rest_is_seldom_mis
     assert len(misled) <= 0.01 * len(rows), misled
 
 
+@pytest.mark.parametrize("row", kept("first"), ids=label)
+def test_the_telling_part_of_a_text_gives_the_first_answer(row: dict[str, Any]) -> None:
+    assert causes(row["text"])[0] == row["cause"]
+
+
 def test_no_stranger_is_known() -> None:
     known = {row["text"]: causes(row["text"]) for row in kept("strangers")}
 

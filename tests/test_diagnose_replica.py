@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from bench import catalogue, clean_environment, need
+from mitmail.diagnose.keykind import key_kind
 from mitmail.diagnose.presented import Presented
 from mitmail.diagnose.replica import Replica, replica
 from mitmail.diagnose.scenario_text import scenario_text
 from mitmail.errors import MitmailError
+from mitmail.pki.der import DerError
 from mitmail.pki.store import Store
 from mitmail.plan import plan
 from mitmail.plan.names import Names
@@ -176,6 +178,77 @@ def test_a_common_name_that_is_no_host_name_is_nobodys(tmp_path: Path) -> None:
     said = "server:\n  leaf: {subject: {CN: Exchange of Kim Meier}}\n"
     made = replica(*shown(said, tmp_path))
     assert made.document["server"]["leaf"] == {"subject": {"CN": "mail server"}}
+
+
+NOT_HOSTS = ("Dovecot mail server", "Müller Mail", "kim@meier.example", "Kim Meier " * 9, "x" * 90)
+
+
+@pytest.mark.parametrize("names", ["[]", '["{name}"]', "[nas, meier]"])
+@pytest.mark.parametrize("common", NOT_HOSTS)
+def test_the_clone_of_any_common_name_is_nobodys_and_lints(
+    common: str, names: str, tmp_path: Path
+) -> None:
+    said = f'server:\n  leaf: {{names: {names}, subject: {{CN: "{common}"}}}}\n'
+    file = tmp_path / "clone.yaml"
+    text = scenario_text(replica(*shown(said, tmp_path)))
+    file.write_text(text, encoding="utf-8")
+    assert lint.lint([file]) == []
+    assert "meier" not in text.lower()
+    assert "Müller" not in text
+
+
+@pytest.mark.parametrize("word", ["kimmeier", "Plesk", "kim_meier", "kim*", "meier-müller"])
+def test_a_name_without_a_domain_is_nobodys(word: str, tmp_path: Path) -> None:
+    kind = "" if word.isascii() else "utf8:"
+    made = replica(*shown(f'server:\n  leaf: {{names: ["{kind}{word}"]}}\n', tmp_path))
+    text = scenario_text(made).lower()
+    assert not [x for x in ("kim", "meier", "plesk") if x in text]
+    assert ("*" in word) == ("*" in text)
+    assert ("_" in word) == ("_" in text)
+
+
+def test_names_without_a_domain_are_told_apart(tmp_path: Path) -> None:
+    said = "server:\n  leaf: {names: [nas, Plesk, mail.nas.example], subject: {CN: plesk}}\n"
+    leaf = replica(*shown(said, tmp_path, "mail.nas.example")).document["server"]["leaf"]
+    assert leaf["names"] == ["host.test", "HOST-2.test", "{name}"]
+    assert leaf["common_name"] == "host-2.test"
+
+
+@pytest.mark.parametrize("upn", ["kimmeier", "Kim Meier", "kim.m.meier", "kim@meier.example"])
+def test_a_principal_name_is_nobodys(upn: str, tmp_path: Path) -> None:
+    made = subprocess.run(
+        [need("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "/dev/null",
+         "-subj", "/CN=mail.example.com", "-addext",
+         f"subjectAltName=DNS:mail.example.com,otherName:msUPN;UTF8:{upn}",
+         "-days", "9", "-outform", "DER"],
+        capture_output=True, check=True, env=clean_environment(),
+    )  # fmt: skip
+    assert upn.encode() in made.stdout
+    seen = Presented(
+        chain=(made.stdout,), name="mail.example.com", at=datetime.now(UTC), source="x"
+    )
+    names = replica(seen).document["server"]["leaf"]["names"]
+    octets = b"".join(bytes.fromhex(x[4:]) for x in names if x.startswith("hex:"))
+    assert b"someone" in octets
+    assert b"kim" not in octets.lower()
+    assert b"meier" not in octets.lower()
+
+
+@pytest.mark.parametrize("year", [1, 9999])
+def test_a_time_that_no_offset_reaches_is_one_clear_line(year: int) -> None:
+    seen, roots = presented(catalogue()["healthy"])
+    with pytest.raises(MitmailError, match=f"the year {year} is out of range"):
+        replica(replace(seen, at=datetime(year, 12, 31, 23, 59, 59, tzinfo=UTC)), roots)
+
+
+def test_an_rsa_key_without_its_numbers_is_one_clear_line() -> None:
+    rsa = "300d06092a864886f70d0101010500"
+    for content in ("3000", "0500", "3003020103", "30060401010201 03", "3009020101020103020105"):
+        bits = f"00{content.replace(' ', '')}"
+        tail = f"03{len(bits) // 2:02x}{bits}"
+        spki = bytes.fromhex(f"30{(len(rsa) + len(tail)) // 2:02x}{rsa}{tail}")
+        with pytest.raises(DerError):
+            key_kind(spki)
 
 
 def test_exact_names_are_kept(tmp_path: Path) -> None:

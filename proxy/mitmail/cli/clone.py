@@ -58,6 +58,9 @@ def clone_command(
 ) -> None:
     """Make a scenario of what a server shows: the same shape, other keys, nobody's names.
 
+    The customer's domain becomes customer.test. Labels before it stay, as exchange-berlin in
+    exchange-berlin.customer.test: look before you pass the file on.
+
     \b
     mitmail clone mail.example.com:993 -o clone.yaml
     mitmail clone --chain chain.pem --name mail.example.com -o clone.yaml

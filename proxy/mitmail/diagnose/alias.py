@@ -13,6 +13,7 @@ from mitmail.scenario.hostname import (
     TEST_DOMAINS,
     ascii_name,
     covers,
+    is_hostname,
     is_test_name,
     is_well_written,
     kind_of,
@@ -32,9 +33,10 @@ class Alias:
     """Test names for the names of one chain: the same name is always the same alias.
 
     The domain of ``name``, what the customer's client connects to, becomes customer.test, other
-    domains hoster.test, hoster-2.test and so on; labels before a domain stay, and so do wildcards,
-    dots, spaces and letter case. Addresses become loopback ones. What is a test name already
-    stays as it is, and so does everything when ``exact``.
+    domains hoster.test, hoster-2.test and so on, names without a domain host.test, host-2.test;
+    labels before a domain stay, and so do wildcards, dots, spaces and letter case. Addresses
+    become loopback ones. What is a test name already stays as it is, and so does everything when
+    ``exact``.
     """
 
     def __init__(self, name: str, *, exact: bool = False) -> None:
@@ -43,6 +45,7 @@ class Alias:
         self._typed = name
         self.client = ""
         self._domains: dict[str, str] = {}
+        self._words: dict[str, str] = {}
         self._addresses: dict[str, str] = {}
         self.client = self._of_client(name)
 
@@ -79,13 +82,23 @@ class Alias:
         if self.client and core.lower() == self._typed.lower():
             return self.client
         if len(labels) == 1:
-            return core if core == "*" else f"{core}.test"
+            return core if core == "*" else f"{self._word(core)}.test"
         if labels[-1].isdigit():
             return self._numbers(labels)
         domain = _domain(core)
         if "*" in domain:
-            return ".".join([*labels[:-1], "test"])
+            return ".".join([*map(_blanked, labels[:-1]), "test"])
         return core.removesuffix(domain) + self._alias(domain)
+
+    def _word(self, word: str) -> str:
+        # A name without a domain may be anybody's: a login, a product, a company.
+        if not is_hostname(word):
+            return _blanked(word)
+        known = word.lower()
+        if known not in self._words:
+            self._words[known] = f"host-{len(self._words) + 1}" if self._words else "host"
+        alias = self._words[known]
+        return alias if word == known else alias.upper()
 
     def _alias(self, domain: str) -> str:
         known = domain.lower()
@@ -204,7 +217,7 @@ class Alias:
         if der.to_oid(oid) == SRV_NAME:
             service, _, host = text.partition(".")
             return f"srv:{service}.{self.template(self.host(host))}"
-        alias = self.mailbox(text) if "@" in text else self.host(text)
+        alias = self.mailbox(text) if "@" in text or self.exact else _SOMEONE
         string = der.tlv(inner.tag, alias.encode())
         return _hexadecimal(der.context(0, oid.raw + der.context(0, string)))
 
@@ -217,6 +230,11 @@ _KINDS: Final[dict[int, Callable[[Alias, der.Tlv], str | None]]] = {
     0xA0: Alias._other,
     0x88: lambda alias, element: _hexadecimal(element.raw),  # registeredID: nobody's name
 }
+
+
+def _blanked(label: str) -> str:
+    """With x for letters and digits, so that stars and what is no ASCII stay where they are."""
+    return re.sub(r"[^\W_]", lambda found: "x" if found[0].isascii() else "ü", label)
 
 
 def _domain(name: str) -> str:

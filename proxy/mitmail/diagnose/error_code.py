@@ -12,9 +12,11 @@ from rapidfuzz.distance import OSA
 from mitmail.diagnose.clue import Clue
 from mitmail.scenario.cause import Saying, Speaker
 
-_HEX: Final = re.compile(r"(?<![0-9a-zA-Z])(?:0x)?([89a-f][0-9a-f]{7})(?![0-9a-zA-Z])", re.I)
-# Windows' numbers as other programs print them: -2146762481 is 0x800B010F.
-_NEGATIVE: Final = re.compile(r"(?<![\w.])-(2\d{9}|1\d{9})(?!\w)")
+_HEX: Final = re.compile(
+    r"(?<![0-9a-zA-Z])(?:0x)?([89a-f][0-9a-f]{7})(?:u?l{0,2})(?![0-9a-zA-Z])", re.I
+)  # as C writes it, too: 0x800B010FL
+# Windows' numbers as other programs print them: -2146762481 and 2148204815 are 0x800B010F.
+_DECIMAL: Final = re.compile(r"(?<![\w.+-])(-[12]\d{9}|[2-4]\d{9})(?![\w-])")
 _TOKEN: Final = re.compile(r"\b[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)+\b")
 _LONG: Final = 12  # a shorter name with a slip of the pen could be another one
 _SLIPS: Final = 2
@@ -73,8 +75,8 @@ class Codes:
         for match in _HEX.finditer(line):
             if (code := f"0X{match[1].upper()}") in self._known:
                 yield code
-        for match in _NEGATIVE.finditer(line):
-            if (code := f"0X{(1 << 32) - int(match[1]):08X}") in self._known:
+        for match in _DECIMAL.finditer(line):
+            if (code := f"0X{int(match[1]) % (1 << 32):08X}") in self._known:
                 yield code
         for token in _TOKEN.findall(line):
             name = token.upper()
@@ -92,9 +94,9 @@ def _by_number(speaker: Speaker) -> Mapping[int, Saying]:
 
 
 def _folded(code: str) -> str:
-    return re.sub(r"[\s_-]+", "_", code.upper())
+    return re.sub(r"[\s_:-]+", "_", code.upper())
 
 
 def _pattern(name: str) -> str:
     parts = name.split("_")
-    return (r"[\s_-]" if len(parts) >= _PARTS else "_").join(map(re.escape, parts))
+    return (r":?[\s_-]" if len(parts) >= _PARTS else "_").join(map(re.escape, parts))

@@ -1,5 +1,6 @@
 """From a pasted text to the causes that it stands for, likeliest first."""
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -148,10 +149,21 @@ def _strongest(clues: Iterable[Clue]) -> list[Clue]:
 
 
 def _telling(clues: Sequence[Clue]) -> Iterator[Clue]:
-    """All clues but what is only similar, and tells less than what is there exactly."""
-    exact = [x.tells for x in clues if x.likeness == "exact" and x.saying.means[0] != _VAGUE]
+    """All clues but what is only similar, and tells less than what is there exactly.
+
+    What is said of many faults is left out where another clue tells which one it is.
+    """
+    exact = [x.tells for x in clues if x.likeness == "exact" and not _says_little(x)]
     least = max(exact, default=0.0) * _MUCH_MORE
-    return (clue for clue in clues if clue.likeness == "exact" or clue.tells > least)
+    left = [clue for clue in clues if clue.likeness == "exact" or clue.tells > least]
+    certain = [clue for clue in left if not clue.saying.vague]
+    return iter(certain or left)
+
+
+def _says_little(clue: Clue) -> bool:
+    # A vague sentence has words of its own, which other sentences are like; a vague code has none.
+    vague_code = clue.saying.vague and math.isinf(clue.tells)
+    return vague_code or clue.saying.means[0] == _VAGUE
 
 
 def _share(cause: str, place: int, among: int) -> float:

@@ -48,9 +48,10 @@ def key_kind(spki: bytes) -> tuple[str, str, str | None]:
 
 
 def _rsa(content: bytes) -> tuple[str, str | None]:
-    modulus, exponent = (
-        int.from_bytes(x.content) for x in der.children(der.read(content).content)
-    )
+    numbers = der.children(der.expect(der.read(content), der.SEQUENCE).content)
+    if [x.tag for x in numbers] != [der.INTEGER, der.INTEGER]:
+        raise der.DerError("an RSA key is not a modulus and an exponent")
+    modulus, exponent = (int.from_bytes(x.content) for x in numbers)
     bits = modulus.bit_length()
     size = max((x for x in _SIZES if x <= bits), default=_SIZES[0])
     if exponent == 3 and size == 2048:

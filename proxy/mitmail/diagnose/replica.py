@@ -27,6 +27,7 @@ LARGEST: Final = 100  # certificates: what a server sends beyond that, no client
 RULE: Final = "RFC 5280 section 6, RFC 9525 section 6"
 _LINKS: Final[tuple[str, ...]] = ("issuer", "namesake", "same_key")
 _CA: Final = "ca"
+_FIRST_YEAR, _LAST_YEAR = 1000, 8999  # offsets of a thousand years either way are still dates
 _FEW: Final = 4  # reasons that fit into a title
 
 
@@ -59,6 +60,11 @@ def replica(presented: Presented, roots: Sequence[bytes] = (), *, exact: bool = 
     leads to is taken to be trusted, and to be good where it was not sent. Raises MitmailError for
     what is broken in a way that no scenario file can say.
     """
+    if not _FIRST_YEAR <= presented.at.year <= _LAST_YEAR:
+        raise MitmailError(
+            f"{presented.source}: the year {presented.at.year} is out of range: say when it was "
+            "seen, as --at 2026-03-01T12:00Z"
+        )
     chain = _read(presented)
     if not chain:
         return _finished({"chain": []}, CUSTOMER, (), ())

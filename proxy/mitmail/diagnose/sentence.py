@@ -21,7 +21,7 @@ TELLS: Final = 7.5
 # can be "denied" as well, and an attachment be "larger than the maximum".
 ABOUT: Final = frozenset(map(wording.stem, (
     "certificate", "tls", "starttls", "handshake", "x509", "peer", "issuer", "root", "authority",
-    "trusted", "trust", "intermediate", "identity", "revoked", "encryption", "secure", "security",
+    "trusted", "trust", "intermediate", "revoked", "encryption", "secure", "security",
     "exception", "antivirus", "norton", "kaspersky", "avast", "avg", "eset", "thunderbird",
     "outlook", "imaplib", "poplib", "smtplib", "protocol", "algorithm", "cipher", "25", "110",
     "143", "465", "563", "587", "993", "995", "revocation", "principal",

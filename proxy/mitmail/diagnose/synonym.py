@@ -18,6 +18,7 @@ SAME: Final[Mapping[str, str]] = {
     "asking": "asks", "asked": "asks", "stays": "still", "hoster": "hosting",
     "mailserver": "mail server", "isp": "provider", "av": "antivirus", "tb": "thunderbird",
     "ignores": "not", "ignored": "not", "forever": "hangs", "hang": "hangs",
+    "commonname": "common name", "bean": "been",
 }  # fmt: skip
 """What is said for one thing, each with the words that are put for it; before endings are cut."""
 

@@ -38,6 +38,16 @@ _HOST: Final = re.compile(
     r"https?://\S+|[\w.+-]+@[\w-]+(?:\.[\w-]+)*"
     r"|(?<![\w.])\*?(?:[a-z0-9_-]+\.)+(?!(?:der|cer|crt|pem)\b)[a-z][a-z-]+(?::\d+)?(?![\w.]*[A-Z])\b"
 )
+# What is denied is not found: "not revoked", "verify ok". Other certificates are none of ours.
+_FINDING: Final = r"(?:expired?|revoked|self[ -]?signed)\b"
+_NOTHING: Final = re.compile(
+    r"\b(?:not|never|\w+n't|neither|nor)\s+(?:(?:yet|been|be|actually|really|even)\s+)*"
+    rf"{_FINDING}(?:\s+n?or\s+{_FINDING})?(?:\s+yet\b)?"
+    r"|\bverif(?:y|ied|ication)\s+(?:(?:is|was)\s+)?(?:ok|okay|succe\w+)\b"
+    r"|\b(?:gift|birth|death|marriage|training)\s+certificates?\b"
+    r"|\bcertificates?\s+of\s+(?:attendance|completion|conformity|insurance|origin)\b",
+    re.I,
+)
 _DENIED: Final = re.compile(r"\b\w+n't\b")
 _PORTS: Final = frozenset(("25", "110", "143", "465", "563", "587", "993", "995"))
 _WORD: Final = re.compile(r"[a-z][a-z0-9]*|\d+")
@@ -74,7 +84,7 @@ def lines(text: str) -> list[str]:
 
 def words(line: str) -> Iterator[str]:
     """The words of a line that say something, in small letters: no hosts, no dates, no numbers."""
-    text = _CHANGING.sub(" ", _HOST.sub(" ", line).lower())
+    text = _CHANGING.sub(" ", _HOST.sub(" ", _NOTHING.sub(" ", line)).lower())
     text = _DENIED.sub("not", text).replace("e-mail", "mail").replace("pop-up", "popup")
     for word in _WORD.findall(text):
         if word[0].isdigit():

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, Field, StrictInt, model_validator
+from pydantic import AfterValidator, Field, StrictBool, StrictInt, model_validator
 
 from mitmail.scenario.part import Model, SetOf, Text
 from mitmail.scenario.verdict import Reason
@@ -81,6 +81,10 @@ class Saying(Model):
         default=(), description="Numbers of errors, where the speaker's numbers find them."
     )
     means: SetOf[Text] = Field(min_length=1, description="The causes, likeliest first.")
+    vague: StrictBool = Field(
+        default=False,
+        description="Said of many faults: counts only where nothing else in the text tells more.",
+    )
     mark: Mark = Field(
         description="measured: seen in a run of ours or on a bench; sourced: reported or "
         "documented; recalled: from memory, and not checked."
