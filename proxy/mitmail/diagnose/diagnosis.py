@@ -60,7 +60,11 @@ def _found(one: Case) -> Findings:
     found = [finding for part in PARTS for finding in part(one)]
     found += [*_unreadable(one), *staples(one), *_sizes(one), *_intercepted(one)]
     yield from found
-    if not any(each.severity in DOUBTS or each.reason for each in found):
+    doubted = any(each.severity in DOUBTS or each.reason for each in found)
+    if not doubted and not one.verified.anchored:
+        words = f"No way was found to any of {one.roots.words}."
+        yield one.finding("unknown-issuer", "unknown", words, reason="unknown-issuer")
+    elif not doubted:
         until = f" until {one.leaf.not_after:%Y-%m-%d}" if one.leaf.not_after else ""
         words = f"Valid{until}, for {one.presented.name}, and vouched for by {one.roots.words}."
         if one.presented.staple is None:

@@ -29,7 +29,7 @@ def strengths(case: Case) -> Findings:
         elif odd := _oddity(one):
             words = f"{one.place} has a key that few clients know: {odd}."
             yield case.finding("odd-key", "medium", words, fix=NEW_KEY, reason="policy")
-        if not case.is_anchor(one) and not one.is_self_issued:
+        if not case.is_anchor(one) and not one.is_self_signed:
             yield from _hash(case, one)
 
 
