@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from bench import clean_environment, need
+from mitmail.diagnose.client_view import scenario
 from mitmail.diagnose.diagnosis import diagnose
 from mitmail.diagnose.finding import Finding
 from mitmail.diagnose.presented import Presented
@@ -187,3 +188,19 @@ def test_an_authority_that_changed_its_key_is_not_self_signed(tmp_path: Path) ->
     known = found(leaf, rolled)
     assert set(known) == {"self-issued", "ok"}
     assert openssl(leaf, rolled, directory=tmp_path)
+
+
+def test_what_is_good_is_good_until_the_first_of_the_chain_ends() -> None:
+    own = key()
+    issuer = signed("I", own, "O Root", ROOT_KEY, ends=30, identifier=ROOT_KEY)
+    leaf = signed(HOST, key(), "I", own, ca=False, ends=80, identifier=own, names=(HOST,))
+    assert f"until {NOW + timedelta(days=30):%Y-%m-%d}" in found(leaf, issuer)["ok"].words
+
+
+def test_a_trusted_root_that_has_expired_is_the_clients_to_replace() -> None:
+    old = signed("Old", ROOT_KEY, "Old", ROOT_KEY, ends=-1, identifier=ROOT_KEY)
+    leaf = signed(HOST, key(), "Old", ROOT_KEY, ca=False, identifier=ROOT_KEY, names=(HOST,))
+    known = found(leaf, roots=Roots((der(old),), "the roots"))
+    assert set(known) == {"root-expired"}
+    assert "client" in known["root-expired"].fix
+    assert scenario(known["root-expired"]) == "expired-root"

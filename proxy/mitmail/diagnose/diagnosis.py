@@ -65,7 +65,8 @@ def _found(one: Case) -> Findings:
         words = f"No way was found to any of {one.roots.words}."
         yield one.finding("unknown-issuer", "unknown", words, reason="unknown-issuer")
     elif not doubted:
-        until = f" until {one.leaf.not_after:%Y-%m-%d}" if one.leaf.not_after else ""
+        ends = [each.not_after for each in one.verified.path if each.not_after]
+        until = f" until {min(ends):%Y-%m-%d}" if ends else ""
         words = f"Valid{until}, for {one.presented.name}, and vouched for by {one.roots.words}."
         if one.presented.staple is None:
             words += " Whether it has been revoked was not asked."

@@ -182,7 +182,7 @@ def _block(body: str, where: str) -> tuple[bytes, ...]:
     try:
         found = certificates(octets)
     except MitmailError as error:
-        said = str(error)
+        said = str(error).removeprefix("this is ")
         raise MitmailError(f"{where}: between BEGIN and END is {said}{_then(said)}") from None
     return found
 
