@@ -333,4 +333,4 @@ def test_a_date_beyond_all_calendars_is_none(text: str) -> None:
 def test_a_key_between_the_borders_of_a_certificate_is_called_one() -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     octets = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-    assert "between BEGIN and END is a private key" in complaint(armored(octets))
+    assert "between BEGIN and END is a private key" in complaint(armored(b"CERTIFICATE", octets))
