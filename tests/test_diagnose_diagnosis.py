@@ -108,10 +108,19 @@ def test_a_staple_that_was_demanded_is_missed_only_where_it_would_show() -> None
     assert (reached.severity, reached.reason) == ("high", "policy")
 
 
-@pytest.mark.parametrize("key", ["rsa1024", "rsa2048-e3", "ec224", "dsa2048"])
+@pytest.mark.parametrize("key", ["rsa1024", "ec224", "dsa2048"])
 def test_a_weak_key_is_told_and_which(key: str) -> None:
     one = found(ordinary.chain(ordinary.renamed(LETS, key=key)))["weak-key"]
     assert (one.severity, one.reason) == ("high", "weak")
+
+
+def test_a_small_exponent_is_not_told_as_a_short_key() -> None:
+    known = found(ordinary.chain(ordinary.renamed(LETS, key="rsa2048-e3")))
+    one = known["small-exponent"]
+    assert (one.severity, one.reason) == ("high", "weak")
+    assert "exponent 3" in one.words
+    assert "weak-key" not in known
+    assert "65537" in one.fix
 
 
 def test_nothing_is_good_that_nobody_looked_at() -> None:

@@ -3,6 +3,7 @@
 import json
 import random
 from contextlib import suppress
+from datetime import UTC, datetime
 
 import pytest
 
@@ -51,6 +52,42 @@ def look(chain: tuple[bytes, ...]) -> set[str]:
     return {one.id for one in found}
 
 
+def poked(octets: bytes, chance: random.Random) -> bytes:
+    """The octets with values, tags or lengths within their DER replaced, none lost or added."""
+    changed = bytearray(octets)
+    for _ in range(chance.choice((1, 1, 2, 4))):
+        odd = (0, 1, 0x7F, 0x80, 0xFF, chance.randrange(256))
+        changed[chance.randrange(4, len(changed))] = chance.choice(odd)
+    return bytes(changed)
+
+
+def poke(seed: int) -> None:
+    """Any of a chain's certificates poked, with the roots among them: it only must not raise."""
+    chance = random.Random(seed)
+    chain = list(ordinary.chain(chance.choice(SHAPES)))
+    for _ in range(chance.choice((1, 2))):
+        place = chance.randrange(len(chain))
+        chain[place] = poked(chain[place], chance)
+    for content in (pem(*chain), b"".join(chain)):
+        with suppress(MitmailError):
+            paste.read(content, "x")
+    look(tuple(chain))
+    shown = Presented(chain=tuple(chain), name=ordinary.HOST, at=ordinary.NOW, source="x")
+    diagnose(shown, Roots((*ROOTS.certificates, *chain[1:]), "the roots"))
+
+
+@pytest.mark.parametrize("seed", range(CHANGES))
+def test_a_poked_certificate_raises_nothing(seed: int) -> None:
+    poke(seed)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("hundred", range(20))
+def test_two_thousand_poked_certificates_raise_nothing(hundred: int) -> None:
+    for seed in range(hundred * 100, hundred * 100 + 100):
+        poke(seed)
+
+
 def check(seed: int) -> None:
     chance = random.Random(seed)
     chain = list(ordinary.chain(chance.choice(SHAPES)))
@@ -73,6 +110,16 @@ def test_a_changed_certificate_is_never_called_good(seed: int) -> None:
 def test_two_thousand_changed_certificates_are_never_called_good(hundred: int) -> None:
     for seed in range(hundred * 100, hundred * 100 + 100):
         check(seed)
+
+
+@pytest.mark.parametrize("at", [datetime.min, datetime.max])
+def test_no_time_is_too_early_or_too_late(at: datetime) -> None:
+    chain = ordinary.chain(SHAPES[0])
+    moment = at.replace(tzinfo=UTC)
+    shown = Presented(chain=chain, name=ordinary.HOST, at=moment, source="x")
+    assert "ok" not in {one.id for one in diagnose(shown, ROOTS)}
+    blame(shown, [shown], ROOTS)
+    list(printing.shown(shown, "--at"))
 
 
 def test_an_unchanged_one_is_good() -> None:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -323,3 +324,13 @@ def test_a_hostile_text_costs_no_time() -> None:
     for content in (">" * (LIMIT - 1), "-----BEGIN CERTIFICATE-----\n" * 30_000, "A" * 900_000,
                     " | >" * 200_000, html.escape("<" * 100_000)):  # fmt: skip
         complaint(content)
+
+
+def test_a_date_beyond_all_calendars_is_none(text: str) -> None:
+    assert said(f"Date: Fri, 31 Dec 9999 23:59:59 -0500\n\n{text}").at is None
+
+
+def test_a_key_between_the_borders_of_a_certificate_is_called_one() -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    octets = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    assert "between BEGIN and END is a private key" in complaint(armored(b"CERTIFICATE", octets))

@@ -1,22 +1,26 @@
 """Whether somebody whom the client trusts vouches for the server, and why not."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtensionOID
 
+from mitmail.diagnose.ascent import (
+    SELF_SIGNED_LEAF,
+    SELF_SIGNED_ROOT,
+    has_signed,
+    is_named,
+    names_another_key,
+)
 from mitmail.diagnose.case import Case, Findings
 from mitmail.diagnose.certificate import Certificate
 from mitmail.diagnose.finding import Severity
 from mitmail.diagnose.verification import (
     BAD_SIGNATURE,
-    SELF_SIGNED_LEAF,
-    SELF_SIGNED_ROOT,
     UNREADABLE,
     UNTRUSTED,
-    has_signed,
-    is_named,
 )
 from mitmail.engine.verify_error import verify_word
 
@@ -40,6 +44,10 @@ REPLACE: Final = "The authority must replace this certificate."
 ERRORS: Final[Mapping[int, _Said]] = {
     25: _Said(
         "path-length", "critical", "{place} lets fewer authorities follow than do.", REPLACE
+    ),
+    32: _Said(
+        "not-a-ca", "critical",
+        "{place} signed another one, and its keyUsage does not let it.", REPLACE,
     ),
     34: _Said(
         "critical-extension", "critical",
@@ -73,8 +81,70 @@ def authorities(case: Case) -> Findings:
         words = "The server's own self-signed certificate is trusted; some clients refuse it so."
         fix = "Trust an authority, and have it sign the server's certificate."
         yield case.finding("self-signed-trusted", "low", words, fix=fix)
+    if case.verified.lost is not None:
+        yield from _lost(case)
     if case.verified.confused is not None:
         yield from _confused(case, case.verified.confused[1])
+
+
+def _lost(case: Case) -> Findings:
+    path, lost = case.verified.path, case.verified.lost
+    assert lost is not None
+    steps = list(_steps(case))
+    yield from steps
+    ambiguous = next((one for one in path[:-1] if _is_ambiguous(case, one)), None)
+    if not any(one.reason for one in steps) and (ambiguous or not steps):
+        yield from _misled(case, ambiguous or lost[1])
+    for one in path[1:]:
+        if one.extension(ExtensionOID.NAME_CONSTRAINTS) is not None:
+            words = (
+                f"{one.place} limits the names that it signs for (nameConstraints), and whether "
+                "they are kept to could not be judged on this way."
+            )
+            yield case.finding("constraints-not-judged", "unknown", words)
+
+
+def _steps(case: Case) -> Findings:
+    for below, above in pairwise(case.verified.path):
+        if names_another_key(below, above):
+            words = (
+                f'{below.place} was signed by "{below.issuer_title}", but names another key of it '
+                "(authorityKeyIdentifier); some clients refuse that."
+            )
+            yield case.finding(
+                "key-identifier", "medium", words, fix=REPLACE, reason="unknown-issuer"
+            )
+        if not below.is_self_issued or below.is_self_signed:
+            continue
+        words = (
+            f"{below.place} has its issuer's name and another key, as when an authority changes "
+            "keys; "
+        )
+        if names_another_key(below, below):
+            words += "OpenSSL 4.0 takes it for self-signed and refuses, 3.0 and others do not."
+            yield case.finding("self-issued", "low", words)
+        else:
+            words += "OpenSSL takes it for self-signed and refuses, GnuTLS does not."
+            yield case.finding(
+                "self-issued", "medium", words, fix=REPLACE, reason="unknown-issuer"
+            )
+
+
+def _is_ambiguous(case: Case, below: Certificate) -> bool:
+    """Whether another one than the signer fits, too, before its signature is looked at."""
+    at_hand = (*case.chain, *map(Certificate, case.roots.certificates))
+    fitting = (x for x in at_hand if is_named(x, below) and not names_another_key(below, x))
+    return any(not has_signed(one, below) for one in fitting)
+
+
+def _misled(case: Case, about: Certificate) -> Findings:
+    words = (
+        f"Several certificates at hand fit as the issuer of {about.place[0].lower()}"
+        f"{about.place[1:]}: OpenSSL may take a wrong one, and refuse; clients that try each do "
+        "not."
+    )
+    fix = "Send the certificates that lead to the root, and no others."
+    yield case.finding("misleading", "medium", words, fix=fix, reason="unknown-issuer")
 
 
 def _confused(case: Case, about: Certificate) -> Findings:
@@ -133,10 +203,12 @@ def _no_issuer(case: Case, end: Certificate) -> Findings:
         return  # OpenSSL finds no issuer for what it cannot read (measured: error 20)
     if any(has_signed(one, end) for one in namesakes):
         words = (
-            f'{end.place} was signed by "{end.issuer_title}", but names another key of it '
-            "(authorityKeyIdentifier); some clients refuse that."
+            f'{end.place} was signed by "{end.issuer_title}", and no way was found from there to '
+            f"any of {case.roots.words}."
         )
-        yield case.finding("key-identifier", "medium", words, fix=REPLACE, reason="unknown-issuer")
+        yield case.finding(
+            "unknown-issuer", "critical", words, fix=PRIVATE, reason="unknown-issuer"
+        )
     elif namesakes:
         words = (
             f'{end.place} was signed by "{end.issuer_title}", and the one of that name that is at '

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from mitmail.diagnose.absence import NO_SERVER, SHOW, holds_no_server
+from mitmail.diagnose.ascent import has_signed
 from mitmail.diagnose.case import day
 from mitmail.diagnose.certificate import Certificate, chain_of
 from mitmail.diagnose.coverage import listed
@@ -18,7 +19,6 @@ from mitmail.diagnose.presented import Presented
 from mitmail.diagnose.recognition import Recognition, in_short, is_public, recognise
 from mitmail.diagnose.resemblance import has_same_key, is_copy, shares_name
 from mitmail.diagnose.roots import Roots
-from mitmail.diagnose.verification import has_signed
 
 type Culprit = Literal["provider", "antivirus", "gateway", "interception", "both", "cannot-tell"]
 

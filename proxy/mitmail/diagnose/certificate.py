@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.x509.oid import ExtensionOID, NameOID
 
@@ -113,6 +113,22 @@ class Certificate:
     def is_self_issued(self) -> bool:
         """Whether subject and issuer are the same name."""
         return self.read is not None and self.read.subject == self.read.issuer
+
+    @cached_property
+    def is_self_signed(self) -> bool:
+        """Whether it is self-issued, and by its own key (RFC 5280 section 3.2).
+
+        Where the signature is of a kind that cannot be checked, the name decides.
+        """
+        if self.read is None or not self.is_self_issued:
+            return False
+        try:
+            self.read.verify_directly_issued_by(self.read)
+        except InvalidSignature:
+            return False
+        except (UnsupportedAlgorithm, *UNREADABLE):
+            return True
+        return True
 
     @cached_property
     def key(self) -> PublicKey | None:

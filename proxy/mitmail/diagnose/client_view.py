@@ -183,7 +183,7 @@ STRICT: Final[Mapping[int, str]] = {
     92: "root-no-keyusage", 93: "v1-leaf-with-extensions",
 }  # fmt: skip
 VIEWS: Final[Mapping[str, View]] = {
-    "expired": _EXPIRED, "ca-expired": _EXPIRED_CA,
+    "expired": _EXPIRED, "ca-expired": _EXPIRED_CA, "root-expired": _EXPIRED_CA,
     "not-yet-valid": _EARLY,
     "ca-not-yet-valid": _EARLY._replace(
         thunderbird="MOZILLA_PKIX_ERROR_NOT_YET_VALID_ISSUER_CERTIFICATE"
@@ -197,7 +197,8 @@ VIEWS: Final[Mapping[str, View]] = {
     "ca-as-leaf": _CA_LEAF, **{f"strict-{number}": _STRICT for number in STRICT},
 }  # fmt: skip
 SCENARIOS: Final[Mapping[str, str]] = {
-    "expired": "expired", "ca-expired": "expired-intermediate", "not-yet-valid": "not-yet-valid",
+    "expired": "expired", "ca-expired": "expired-intermediate",
+    "root-expired": "expired-root", "not-yet-valid": "not-yet-valid",
     "ca-not-yet-valid": "not-yet-valid-intermediate",
     "validity-order": "notafter-before-notbefore", "long-lived": "validity-900d",
     "name-mismatch": "wrong-host", "name-in-cn-only": "cn-only",
@@ -215,7 +216,8 @@ SCENARIOS: Final[Mapping[str, str]] = {
     **{f"strict-{number}": id_ for number, id_ in STRICT.items()}, "chain-order": "reversed-chain",
     "chain-duplicate": "chain-duplicates", "chain-root": "root-included",
     "chain-unrelated": "chain-extra-unrelated", "no-certificate": "empty-certificate-list",
-    "weak-key": "rsa-1024", "weak-hash": "sha1-leaf", "odd-key": "ed25519-leaf",
+    "weak-key": "rsa-1024", "small-exponent": "rsa-e3",
+    "weak-hash": "sha1-leaf", "odd-key": "ed25519-leaf",
     "malformed": "duplicate-extension", "must-staple": "must-staple-missing",
     "bad-staple": "ocsp-staple-expired",
     "revoked": "revoked", "too-large": "10000-sans",

@@ -17,7 +17,7 @@ def composition(case: Case) -> Findings:
         words = "The certificates are in the wrong order; some old clients and devices give up."
         yield case.finding("chain-order", "low", words, fix=TIDY)
     root = case.verified.path[-1]
-    if case.verified.anchored and root.number > 1 and root.is_self_issued:
+    if case.verified.anchored and root.number > 1 and root.is_self_signed:
         words = f'The root "{root.title}" is sent, too; nobody needs it.'
         yield case.finding("chain-root", "info", words)
     yield from _unrelated(case)

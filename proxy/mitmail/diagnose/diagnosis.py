@@ -64,8 +64,13 @@ def _found(one: Case) -> Findings:
     found = [finding for part in PARTS for finding in part(one)]
     found += [*_unreadable(one), *staples(one), *_sizes(one), *_intercepted(one)]
     yield from found
-    if not any(each.severity in DOUBTS or each.reason for each in found):
-        until = f" until {one.leaf.not_after:%Y-%m-%d}" if one.leaf.not_after else ""
+    doubted = any(each.severity in DOUBTS or each.reason for each in found)
+    if not doubted and not one.verified.anchored:
+        words = f"No way was found to any of {one.roots.words}."
+        yield one.finding("unknown-issuer", "unknown", words, reason="unknown-issuer")
+    elif not doubted:
+        ends = [each.not_after for each in one.verified.path if each.not_after]
+        until = f" until {min(ends):%Y-%m-%d}" if ends else ""
         words = f"Valid{until}, for {one.presented.name}, and vouched for by {one.roots.words}."
         if one.presented.staple is None:
             words += " Whether it has been revoked was not asked."

@@ -42,8 +42,13 @@ def _expired(case: Case, one: Certificate) -> Findings:
     if one.number == 1:
         yield case.finding("expired", "critical", words, fix=RENEW, reason="expired")
         return
+    if case.is_anchor(one):
+        words += " It is trusted, and some clients refuse it all the same."
+        fix = "Give the client the authority's present root, and remove this one."
+        yield case.finding("root-expired", "medium", words, fix=fix, reason="expired")
+        return
     fix = "Send the authority's present certificate in its place; the authority publishes it."
-    yield case.finding("ca-expired", _weight(case, one), words, fix=fix, reason="expired")
+    yield case.finding("ca-expired", "critical", words, fix=fix, reason="expired")
 
 
 def _early(case: Case, one: Certificate) -> Findings:

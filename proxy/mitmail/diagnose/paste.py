@@ -182,7 +182,7 @@ def _block(body: str, where: str) -> tuple[bytes, ...]:
     try:
         found = certificates(octets)
     except MitmailError as error:
-        said = str(error)
+        said = str(error).removeprefix("this is ")
         raise MitmailError(f"{where}: between BEGIN and END is {said}{_then(said)}") from None
     return found
 
@@ -220,8 +220,8 @@ def _dated(pasted: Pasted, text: str) -> Pasted:
     for written in reversed(_DATED.findall(before)):
         try:
             at = email.utils.parsedate_to_datetime(written)
-        except ValueError:
+            at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        except (ValueError, OverflowError):  # the second of a year 9999 west of Greenwich
             continue
-        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
         return replace(pasted, at=at, at_from="the Date of the mail that it is in")
     return pasted

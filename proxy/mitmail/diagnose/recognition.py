@@ -9,6 +9,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from mitmail.diagnose.ascent import is_named
 from mitmail.diagnose.brand import brand
 from mitmail.diagnose.case import case
 from mitmail.diagnose.certificate import Certificate, chain_of
@@ -16,7 +17,6 @@ from mitmail.diagnose.fingerprint import Mark, leaf_marks, root_marks
 from mitmail.diagnose.kind import Kind, Sureness
 from mitmail.diagnose.presented import Presented
 from mitmail.diagnose.roots import Roots, public
-from mitmail.diagnose.verification import is_named
 from mitmail.scenario import loader
 from mitmail.scenario.vendor import Vendor
 

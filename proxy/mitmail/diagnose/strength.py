@@ -26,10 +26,16 @@ def strengths(case: Case) -> Findings:
         if weak := weakness(one):
             words = f"{one.place} has a key that is too weak: {weak}."
             yield case.finding("weak-key", "high", words, fix=NEW_KEY, reason="weak")
+        elif exponent := small_exponent(one):
+            words = (
+                f"{one.place} has an RSA key with the exponent {exponent}; some clients refuse."
+            )
+            fix = "Make a new key with the usual exponent, 65537, and have it certified."
+            yield case.finding("small-exponent", "high", words, fix=fix, reason="weak")
         elif odd := _oddity(one):
             words = f"{one.place} has a key that few clients know: {odd}."
             yield case.finding("odd-key", "medium", words, fix=NEW_KEY, reason="policy")
-        if not case.is_anchor(one) and not one.is_self_issued:
+        if not case.is_anchor(one) and not one.is_self_signed:
             yield from _hash(case, one)
 
 
@@ -38,13 +44,17 @@ def weakness(one: Certificate) -> str:
     match one.key:
         case rsa.RSAPublicKey() as key if key.key_size < RSA_BITS:
             return f"RSA of {key.key_size} bits"
-        case rsa.RSAPublicKey() as key if key.public_numbers().e < 65537:
-            return f"RSA with the exponent {key.public_numbers().e}"
         case ec.EllipticCurvePublicKey() as key if key.curve.key_size < 256:
             return f"the curve {key.curve.name}"
         case dsa.DSAPublicKey():
             return "DSA"
     return ""
+
+
+def small_exponent(one: Certificate) -> int:
+    """The exponent of an RSA key where CA/B BR 6.1.6 wants a larger one, else 0."""
+    exponent = one.key.public_numbers().e if isinstance(one.key, rsa.RSAPublicKey) else 65537
+    return exponent if exponent < 65537 else 0
 
 
 def _oddity(one: Certificate) -> str:

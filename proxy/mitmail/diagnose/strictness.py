@@ -34,7 +34,7 @@ def _missing(case: Case, one: Certificate) -> Iterator[int]:
     # OpenSSL tells the first of these alone, and 4.0 leaves 89 out (measured; 3.0 has it).
     if one.problem or one.parsed is None or one.parsed.version < 3:
         return
-    if one.extension(ExtensionOID.AUTHORITY_KEY_IDENTIFIER) is None and not one.is_self_issued:
+    if one.extension(ExtensionOID.AUTHORITY_KEY_IDENTIFIER) is None and not one.is_self_signed:
         yield 85
     constraints = one.extension(ExtensionOID.BASIC_CONSTRAINTS)
     if one == case.leaf or constraints is None or not one.is_ca:

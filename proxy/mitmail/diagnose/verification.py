@@ -1,16 +1,24 @@
 """What OpenSSL finds on the way from a server's certificate to a trusted one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Final
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from OpenSSL import crypto
 
+from mitmail.diagnose.ascent import (
+    NO_ISSUER,
+    SELF_SIGNED_LEAF,
+    SELF_SIGNED_ROOT,
+    Ascent,
+    Error,
+    has_signed,
+    is_named,
+)
 from mitmail.diagnose.certificate import Certificate
 from mitmail.diagnose.roots import Roots
-from mitmail.engine.certificate import UNREADABLE as UNREADABLE_CERTIFICATE
 
 # X509_V_FLAG_* of x509_vfy.h; pyOpenSSL names two of them only.
 STRICT: Final = 0x20
@@ -19,13 +27,9 @@ NO_CHECK_TIME: Final = 0x200000
 # X509_V_ERR_*: of times, and of what ends before anything trusted is reached.
 TIMES: Final = frozenset({9, 10})
 BAD_SIGNATURE: Final = 7
-SELF_SIGNED_LEAF: Final = 18
-SELF_SIGNED_ROOT: Final = 19
-UNTRUSTED: Final = frozenset({2, SELF_SIGNED_LEAF, SELF_SIGNED_ROOT, 20, 21, 27})
+UNTRUSTED: Final = frozenset({2, SELF_SIGNED_LEAF, SELF_SIGNED_ROOT, NO_ISSUER, 21, 27})
 UNREADABLE: Final = -1
 LONGEST: Final = 100  # certificates; OpenSSL's own limit of depth
-
-type Error = tuple[int, Certificate]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +40,8 @@ class Verified:
     OpenSSL cannot read. Times are not among them: they are judged for the whole path elsewhere.
     ``strict`` is what only the strict check minds, which Python has switched on since 3.13.
     ``confused`` is what OpenSSL says because it takes another authority of the same name; the way
-    is there for a client that tries both.
+    is there for a client that tries both. ``lost`` is what it says where signatures lead further
+    than it goes: not all that it looks at has been looked at on such a way.
     """
 
     path: tuple[Certificate, ...]
@@ -44,6 +49,7 @@ class Verified:
     errors: tuple[Error, ...] = ()
     strict: Error | None = None
     confused: Error | None = None
+    lost: Error | None = None
 
     @property
     def end(self) -> Certificate:
@@ -74,9 +80,16 @@ def verify(
         again = verifier.run()
         if isinstance(again, list):
             return Verified(path=tuple(again), anchored=True, confused=found)
+    if found[0] in UNTRUSTED or found[0] == BAD_SIGNATURE:
+        way = Ascent(chain, roots, also).way(at)
+        if way.anchored or (way.goes_on(found[1]) and found[0] != BAD_SIGNATURE):
+            errors = (*way.errors, *verifier.alone(way.path))
+            return Verified(path=way.path, anchored=way.anchored, errors=errors, lost=found)
     if found[0] not in UNTRUSTED:
         path = verifier.likely_path()
         return Verified(path=path, anchored=verifier.is_root(path[-1]), errors=(found,))
+    if found[0] in {SELF_SIGNED_LEAF, SELF_SIGNED_ROOT} and not found[1].is_self_signed:
+        found = NO_ISSUER, found[1]
     # Nobody trusted is reached. What is wrong besides is seen when the end is taken for trusted.
     end = found[1]
     above = verifier.run(ending_in=end)
@@ -108,12 +121,17 @@ class _Verifier:
                     self.unreadable = ((UNREADABLE, one),)
 
     def run(
-        self, *, at: datetime | None = None, ending_in: Certificate | None = None, flags: int = 0
+        self,
+        *,
+        at: datetime | None = None,
+        start: Certificate | None = None,
+        ending_in: Certificate | None = None,
+        flags: int = 0,
     ) -> list[Certificate] | Error:
         """The verified path, or the first error; without a time, whatever the times are."""
         store = crypto.X509Store()
         if ending_in is not None:
-            store.add_cert(self._loaded[ending_in.der])
+            store.add_cert(self._x509(ending_in))
         else:
             for der, root in self._roots.loaded.items():
                 if der not in self._dropped:
@@ -121,8 +139,10 @@ class _Verifier:
         store.set_flags(PARTIAL_CHAIN | flags | (NO_CHECK_TIME if at is None else 0))
         if at is not None:
             store.set_time(at)
-        leaf = self._loaded[self._chain[0].der]
+        leaf = self._x509(start or self._chain[0])
         without = {self._chain[0].der, *self._dropped}
+        if start is not None:
+            without = set(self._loaded)
         rest = [x for der, x in self._loaded.items() if der not in without]
         try:
             path = crypto.X509StoreContext(store, leaf, rest).get_verified_chain()
@@ -131,7 +151,32 @@ class _Verifier:
                 return error.errors[0], self._shown(error.certificate)
             except crypto.Error:  # it cannot write what it has read: a key that it does not know
                 return UNREADABLE, self._chain[0]
-        return [self._shown(one) for one in path]
+        try:
+            return [self._shown(one) for one in path]
+        except crypto.Error:
+            return UNREADABLE, self._chain[0]
+
+    def alone(self, path: Sequence[Certificate]) -> Iterator[Error]:
+        """What OpenSSL minds about each of these by itself, and about each one's signature."""
+        for one in path:
+            if not self._is_known(one):
+                yield UNREADABLE, one
+            elif not self.is_root(one):
+                found = self.run(start=one, ending_in=one)
+                if isinstance(found, tuple):
+                    yield found
+        for below, above in pairwise(path):
+            if not (self._is_known(below) and self._is_known(above)):
+                continue
+            found = self.run(start=below, ending_in=above)
+            if isinstance(found, tuple) and found[0] == BAD_SIGNATURE:
+                yield found
+
+    def _is_known(self, one: Certificate) -> bool:
+        return one.der in self._loaded or one.der in self._roots.loaded
+
+    def _x509(self, one: Certificate) -> crypto.X509:
+        return self._loaded.get(one.der) or self._roots.loaded[one.der]
 
     def strict(self, *, ending_in: Certificate | None = None) -> Error | None:
         """What the strict check finds on a way that stands otherwise."""
@@ -156,28 +201,10 @@ class _Verifier:
         """The way by names, and by keys where they agree: for what OpenSSL does not finish."""
         roots = [Certificate(der) for der in self._roots.certificates]
         path = [self._chain[0]]
-        while len(path) < LONGEST and not path[-1].is_self_issued and not self.is_root(path[-1]):
+        while len(path) < LONGEST and not path[-1].is_self_signed and not self.is_root(path[-1]):
             above = [x for x in (*roots, *self._pool.values()) if is_named(x, path[-1])]
             above = [x for x in above if x not in path]
             if not above:
                 break
             path.append(next((x for x in above if has_signed(x, path[-1])), above[0]))
         return tuple(path)
-
-
-def is_named(issuer: Certificate, below: Certificate) -> bool:
-    """Whether a certificate carries the name that the other one gives for its issuer."""
-    if issuer.read is None or below.read is None:
-        return False
-    return issuer.read.subject == below.read.issuer
-
-
-def has_signed(issuer: Certificate, below: Certificate) -> bool:
-    """Whether name and key of a certificate are those that signed the other one."""
-    if issuer.read is None or below.read is None:
-        return False
-    try:
-        below.read.verify_directly_issued_by(issuer.read)
-    except (InvalidSignature, UnsupportedAlgorithm, *UNREADABLE_CERTIFICATE):
-        return False
-    return True
