@@ -24,6 +24,7 @@ from proof import gnutls_words, openssl_words
 GROUPS = ("validity", "name", "trust", "ca", "usage")
 OTHERS = ("encoding", "algorithm", "control", "several", "revocation")
 CASES = {s.id: s for s in catalogue().values() if s.group in GROUPS}
+SENT = {id_: s for id_, s in CASES.items() if id_ != "empty-certificate-list"}
 MORE = {s.id: s for s in catalogue().values() if s.group in OTHERS}
 STORE = Store(None)
 
@@ -199,14 +200,12 @@ VERIFIERS: dict[str, tuple[Callable[[Plan, Path], Verdict], dict[str, str]]] = {
 
 @pytest.mark.long
 @pytest.mark.parametrize("verifier", VERIFIERS)
-@pytest.mark.parametrize("scenario", CASES.values(), ids=CASES)
+@pytest.mark.parametrize("scenario", SENT.values(), ids=SENT)
 def test_an_independent_verifier_says_the_same(
     scenario: Scenario, verifier: str, tmp_path: Path
 ) -> None:
     ask, exceptions = VERIFIERS[verifier]
     made = plan(scenario)
-    if not made.door.chain:
-        pytest.skip("there is nothing to verify")
     (tmp_path / "roots.pem").write_bytes(pem(*made.server_roots))
     (tmp_path / "chain.pem").write_bytes(pem(*made.door.chain))
     (tmp_path / "leaf.pem").write_bytes(pem(made.door.chain[0]))
@@ -217,20 +216,28 @@ def test_an_independent_verifier_says_the_same(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("scenario", CASES.values(), ids=CASES)
-def test_openssl_is_strict_about_the_same(scenario: Scenario, tmp_path: Path) -> None:
+def test_openssl_is_strict_about_the_same(tmp_path: Path) -> None:
     """OpenSSL 3 of this machine lists all that its strict check minds."""
-    made = plan(scenario)
-    if not made.door.chain or any(map(is_grave, findings(made))):
-        pytest.skip("it stops at something else")
-    (tmp_path / "roots.pem").write_bytes(pem(*made.server_roots))
-    (tmp_path / "chain.pem").write_bytes(pem(*made.door.chain))
-    (tmp_path / "leaf.pem").write_bytes(pem(made.door.chain[0]))
-    text = run(
-        need("openssl"), "verify", "-x509_strict", "-CAfile", "roots.pem", "-untrusted",
-        "chain.pem", "leaf.pem", folder=tmp_path,
-    )  # fmt: skip
     asked = {"85", "86", "89", "92"}
-    ours = {x.id.removeprefix("strict-") for x in findings(made) if x.id.startswith("strict-")}
+    compared = 0
+    for scenario in SENT.values():
+        made = plan(scenario)
+        found = findings(made)
+        if any(map(is_grave, found)):
+            continue  # OpenSSL stops there, and lists no more
+        ours = {x.id.removeprefix("strict-") for x in found if x.id.startswith("strict-")}
+        text = strictly(made, tmp_path)
+        listed = set(re.findall(r"^error (\d+) at", text, re.MULTILINE))
+        assert ours & asked == listed & asked, scenario.id
+        compared += 1
+    assert compared >= 40
 
-    assert ours & asked == set(re.findall(r"^error (\d+) at", text, re.MULTILINE)) & asked
+
+def strictly(made: Plan, folder: Path) -> str:
+    (folder / "roots.pem").write_bytes(pem(*made.server_roots))
+    (folder / "chain.pem").write_bytes(pem(*made.door.chain))
+    (folder / "leaf.pem").write_bytes(pem(made.door.chain[0]))
+    return run(
+        need("openssl"), "verify", "-x509_strict", "-CAfile", "roots.pem", "-untrusted",
+        "chain.pem", "leaf.pem", folder=folder,
+    )  # fmt: skip

@@ -54,7 +54,7 @@ def delete_needed_key(random_: random.Random, lines: list[str]) -> list[str]:
 
 def misspell_key(random_: random.Random, lines: list[str]) -> list[str]:
     # A known exception may be called anything.
-    at = _key_line(random_, lines, r"(?! *python-strict)")
+    at = _key_line(random_, lines, r"(?! *(python|aiosmtplib)-strict:)")
     return [*lines[:at], KEY.sub(r"\1x\2:\3", lines[at], count=1), *lines[at + 1 :]]
 
 

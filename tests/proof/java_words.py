@@ -66,6 +66,7 @@ TEXTS: Phrases = (
     ("failed to parse server certificates", "malformed policy"),
     ("could not parse certificate", "malformed policy"),
     ("unable to parse", "malformed"),
+    ("unknown tag", "malformed"),
     ("basic constraints check failed", "constraint"),
     ("name constraints check failed", "constraint"),
     ("pathlenconstraint violated", "constraint"),

@@ -86,6 +86,8 @@ class Alias:
         if labels[-1].isdigit():
             return self._numbers(labels)
         domain = _domain(core)
+        if "*" in domain and labels[-1] == "test":
+            return core
         if "*" in domain:
             return ".".join([*map(_blanked, labels[:-1]), "test"])
         return core.removesuffix(domain) + self._alias(domain)
@@ -217,7 +219,11 @@ class Alias:
         if der.to_oid(oid) == SRV_NAME:
             service, _, host = text.partition(".")
             return f"srv:{service}.{self.template(self.host(host))}"
-        alias = self.mailbox(text) if "@" in text or self.exact else _SOMEONE
+        if "@" in text or self.exact:
+            alias = self.mailbox(text)
+        else:
+            is_client = text.lower() == self._typed.lower() or is_test_name(text)
+            alias = self.host(text) if is_client else _SOMEONE
         string = der.tlv(inner.tag, alias.encode())
         return _hexadecimal(der.context(0, oid.raw + der.context(0, string)))
 
