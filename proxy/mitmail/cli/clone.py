@@ -110,22 +110,12 @@ def _first(found: "Looked", name: str | None) -> "Presented":
 
 
 def _write(file: Path, text: str) -> None:
+    from mitmail.cli.scenario_file import write_new
     from mitmail.errors import MitmailError
-    from mitmail.scenario import loader
 
     if file.suffix not in {".yaml", ".yml"}:
         raise MitmailError(f"{file}: a scenario file ends in .yaml: -o {file.stem}.yaml")
-    if problem := loader.id_problem(file.stem):
-        raise MitmailError(f"{file}: the file's name is the id of the scenario: {problem}")
-    if file.stem in loader.shipped():
-        raise MitmailError(f"{file.stem!r} ships with mitmail: choose another name")
-    try:
-        with file.open("x", encoding="utf-8") as out:
-            out.write(text)
-    except FileExistsError:
-        raise MitmailError(f"{file} is already there: choose another name") from None
-    except OSError as error:
-        raise MitmailError(f"{file} cannot be written: {error.strerror}") from None
+    write_new(file, text)
 
 
 def _tell(made: "Replica", output: str) -> None:

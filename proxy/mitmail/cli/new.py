@@ -18,6 +18,7 @@ def new_command(name: str, source: str) -> None:
     \b
     mitmail new my-server --from hosting-wildcard
     """
+    from mitmail.cli.scenario_file import write_new
     from mitmail.errors import MitmailError
     from mitmail.scenario import loader
     from mitmail.scenario.schema import schema
@@ -25,17 +26,8 @@ def new_command(name: str, source: str) -> None:
     copied = loader.find(source)
     if problem := loader.id_problem(name):
         raise MitmailError(f"{name!r}: {problem}")
-    if name in loader.shipped():
-        raise MitmailError(f"{name!r} ships with mitmail: choose another name")
     file = Path(f"{name}.yaml")
-    text = Path(copied.file).read_text(encoding="utf-8")
-    try:
-        with file.open("x", encoding="utf-8") as out:
-            out.write(MODELINE + text)
-    except FileExistsError:
-        raise MitmailError(f"{file} is already there: choose another name, or edit it") from None
-    except OSError as error:
-        raise MitmailError(f"{file} cannot be written: {error.strerror}") from None
+    write_new(file, MODELINE + Path(copied.file).read_text(encoding="utf-8"))
     Path(SCHEMA_FILE).write_text(json.dumps(schema("scenario"), indent=1) + "\n", encoding="utf-8")
     click.echo(
         f"{file} is a copy of {copied.id}; {SCHEMA_FILE} tells your editor what it may say."

@@ -11,7 +11,6 @@ from mitmail.diagnose.seen import Seen
 from mitmail.engine.certificate import UNREADABLE, load
 
 SHOWN = 60  # letters of a name in a certificate
-ONE_NAME = "give each of them a certificate for the name that is typed, or type the other's name"
 ALIKE = "mend the one that is wrong; what a client shows depends on which one it comes to"
 
 

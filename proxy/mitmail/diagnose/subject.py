@@ -94,7 +94,7 @@ def _decoded(element: der.Tlv) -> str:
 def _text(word: str, element: der.Tlv, alias: Alias) -> str:
     text = _decoded(element)
     if word == "C":
-        return text if re.fullmatch(r"[A-Za-z]{1,3}", text) else "XXX"
+        return text if re.fullmatch(r"[A-Za-z]{1,3}", text) else "ZZZ"
     if word != "CN" or set(text) & set("{}"):
         return _NOBODYS[word]
     return _common_name(text, alias)
