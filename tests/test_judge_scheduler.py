@@ -65,6 +65,7 @@ def cost(command: list[str], folder: Path) -> float:
 
 
 @pytest.mark.long
+@pytest.mark.alone  # compares what two programs cost
 def test_1440_cells_cost_at_most_twice_what_as_many_empty_tests_do(tmp_path: Path) -> None:
     # The quick set behind nine products, and bare: a little more than 1,440 cells.
     words = [word for name in (*PRODUCTS, "none") for word in ("--antivirus", name)]

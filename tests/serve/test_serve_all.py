@@ -1,13 +1,11 @@
 """``mitmail serve --all``: every case by its own name, and never another case."""
 
 import json
-import os
 import re
 import smtplib
 import socket
 import ssl
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,17 +17,21 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped] # sh
 
 from bench import need
 from mitmail.errors import MitmailError
-from mitmail.scenario import loader
 from mitmail.service import gallery
 from mitmail.service.orders import Orders, prepare
 from serve.program import SECONDS, mitmail
-from serve.serving import LOOPBACK, PORTS, USER, ForPerson, ForProgram, Place, free_offset
+from serve.serving import (
+    LOOPBACK,
+    PORTS,
+    USER,
+    ForPerson,
+    ForProgram,
+    Place,
+    free_offset,
+    soon_made,
+)  # fmt: skip
 from serve.tls_client import LETTER, clean, fingerprint, s_client, trusting
 
-# Processor time, in what importing mitmproxy takes on the same machine just before and after,
-# whichever is more: 2.8 s where that took 0.95, on a quiet one; a neighbour that works makes
-# either of them longer by half. KiB.
-READY, RSS = 3.6, 120_000
 HIGHEST = 15_000  # 10 000 and more above it are the ports of cases that no name leads to
 WRAPPERS = ("/usr/lib", "/usr/lib64", "/usr/local/lib")
 GREETINGS = {"imaps": b"* OK ", "pop3s": b"+OK ", "smtps": b"220 "}
@@ -58,9 +60,7 @@ def mine(home: Path) -> Path:
              "close-on-connect", "plaintext-banner-on-tls-port", "only-imap",
              "starttls-refused-454")  # fmt: skip
     (folder / "small.set").write_text("\n".join(small))
-    # A key of 8192 bits takes longer to make than a test may.
-    most = [x for x, file in loader.shipped().items() if "rsa8192" not in file.read_text()]
-    (folder / "most.set").write_text("\n".join(most))
+    (folder / "most.set").write_text("\n".join(soon_made()))
     return folder
 
 
@@ -106,17 +106,9 @@ def refused(serving: ForProgram, place: Place, *sni: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def import_before(home: Path) -> float:
-    return of_mitmproxy()
-
-
-@pytest.fixture(scope="module")
-def most(home: Path, mine: Path, small: ForProgram, import_before: float) -> Iterator[ForProgram]:
-    """Almost the whole catalogue, with warm keys."""
-    arguments = ("--all", "--set", str(mine / "most.set"))
-    with ForProgram(home, *arguments) as cold:
-        assert cold.ready["ready"]
-    with ForProgram(home, *arguments, cold=True) as serving:  # its imports are counted, too
+def most(home: Path, mine: Path) -> Iterator[ForProgram]:
+    """Almost the whole catalogue."""
+    with ForProgram(home, "--all", "--set", str(mine / "most.set")) as serving:
         yield serving
 
 
@@ -150,32 +142,6 @@ def test_the_ready_line_says_of_each_case_where_and_by_what_name(most: ForProgra
             assert not {*ports.values()} & ({*common.values()} | {*seen})
             seen |= dict.fromkeys(ports.values(), scenario_id)
     assert {"wildcard-multi-level", "ip-san-ok", "close-on-connect"} <= {*seen.values()}
-
-
-def of_mitmproxy() -> float:
-    """The seconds of processor time that importing mitmproxy takes."""
-    before = os.times()
-    command = [sys.executable, "-c", "import mitmproxy.addons.proxyserver"]
-    subprocess.run(command, check=True, timeout=60)
-    after = os.times()
-    spent = after.children_user + after.children_system
-    return spent - before.children_user - before.children_system
-
-
-@pytest.mark.long  # all cases at once
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux' /proc")
-def test_the_whole_catalogue_is_ready_in_seconds_and_takes_little_memory(
-    most: ForProgram, import_before: float
-) -> None:
-    assert most.ready
-    process = Path("/proc") / str(most.pid)
-    fields = (process / "stat").read_text().rpartition(")")[2].split()
-    ticks = int(fields[11]) + int(fields[12])  # utime and stime: man 5 proc_pid_stat
-    (resident,) = re.findall(r"VmRSS:\s+(\d+) kB", (process / "status").read_text())
-
-    # USER_HZ is 100 on every machine with /proc.
-    assert ticks / 100 < READY * max(import_before, of_mitmproxy())
-    assert int(resident) < RSS
 
 
 # -- each case by its name ----
