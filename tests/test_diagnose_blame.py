@@ -157,9 +157,8 @@ def test_an_antivirus_before_a_server_without_its_intermediate_is_both() -> None
         (ordinary.chain(LETS, since=-100 * DAY), "expired"),
         (ordinary.chain(LETS, names=("*.hoster.test",)), "*.hoster.test"),
         ((ordinary.leaf(DIGICERT),), "was not sent"),
-        (ordinary.chain(PRIVATE), "is not among the public roots"),
     ],
-    ids=["expired", "name", "incomplete", "private"],
+    ids=["expired", "name", "incomplete"],
 )
 def test_the_providers_own_faulty_certificate_is_the_provider(
     chain: tuple[bytes, ...], words: str
@@ -199,11 +198,12 @@ def test_one_of_several_machines_without_its_intermediate_is_the_provider() -> N
     assert "try once more" in found.next
 
 
-def test_a_private_authority_of_the_provider_on_two_machines_is_the_provider() -> None:
-    found = asked(ordinary.chain(PRIVATE, slot="one"), ordinary.chain(PRIVATE, slot="two"))
+def test_the_providers_own_authority_that_the_client_trusts_is_the_provider() -> None:
+    old = ordinary.chain(PRIVATE, since=-1000 * DAY)
+    trusting = Roots((ordinary.root(PRIVATE.root).certificate,), "his roots")
 
-    assert found.who == "provider"
-    assert 'The same authority, "Acme Issuing CA", signed both' in said(found)
+    assert asked(old, old, roots=trusting).who == "provider"
+    assert asked(old, ordinary.chain(PRIVATE, slot="new"), roots=trusting).who == "provider"
 
 
 # -- nobody can tell -----------------------------------------------------------------------------
@@ -304,6 +304,38 @@ def test_an_expired_copy_beside_a_good_certificate_blames_nobody() -> None:
     assert found.who == "cannot-tell"
     assert "certainly Norton" in said(found)
     assert "the copy has expired" in said(found)
+
+
+@pytest.mark.parametrize("slot", ["", "another machine"], ids=["one leaf", "two leaves"])
+def test_an_authority_that_nobody_vouches_for_is_the_providers_or_before_both(slot: str) -> None:
+    """A gateway of the house in which both of them sit would look just like that."""
+    found = asked(ordinary.chain(PRIVATE), ordinary.chain(PRIVATE, slot=slot))
+
+    assert found.who == "cannot-tell"
+    assert '"Acme Issuing CA" signed it, and nobody outside vouches for that' in said(found)
+    assert "another network" in found.next
+
+
+def test_an_unknown_gateway_before_both_blames_nobody() -> None:
+    old = ordinary.chain(LETS, since=-100 * DAY)
+    copy = copied_by(PRIVATE, old)
+    found = asked(copy, copy)
+
+    assert found.who == "cannot-tell"
+    assert "expired" in said(found)
+    assert asked(copy[:1], copy[:1]).who == "cannot-tell"
+
+
+def test_one_key_for_all_copies_blames_nobody() -> None:
+    """Two gateways of one make, or one with a new root: each signs with its own."""
+    first, second = (
+        ordinary.renamed(PRIVATE, root=ordinary.name(f"CN={who}"), issuer=None)
+        for who in ("First", "Second")
+    )
+    found = asked(ordinary.chain(first), ordinary.chain(second))
+
+    assert found.who == "cannot-tell"
+    assert "for the same key" in said(found)
 
 
 def test_a_copy_that_had_not_expired_when_it_was_seen_is_the_antivirus() -> None:

@@ -4,13 +4,15 @@ What the customer was shown is compared with what the provider shows to somebody
 named without evidence: ``cannot-tell`` is an answer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from cryptography.x509.oid import ExtensionOID
+
 from mitmail.diagnose.absence import NO_SERVER, SHOW, holds_no_server
 from mitmail.diagnose.ascent import has_signed
-from mitmail.diagnose.case import day
+from mitmail.diagnose.case import case, day
 from mitmail.diagnose.certificate import Certificate, chain_of
 from mitmail.diagnose.coverage import listed
 from mitmail.diagnose.diagnosis import diagnose, is_grave
@@ -26,6 +28,7 @@ CULPRITS: Final[tuple[Culprit, ...]] = (
     "provider", "antivirus", "gateway", "interception", "both", "cannot-tell",
 )  # fmt: skip
 OF_TIME: Final = {"expired", "not-yet-valid"}
+SCTS: Final = ExtensionOID.PRECERT_SIGNED_CERTIFICATE_TIMESTAMPS
 EVIDENCE: Final = 4  # clauses of it
 SWITCH_OFF: Final = (
     "Switch its mail scanning off and try again; if mail works then, leave it off, or import its "
@@ -44,6 +47,14 @@ ONCE_MORE: Final = (
     "every server of his is mended."
 )
 ELSEWHERE: Final = "Look at the provider from another network."
+UNVOUCHED: Final = (
+    "nobody outside vouches for that: it is the provider's own authority, or a gateway's that "
+    "both lines go through."
+)
+OUTSIDE: Final = (
+    "Look at the provider from another network, such as a telephone's hot spot: what shows there, "
+    "too, is his own. Or have him send his root, and say --roots FILE."
+)
 OLD_COPY: Final = (
     "But the copy has expired. Most products copy the dates: then the provider's had expired and "
     "was replaced since; or the copy is an old one that was kept."
@@ -119,8 +130,10 @@ class _Comparison:
         if possibly is not None:
             words = f"The same certificate is seen from here, and may be of {possibly.product}"
             return _unknown(f"{words}: {possibly.agrees[0]}.", ELSEWHERE)
-        words = "The customer sees the provider's own certificate: nobody has re-signed it."
-        return self._of_the_providers([words])
+        words = "The customer is shown the very certificate that is seen from here"
+        if not self._is_vouched_for(self._customers):
+            return self._of_one_line(f"{words}, too.")
+        return self._of_the_providers([f"{words}: nobody has re-signed it."])
 
     # -- signed by a product that is known -------------------------------------------------------
 
@@ -162,12 +175,12 @@ class _Comparison:
                 f'A public authority, "{self._leaf.issuer_title}", signed the customer\'s, which '
                 "no antivirus can do."
             )
-        if issuer := self._common_issuer():
-            return self._another_of_the_providers(
-                f'The same authority, "{issuer.title}", signed both certificates.'
-            )
-        if self._has_providers_key():
-            return self._another_of_the_providers("Both certificates are for the same key.")
+        kin = [*self._kin()]
+        for words, akin in kin:
+            if any(map(self._is_vouched_for, (self._customers, *akin))):
+                return self._another_of_the_providers(words)
+        for words, _ in kin:
+            return self._of_one_line(words)
         copied = any(is_copy(self._leaf, one[0]) for one in self._others)
         if not copied:
             words = (
@@ -192,6 +205,11 @@ class _Comparison:
             who=who, evidence=(*evidence, *_sentences(faults)), product=possibly,
             next=f"{TELL_PROVIDER} {SWITCH_OFF}" if faults else SWITCH_OFF,
         )  # fmt: skip
+
+    def _of_one_line(self, words: str) -> Blame:
+        # Whoever sits before both of them shows both the same, and signs both with one key.
+        signed = f'"{self._leaf.issuer_title}" signed it, and {UNVOUCHED}'
+        return _unknown(words, OUTSIDE, signed, *_sentences(self._faults_of_customers()[0]))
 
     def _another_of_the_providers(self, why: str) -> Blame:
         evidence = [why, _dates(self._leaf, self._others[0][0])]
@@ -224,15 +242,25 @@ class _Comparison:
         whole = (*self._customers.chain, *self._known)
         return is_public(replace(self._customers, chain=whole), self._roots)
 
-    def _common_issuer(self) -> Certificate | None:
-        candidates = [*self._others, chain_of(self._customers.chain)]
-        for one in (each for chain in candidates for each in chain[1:]):
-            if has_signed(one, self._leaf) and any(has_signed(one, x[0]) for x in self._others):
-                return one
-        return None
+    def _is_vouched_for(self, shown: Presented) -> bool:
+        """Whether a root that the client trusts, or a log, tells it from a copy."""
+        leaf = chain_of(shown.chain)[0]
+        # A copy has no SCTs: they are for the octets of the original (RFC 6962, 3.2).
+        return leaf.extension(SCTS) is not None or (
+            case(shown, self._roots, also=self._known).verified.anchored
+        )
 
-    def _has_providers_key(self) -> bool:
-        return any(has_same_key(self._leaf, one[0]) for one in self._others)
+    def _kin(self) -> Iterator[tuple[str, list[Presented]]]:
+        """What the customer's has in common with those of the provider, and with which."""
+        pairs = [*zip(self._providers, (x[0] for x in self._others), strict=True)]
+        candidates = [*self._others, chain_of(self._customers.chain)]
+        for issuer in (each for chain in candidates for each in chain[1:]):
+            akin = [shown for shown, leaf in pairs if has_signed(issuer, leaf)]
+            if akin and has_signed(issuer, self._leaf):
+                yield f'The same authority, "{issuer.title}", signed both certificates.', akin
+        akin = [shown for shown, leaf in pairs if has_same_key(self._leaf, leaf)]
+        if akin:
+            yield "Both certificates are for the same key.", akin
 
     def _faults(self, shown: Presented) -> list[Finding]:
         return [one for one in diagnose(shown, self._roots) if is_grave(one)]
