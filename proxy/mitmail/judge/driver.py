@@ -183,7 +183,7 @@ def advice(one: Entry) -> str:
 
 
 async def entry(name_or_path: str) -> Entry:
-    """A client that may be here. Raises KeyError for a name that is not known."""
+    """A client that may be here. Raises MitmailError for a name that is not known."""
     if (coded := CODED.get(name_or_path)) is not None:
         client = await coded.make()
         return Entry(
@@ -193,8 +193,7 @@ async def entry(name_or_path: str) -> Entry:
             client=None if client is None else replace(client, title=coded.title),
             protocols=coded.protocols,
         )
-    path = is_path(name_or_path)
-    said = loader.load_client(Path(name_or_path) if path else loader.client_files()[name_or_path])
+    said = loader.find_client(name_or_path)
     unplaced = described.make(said, said.command, (0,))
     return Entry(
         name=said.id,
