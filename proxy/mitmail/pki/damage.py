@@ -1,8 +1,8 @@
 """Damage: certificates that are broken on purpose, before they are signed or afterwards."""
 
-import secrets
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import shake_256
 
 from mitmail.errors import MitmailError
 from mitmail.pki import der
@@ -13,6 +13,8 @@ from mitmail.pki.signature import signature_algorithm
 from mitmail.pki.word import choose
 
 CUT = 300  # octets that are left of a truncated certificate, and random ones in place of one
+# Chosen once: what a parser says of such octets differs with each of the first few.
+RANDOM = shake_256(b"random octets in place of a certificate").digest(CUT)
 
 
 def damaged(recipe: Recipe, signer: Key, kind: str) -> bytes:
@@ -86,7 +88,7 @@ _DAMAGES: dict[str, Callable[[Recipe, Key], bytes]] = {
     "algorithm-differs": _differ,
     "signature-bit": _to_certificate(_flip),
     "truncated": _to_certificate(lambda certificate: certificate[:CUT]),
-    "random": lambda recipe, signer: secrets.token_bytes(CUT),
+    "random": lambda recipe, signer: RANDOM,
     "trailing-octets": _to_certificate(lambda certificate: certificate + b"\0\1\2\3"),
     "long-length": _to_certificate(_lengthen),
 }
