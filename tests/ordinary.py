@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from hashlib import sha256
 
 from mitmail.pki import der, extension
 from mitmail.pki.authority import Authority, make_root
@@ -199,7 +200,8 @@ def _extensions(shape: Shape, own: Key, names: Sequence[str]) -> Iterator[Extens
     yield extension.authority_key_identifier(issuer(shape).key_id)
     if "aia" in shape.inside:
         yield extension.authority_information_access(
-            ["http://ocsp.authority.test"], ["http://ca.authority.test/issuer.cer"]
+            ["http://ocsp.authority.test"],
+            [f"http://ca.authority.test/{issuer(shape).key_id.hex()}.cer"],
         )
     yield extension.subject_alternative_name(names)
     if "policies" in shape.inside:
@@ -210,8 +212,16 @@ def _extensions(shape: Shape, own: Key, names: Sequence[str]) -> Iterator[Extens
     if "must-staple" in shape.inside:
         yield extension.tls_feature(5)
     if "sct" in shape.inside:
-        empty_list = der.octet_string(b"\0\0")
-        yield Extension("1.3.6.1.4.1.11129.2.4.2", empty_list)
+        yield Extension("1.3.6.1.4.1.11129.2.4.2", der.octet_string(_scts(spki(own))))
+
+
+def _scts(of: bytes) -> bytes:
+    """A list with one SCT (RFC 6962, 3.2 and 3.3) that no log has signed."""
+    log, signed = sha256(b"a log").digest(), sha256(of).digest()
+    when = int(NOW.timestamp() * 1000).to_bytes(8)
+    sct = b"\0" + log + when + b"\0\0" + b"\4\3" + len(signed).to_bytes(2) + signed
+    listed = len(sct).to_bytes(2) + sct
+    return len(listed).to_bytes(2) + listed
 
 
 def above(shape: Shape) -> tuple[bytes, ...]:

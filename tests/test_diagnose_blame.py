@@ -8,6 +8,7 @@ from functools import cache
 import pytest
 
 import ordinary
+from mitmail.diagnose import evidence, recognition
 from mitmail.diagnose.blame import Blame, blame
 from mitmail.diagnose.presented import Presented
 from mitmail.diagnose.roots import Roots
@@ -40,6 +41,13 @@ def shown(
     return Presented(
         chain=chain, name=name, at=ordinary.NOW - ago, source="a file", only_leaf=only_leaf
     )
+
+
+@pytest.fixture
+def public_world(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A world whose public roots are those of the ordinary authorities."""
+    for module in (evidence, recognition):
+        monkeypatch.setattr(module, "public", lambda: PUBLIC)
 
 
 @cache
@@ -198,12 +206,13 @@ def test_one_of_several_machines_without_its_intermediate_is_the_provider() -> N
     assert "try once more" in found.next
 
 
-def test_the_providers_own_authority_that_the_client_trusts_is_the_provider() -> None:
-    old = ordinary.chain(PRIVATE, since=-1000 * DAY)
-    trusting = Roots((ordinary.root(PRIVATE.root).certificate,), "his roots")
+def test_what_expired_after_it_was_asked_of_the_provider_is_the_provider() -> None:
+    chain = ordinary.chain(LETS, since=-91 * DAY)
+    found = asked(chain, shown(chain, ago=7 * DAY))
 
-    assert asked(old, old, roots=trusting).who == "provider"
-    assert asked(old, ordinary.chain(PRIVATE, slot="new"), roots=trusting).who == "provider"
+    assert found.who == "provider"
+    assert "expired" in said(found)
+    assert "in order" not in said(found)
 
 
 # -- nobody can tell -----------------------------------------------------------------------------
@@ -243,7 +252,7 @@ def test_a_strange_certificate_that_is_no_copy_blames_nobody() -> None:
     found = asked(strange, ordinary.chain(LETS))
 
     assert found.who == "cannot-tell"
-    assert "nor a copy of it" in said(found)
+    assert "nor certainly a copy of it" in said(found)
 
 
 def test_another_server_with_a_public_certificate_blames_nobody() -> None:
@@ -293,7 +302,7 @@ def test_the_same_certificate_of_somebody_who_may_be_a_product_blames_nobody() -
     found = asked(copy, copy)
 
     assert found.who == "cannot-tell"
-    assert "may be of Sophos" in said(found)
+    assert "may have been signed by Sophos" in said(found)
 
 
 def test_an_expired_copy_beside_a_good_certificate_blames_nobody() -> None:
@@ -314,6 +323,106 @@ def test_an_authority_that_nobody_vouches_for_is_the_providers_or_before_both(sl
     assert found.who == "cannot-tell"
     assert '"Acme Issuing CA" signed it, and nobody outside vouches for that' in said(found)
     assert "another network" in found.next
+
+
+def test_a_root_of_the_clients_own_vouches_for_nobody() -> None:
+    """It is the house's as often as the provider's."""
+    old = ordinary.chain(PRIVATE, since=-1000 * DAY)
+    trusting = Roots((ordinary.root(PRIVATE.root).certificate,), "his roots")
+
+    for other in (old, ordinary.chain(PRIVATE, slot="new")):
+        found = asked(old, other, roots=trusting)
+        assert found.who == "cannot-tell"
+        assert "expired" in said(found)
+
+
+def test_scts_vouch_for_nobody_where_the_authority_is_seen_to_be_private() -> None:
+    logged = ordinary.renamed(PRIVATE, inside=("aia", "policies", "sct"), sent="ir")
+    chain = ordinary.chain(logged)
+
+    assert asked(chain, chain).who == "cannot-tell"
+
+
+# Two certificates of one order, for RSA and for ECDSA, of two authorities under one root.
+RSA = ordinary.renamed(LETS, issuer=ordinary.name("O=Let's Encrypt", "CN=R99"), key="rsa2048")
+SISTER = ordinary.renamed(PRIVATE, issuer=ordinary.name("O=Acme", "CN=Acme Issuing CA 2"))
+MIDNIGHT = ordinary.NOW.replace(hour=0, minute=0, second=0) - ordinary.NOW
+
+
+@pytest.mark.parametrize("since", [-DAY, MIDNIGHT], ids=["second", "midnight"])
+def test_two_certificates_of_one_order_are_no_copies(since: timedelta) -> None:
+    pasted = shown((ordinary.leaf(RSA, since=since, slot="rsa"),), only_leaf=True)
+    for other in (ordinary.chain(LETS, since=since), (ordinary.leaf(LETS, since=since),)):
+        assert asked(pasted, other).who == "cannot-tell"
+
+
+@pytest.mark.parametrize("sent", ["i", "ir"])
+@pytest.mark.parametrize("trusted", [True, False])
+def test_two_authorities_under_one_private_root_blame_nobody(sent: str, trusted: bool) -> None:
+    one, other = (
+        ordinary.chain(ordinary.renamed(shape, sent=sent), slot=shape.id + sent)
+        for shape in (PRIVATE, ordinary.renamed(SISTER, id="sister"))
+    )
+    root = Roots((ordinary.root(PRIVATE.root).certificate,), "his roots")
+    found = asked(one, other, roots=root if trusted else PUBLIC)
+
+    assert found.who == "cannot-tell"
+
+
+def test_a_root_that_only_the_client_lacks_blames_nobody(public_world: None) -> None:
+    """An old telephone: nothing is wrong with the server."""
+    good = ordinary.chain(LETS)
+    old = Roots((ordinary.root(DIGICERT.root).certificate,), "his roots")
+    found = asked(good, good, roots=old)
+
+    assert found.who == "cannot-tell"
+    assert "which the customer's client does not know" in said(found)
+    assert "Update the customer's" in found.next
+
+
+def test_what_the_antivirus_alone_is_trusted_for_is_no_fault_of_the_provider(
+    public_world: None,
+) -> None:
+    good = ordinary.chain(LETS)
+    copy = behind("norton", good)
+
+    assert asked(copy, good, roots=Roots((copy[-1],), "his roots")).who == "antivirus"
+
+
+def test_of_two_machines_the_one_that_was_copied_counts() -> None:
+    old, good = ordinary.chain(LETS, since=-100 * DAY), ordinary.chain(LETS, slot="good")
+    copy = behind("norton", old, "expired")
+
+    assert asked(copy, old, good).who == "both"
+    assert asked(copy, good, old).who == "both"
+    assert asked(behind("norton", good), old, good).who == "antivirus"
+
+
+def test_of_two_machines_with_one_certificate_nobody_knows_which_was_copied() -> None:
+    whole = ordinary.chain(DIGICERT)
+    found = asked(behind("norton", whole), whole[:1], whole)
+
+    assert found.who == "cannot-tell"
+    assert "which one the customer met" in said(found)
+    assert "certainly Norton" in said(found)
+
+
+def test_a_root_that_marks_what_is_distrusted_is_not_to_be_imported() -> None:
+    good = ordinary.chain(LETS)
+    found = asked(behind("norton", good, switches=("untrusted-on-implicit-tls",)), good)
+
+    assert "import this root cures nothing" in found.next
+    assert "signed with its untrusted root" in said(found)
+    assert "import its root" in asked(behind("norton", good), good).next
+
+
+def test_a_line_from_here_that_may_be_intercepted_blames_nobody() -> None:
+    brand = ordinary.renamed(PRIVATE, root=(("O", "Sophos"), ("CN", "Sophos_CA_C1")))
+    good = ordinary.chain(LETS)
+    found = asked(good, copied_by(brand, good))
+
+    assert found.who == "cannot-tell"
+    assert "from here may be intercepted" in said(found)
 
 
 def test_an_unknown_gateway_before_both_blames_nobody() -> None:

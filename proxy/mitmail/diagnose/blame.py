@@ -4,22 +4,17 @@ What the customer was shown is compared with what the provider shows to somebody
 named without evidence: ``cannot-tell`` is an answer.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, Literal
 
-from cryptography.x509.oid import ExtensionOID
-
 from mitmail.diagnose.absence import NO_SERVER, SHOW, holds_no_server
-from mitmail.diagnose.ascent import has_signed
-from mitmail.diagnose.case import case, day
-from mitmail.diagnose.certificate import Certificate, chain_of
+from mitmail.diagnose.case import day
+from mitmail.diagnose.certificate import Certificate
 from mitmail.diagnose.coverage import listed
-from mitmail.diagnose.diagnosis import diagnose, is_grave
-from mitmail.diagnose.finding import Finding
+from mitmail.diagnose.evidence import Evidence, Faults
 from mitmail.diagnose.presented import Presented
-from mitmail.diagnose.recognition import Recognition, in_short, is_public, recognise
-from mitmail.diagnose.resemblance import has_same_key, is_copy, shares_name
+from mitmail.diagnose.recognition import Recognition, in_short
 from mitmail.diagnose.roots import Roots
 
 type Culprit = Literal["provider", "antivirus", "gateway", "interception", "both", "cannot-tell"]
@@ -28,11 +23,16 @@ CULPRITS: Final[tuple[Culprit, ...]] = (
     "provider", "antivirus", "gateway", "interception", "both", "cannot-tell",
 )  # fmt: skip
 OF_TIME: Final = {"expired", "not-yet-valid"}
-SCTS: Final = ExtensionOID.PRECERT_SIGNED_CERTIFICATE_TIMESTAMPS
-EVIDENCE: Final = 4  # clauses of it
+CLAUSES: Final = 4  # of what a product is recognised by
+# The authorities by which a product marks a server that it distrusts itself.
+MARKS: Final = {"untrusted", "self-signed"}
 SWITCH_OFF: Final = (
     "Switch its mail scanning off and try again; if mail works then, leave it off, or import its "
     "root into the mail client."
+)
+SWITCH_OFF_ONLY: Final = (
+    "Switch its mail scanning off and try again. To import this root cures nothing: with it the "
+    "product signs what it distrusts itself."
 )
 WITHOUT: Final = (
     "Then switch off the mail scanning of every antivirus there is, and compare once more."
@@ -53,8 +53,13 @@ UNVOUCHED: Final = (
 )
 OUTSIDE: Final = (
     "Look at the provider from another network, such as a telephone's hot spot: what shows there, "
-    "too, is his own. Or have him send his root, and say --roots FILE."
+    "too, is his own."
 )
+SOME_FAULTY: Final = (
+    "Others that the provider shows are in order, and which one the customer met cannot be told."
+)
+LACKS_ROOT: Final = "A public root vouches for it which the customer's client does not know."
+UPDATE: Final = "Update the customer's client or system, or its list of authorities."
 OLD_COPY: Final = (
     "But the copy has expired. Most products copy the dates: then the provider's had expired and "
     "was replaced since; or the copy is an old one that was kept."
@@ -99,20 +104,19 @@ class _Comparison:
     def __init__(self, customers: Presented, providers: Sequence[Presented], roots: Roots) -> None:
         self._customers = customers
         self._providers = providers
-        self._roots = roots
-        self._leaf = chain_of(customers.chain)[0]
-        self._others = [chain_of(one.chain) for one in providers]
-        self._known = tuple(der for one in providers for der in one.chain[1:])
-        self._now = max(one.at for one in providers)
+        self._seen = Evidence(customers, providers, roots)
+        self._leaf = self._seen.leaf
 
     def blame(self) -> Blame:
         hosts = {one.name for one in self._providers if one.name}
-        ours = self._recognised(self._providers)
-        theirs = recognise(self._customers, self._roots)
+        theirs, ours = self._seen.products
         if ours is not None:
-            words = f"What is said to be the provider's was signed by {ours.product}: the line "
-            return _unknown(f"{words}from here is intercepted, too.", ELSEWHERE)
-        if any(self._leaf.der == one[0].der for one in self._others):
+            was, is_ = (
+                ("may have been", "may be") if ours.sureness == "possible" else ("was", "is")
+            )
+            words = f"What is said to be the provider's {was} signed by {ours.product}"
+            return _unknown(f"{words}: the line from here {is_} intercepted, too.", ELSEWHERE)
+        if self._seen.is_the_same:
             return self._same(theirs)
         if self._customers.name and hosts and self._customers.name not in hosts:
             words = f"The customer asked for {self._customers.name}, and we for "
@@ -131,7 +135,7 @@ class _Comparison:
             words = f"The same certificate is seen from here, and may be of {possibly.product}"
             return _unknown(f"{words}: {possibly.agrees[0]}.", ELSEWHERE)
         words = "The customer is shown the very certificate that is seen from here"
-        if not self._is_vouched_for(self._customers):
+        if not self._seen.is_vouched_for(self._customers):
             return self._of_one_line(f"{words}, too.")
         return self._of_the_providers([f"{words}: nobody has re-signed it."])
 
@@ -139,57 +143,57 @@ class _Comparison:
 
     def _intercepted(self, product: Recognition) -> Blame:
         evidence = [
-            f"The customer's certificate is {in_short(product)}'s work: "
-            f"{'; '.join(product.agrees[:EVIDENCE])}.",
-            f'The provider\'s own was signed by "{self._others[0][0].issuer_title}".',
+            f"The customer's certificate was made by {in_short(product)}: "
+            f"{'; '.join(product.agrees[:CLAUSES])}.",
+            f'The provider\'s own was signed by "{self._seen.original.issuer_title}".',
         ]
         if product.differs:
             evidence.append(f"Against it: {'; '.join(product.differs)}.")
-        if any(is_copy(self._leaf, one[0]) for one in self._others):
+        if self._seen.is_copy:
             evidence.append("Names and dates are copied from the provider's to the second.")
-        elif not any(shares_name(self._leaf, one[0]) for one in self._others):
+        elif not self._seen.shares_name:
             words = f"Its names are others: {listed(self._leaf.names)}."
             evidence.append(words)
-        faults = self._faults_of_providers()
-        if faults:
-            evidence += _sentences(faults)
-            return Blame(
-                who="both", evidence=tuple(evidence), product=product,
-                next=f"{TELL_PROVIDER} {SWITCH_OFF}",
-            )  # fmt: skip
-        evidence.append("Nothing is wrong with the provider's own.")
-        if self._is_of_an_expired_one():
-            return _unknown(evidence[0], AGAIN, *evidence[1:], OLD_COPY)
-        return Blame(who=product.kind, evidence=tuple(evidence), next=SWITCH_OFF, product=product)
+        return self._between(product.kind, evidence, product)
 
-    def _is_of_an_expired_one(self) -> bool:
-        # Most products copy the dates: then the original had expired, too.
-        end = self._leaf.not_after
-        return end is not None and end < min(self._customers.at, self._now)
+    def _between(
+        self, who: Culprit, evidence: list[str], product: Recognition | None = None
+    ) -> Blame:
+        """Somebody has signed a copy; is anything wrong with what he copied?"""
+        cure = SWITCH_OFF
+        if product is not None and product.signer in MARKS:
+            cure = SWITCH_OFF_ONLY
+            evidence = [*evidence, f"It signed with its {product.signer} root."]
+        faults, some = self._seen.of_originals
+        said = (*evidence, *_sentences(faults))
+        if faults and some:
+            return _unknown(said[0], f"{TELL_PROVIDER} {cure}", *said[1:], SOME_FAULTY)
+        if faults:
+            then = f"{TELL_PROVIDER} {cure}"
+            return Blame(who="both", evidence=said, product=product, next=then)
+        said = (*said, "Nothing is wrong with the provider's own.")
+        if self._seen.is_of_an_expired_one:
+            return _unknown(said[0], AGAIN, *said[1:], OLD_COPY)
+        return Blame(who=who, evidence=said, next=cure, product=product)
 
     # -- another certificate, and nobody known has signed it -------------------------------------
 
     def _other(self, possibly: Recognition | None) -> Blame:
-        if self._is_public():
+        if self._seen.is_public:
             return self._another_of_the_providers(
                 f'A public authority, "{self._leaf.issuer_title}", signed the customer\'s, which '
                 "no antivirus can do."
             )
-        kin = [*self._kin()]
-        for words, akin in kin:
-            if any(map(self._is_vouched_for, (self._customers, *akin))):
-                return self._another_of_the_providers(words)
-        for words, _ in kin:
-            return self._of_one_line(words)
-        copied = any(is_copy(self._leaf, one[0]) for one in self._others)
-        if not copied:
+        if (tied := self._of_their_kin()) is not None:
+            return tied
+        if not self._seen.is_copy:
             words = (
                 f'The customer\'s certificate, signed by "{self._leaf.issuer_title}", is neither '
-                "the provider's nor a copy of it."
+                "the provider's nor certainly a copy of it."
             )
             more = f"It may be of {possibly.product}: {possibly.agrees[0]}." if possibly else ""
             return _unknown(words, f"{AGAIN} {WITHOUT}", more)
-        evidence = (
+        evidence = [
             "Names and dates are those of the provider's certificate to the second; key and "
             "issuer are not.",
             f'"{self._leaf.issuer_title}" signed it: '
@@ -198,22 +202,27 @@ class _Comparison:
                 if possibly
                 else "no antivirus or gateway that is known here."
             ),
-        )
-        faults = self._faults_of_providers()
-        who: Culprit = "both" if faults else possibly.kind if possibly else "interception"
-        return Blame(
-            who=who, evidence=(*evidence, *_sentences(faults)), product=possibly,
-            next=f"{TELL_PROVIDER} {SWITCH_OFF}" if faults else SWITCH_OFF,
-        )  # fmt: skip
+        ]
+        return self._between(possibly.kind if possibly else "interception", evidence, possibly)
+
+    def _of_their_kin(self) -> Blame | None:
+        doubtful = []
+        for kin in self._seen.kin:
+            vouched = any(map(self._seen.is_vouched_for, (self._customers, *kin.akin)))
+            if vouched and kin.proven:
+                return self._another_of_the_providers(kin.words)
+            if not vouched:
+                doubtful.append(kin.words)
+        return self._of_one_line(doubtful[0]) if doubtful else None
 
     def _of_one_line(self, words: str) -> Blame:
         # Whoever sits before both of them shows both the same, and signs both with one key.
         signed = f'"{self._leaf.issuer_title}" signed it, and {UNVOUCHED}'
-        return _unknown(words, OUTSIDE, signed, *_sentences(self._faults_of_customers()[0]))
+        return _unknown(words, OUTSIDE, signed, *_sentences(self._seen.of_customers[0]))
 
     def _another_of_the_providers(self, why: str) -> Blame:
-        evidence = [why, _dates(self._leaf, self._others[0][0])]
-        if not any(shares_name(self._leaf, one[0]) for one in self._others):
+        evidence = [why, _dates(self._leaf, self._seen.original)]
+        if not self._seen.shares_name:
             words = f"But no name stands in both: the customer's is for {listed(self._leaf.names)}"
             return _unknown(
                 f"{words}, and another server may have answered.",
@@ -223,71 +232,19 @@ class _Comparison:
         return self._of_the_providers(evidence)
 
     def _of_the_providers(self, evidence: list[str]) -> Blame:
-        faults, by_clock = self._faults_of_customers()
+        faults, by_clock = self._seen.of_customers
         if faults:
             evidence = [*evidence, *_sentences(faults)]
-            if self._faults_of_providers():
-                return Blame(who="provider", evidence=tuple(evidence), next=TELL_PROVIDER)
-            return Blame(who="provider", evidence=(*evidence, IN_ORDER), next=ONCE_MORE)
-        words = "Nothing is wrong with the certificate that the customer saw."
+            if self._seen.all_in_order:
+                return Blame(who="provider", evidence=(*evidence, IN_ORDER), next=ONCE_MORE)
+            return Blame(who="provider", evidence=tuple(evidence), next=TELL_PROVIDER)
+        words, then = "Nothing is wrong with the certificate that the customer saw.", CLIENT
         if by_clock:
             at = day(self._customers.at)
             words = f"It is out of its time only at the customer's {at}: his clock may be wrong."
-        return _unknown(evidence[0], CLIENT, *evidence[1:], words)
-
-    # -- what is wrong ---------------------------------------------------------------------------
-
-    def _is_public(self) -> bool:
-        # A customer who shows the leaf alone has its issuer's certificate from the provider.
-        whole = (*self._customers.chain, *self._known)
-        return is_public(replace(self._customers, chain=whole), self._roots)
-
-    def _is_vouched_for(self, shown: Presented) -> bool:
-        """Whether a root that the client trusts, or a log, tells it from a copy."""
-        leaf = chain_of(shown.chain)[0]
-        # A copy has no SCTs: they are for the octets of the original (RFC 6962, 3.2).
-        return leaf.extension(SCTS) is not None or (
-            case(shown, self._roots, also=self._known).verified.anchored
-        )
-
-    def _kin(self) -> Iterator[tuple[str, list[Presented]]]:
-        """What the customer's has in common with those of the provider, and with which."""
-        pairs = [*zip(self._providers, (x[0] for x in self._others), strict=True)]
-        candidates = [*self._others, chain_of(self._customers.chain)]
-        for issuer in (each for chain in candidates for each in chain[1:]):
-            akin = [shown for shown, leaf in pairs if has_signed(issuer, leaf)]
-            if akin and has_signed(issuer, self._leaf):
-                yield f'The same authority, "{issuer.title}", signed both certificates.', akin
-        akin = [shown for shown, leaf in pairs if has_same_key(self._leaf, leaf)]
-        if akin:
-            yield "Both certificates are for the same key.", akin
-
-    def _faults(self, shown: Presented) -> list[Finding]:
-        return [one for one in diagnose(shown, self._roots) if is_grave(one)]
-
-    def _faults_of_customers(self) -> tuple[list[Finding], bool]:
-        """What is wrong with the customer's, and whether more is so by his clock alone.
-
-        What had expired then has expired now; a clock that is wrong makes the difference.
-        """
-        also = self._known if self._customers.only_leaf else ()
-        now = replace(self._customers, at=self._now)
-        then, now_too = (
-            [one for one in diagnose(shown, self._roots, also=also) if is_grave(one)]
-            for shown in (self._customers, now)
-        )
-        still = {one.id for one in now_too}
-        kept = [one for one in then if one.reason not in OF_TIME or one.id in still]
-        return kept, len(kept) < len(then)
-
-    def _faults_of_providers(self) -> list[Finding]:
-        every = [self._faults(one) for one in self._providers]
-        # One machine of several that is in order is not what the customer met, for all we know.
-        return min(every, key=len)
-
-    def _recognised(self, shown: Sequence[Presented]) -> Recognition | None:
-        found = (recognise(one, self._roots) for one in shown)
-        return next((one for one in found if one and one.sureness != "possible"), None)
+        elif self._seen.lacks_root:
+            words, then = LACKS_ROOT, UPDATE
+        return _unknown(evidence[0], then, *evidence[1:], words)
 
 
 def _unknown(words: str, then: str, *more: str) -> Blame:
@@ -295,7 +252,7 @@ def _unknown(words: str, then: str, *more: str) -> Blame:
     return Blame(who="cannot-tell", evidence=evidence, next=then)
 
 
-def _sentences(faults: Sequence[Finding]) -> list[str]:
+def _sentences(faults: Faults) -> list[str]:
     return list(dict.fromkeys(f"{one.where}: {one.words}" for one in faults))
 
 
