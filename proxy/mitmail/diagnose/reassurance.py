@@ -25,8 +25,9 @@ _PATTERNS: Final = (
     r"\b(?:will|would|may|might|can|could|shall|should|must|to)\s+(?:not\s+|soon\s+|also\s+)?be\s+"
     rf"{_FINDING}",
     rf"\b(?:if|whether|before|unless|until)\s+(?:\w+\s+){{1,4}}?{_BEEN}{_FINDING}",
-    # Other certificates are none of ours.
-    r"\b(?:gift|birth|death|marriage|training)\s+certificates?\b",
+    # Other certificates, and other keys, are none of ours.
+    r"\bhost\s+key\s+(?:fingerprint|verification)\b.*",
+    r"\b(?:gift|birth|death|marriage|training|school|vaccination)\s+certificates?\b",
     r"\bcertificates?\s+of\s+(?:attendance|completion|conformity|insurance|origin)\b",
 )
 _ALL: Final = re.compile("|".join(_PATTERNS), re.I)
