@@ -159,7 +159,7 @@ def _telling(clues: Sequence[Clue]) -> Iterator[Clue]:
     said = frozenset[str]().union(*(clue.shared for clue in whole))
     left = [x for x in clues if x.whole or (x.tells > least and not x.shared <= said)]
     certain = [clue for clue in left if not clue.saying.vague]
-    return iter(certain or left)
+    return iter(certain if any(x.saying.means[0] != _VAGUE for x in certain) else left)
 
 
 def _says_little(clue: Clue) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mitmail.diagnose import trouble, wording
+from mitmail.diagnose import setting, trouble, wording
 from mitmail.diagnose.clue import WHOLE, Clue, Likeness
 from mitmail.diagnose.lexicon import Lexicon
 from mitmail.scenario.cause import Saying, Speaker
@@ -151,7 +151,8 @@ class Sentences:
                 score = _score(common, known.tells, told)
                 if score <= best.get(index, (0.0,))[0]:
                     continue
-                if not trouble.missing(known.troubles, troubles):
+                other = setting.differs(known.bag, bag)
+                if not other and not trouble.missing(known.troubles, troubles):
                     best[index] = (score, number, bag & known.bag)
         for index, (score, number, shared) in best.items():
             yield index, self._clue(index, number, score, shared)

@@ -27,15 +27,16 @@ What will expire, or has a date when it does, is not expired: these words say no
 """
 
 SILENT: Final = frozenset((
-    "a", "about", "all", "also", "always", "am", "an", "and", "any", "are", "as", "at", "be",
-    "because", "been", "being", "both", "by", "can", "code", "could", "customer", "dear", "did",
-    "do", "does", "each", "error", "errors", "even", "for", "from", "get", "gets", "got", "had",
-    "has", "have", "he", "hello", "her", "here", "hi", "his", "how", "i", "if", "in", "into",
-    "is", "it", "its", "just", "may", "me", "message", "might", "my", "now", "of", "off", "on",
-    "only", "or", "our", "over", "please", "regards", "s", "said", "say", "saying", "says",
-    "shall", "she", "should", "show", "shows", "since", "so", "some", "still", "t", "tells",
-    "thank", "thanks", "that", "the", "their", "them", "then", "there", "these", "they", "this",
-    "those", "to", "today", "up", "us", "warning", "was", "we", "were", "what", "when", "which",
-    "while", "who", "why", "will", "with", "would", "yesterday", "you", "your",
+    "a", "about", "all", "already", "also", "always", "am", "an", "and", "any", "are", "as",
+    "at", "be", "because", "been", "being", "both", "by", "can", "code", "could", "customer",
+    "dear", "did", "do", "does", "each", "error", "errors", "even", "for", "from", "get",
+    "gets", "got", "had", "has", "have", "he", "hello", "her", "here", "hi", "his", "how",
+    "i", "if", "in", "into", "is", "it", "its", "just", "may", "me", "message", "might", "my",
+    "now", "of", "off", "on", "only", "or", "our", "over", "please", "regards", "s", "said",
+    "say", "saying", "says", "shall", "she", "should", "show", "shows", "since", "so", "some",
+    "still", "t", "tells", "thank", "thanks", "that", "the", "their", "them", "then", "there",
+    "these", "they", "this", "those", "to", "today", "up", "us", "warning", "was", "we",
+    "were", "what", "when", "which", "while", "who", "why", "will", "with", "would",
+    "yesterday", "you", "your",
 ))  # fmt: skip
 """What stands in any sentence, and in any message of an error."""

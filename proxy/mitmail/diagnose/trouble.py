@@ -24,15 +24,18 @@ WRONG: Final = frozenset((
     "warn", "warns", "weak", "without", "wrong",
 ))  # fmt: skip
 """Small letters, as ``synonym`` leaves them, before endings are cut."""
+CHOSEN: Final = frozenset(("set", "selected", "configured", "chosen"))
+"""A setting is wrong only because somebody chose it; that a server offers it is no fault."""
 EARLY: Final = frozenset(("yet", "until", "future", "activated"))
 """Not wrong, only too soon: "not yet valid" is no other word for "not valid"."""
 
 
 def missing(known: frozenset[str], said: frozenset[str]) -> bool:
     """Whether a text that said these troubles leaves out what a known sentence is about."""
-    return any(known & words and not said & words for words in (WRONG, EARLY))
+    wanted = WRONG if known & WRONG else WRONG | CHOSEN
+    return any(known & words and not said & words for words in (wanted, EARLY))
 
 
 def told(words: Iterable[str]) -> frozenset[str]:
-    """Those of the words that say that something is wrong."""
-    return (WRONG | EARLY).intersection(words)
+    """Those of the words that say that something is wrong, or may be so."""
+    return (WRONG | CHOSEN | EARLY).intersection(words)

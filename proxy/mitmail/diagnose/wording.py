@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from typing import Final
 
 from mitmail.diagnose import reassurance, trouble
+from mitmail.diagnose.setting import PORTS
 from mitmail.diagnose.synonym import SAME, SILENT
 from mitmail.errors import MitmailError
 
@@ -40,7 +41,7 @@ _HOST: Final = re.compile(
     r"|\blocalhost\b|(?<![\w.])\*?(?:[a-z0-9_-]+\.)+(?!(?:der|cer|crt|pem)\b)[a-z][a-z-]+(?::\d+)?(?![\w.]*[A-Z])\b"
 )
 _DENIED: Final = re.compile(r"\b\w+n't\b")
-_PORTS: Final = frozenset(("25", "110", "143", "465", "563", "587", "993", "995"))
+_PORTS: Final = PORTS | {"563"}
 _WORD: Final = re.compile(r"[a-z][a-z0-9]*|\d+")
 _LITERAL: Final = re.compile(r"[a-z][a-z0-9]*(?:'[a-z]+)*")
 
