@@ -57,6 +57,29 @@ def test_what_is_only_similar_is_said_to_be_so() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Mail can\'t verify the identity of the server "imap.gmail.com"',
+        "warning: server host name and certificate do not match",
+        *(row["text"] for row in kept("paraphrases")),
+    ],
+)
+def test_nothing_but_the_measured_words_themselves_is_called_measured(text: str) -> None:
+    for answer in json.loads(run("--json", text).output)["answers"]:
+        said = answer["said"]
+        assert said["likeness"] == "exact" or said["mark"] == "recalled", said
+
+
+def test_words_that_are_measured_are_known_in_any_case_and_with_any_host() -> None:
+    text = (
+        "msmtp: TLS CERTIFICATE VERIFICATION FAILED: The  name in the certificate does not match"
+    )
+    said = json.loads(run("--json", f"{text} the expected.").output)["answers"][0]["said"]
+
+    assert (said["mark"], said["likeness"]) == ("measured", "exact")
+
+
 @pytest.mark.parametrize("words", [("-",), ()])
 def test_standard_input_is_read(words: tuple[str, ...]) -> None:
     result = run(*words, given="> certificate\n> has expired\n".encode("utf-16"))

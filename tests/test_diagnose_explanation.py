@@ -53,6 +53,16 @@ def test_the_telling_part_of_a_text_gives_the_first_answer(row: dict[str, Any]) 
     assert causes(row["text"])[0] == row["cause"]
 
 
+@pytest.mark.parametrize("row", kept("listed"), ids=label)
+def test_a_text_of_several_meanings_lists_them_and_none_that_it_does_not_have(
+    row: dict[str, Any],
+) -> None:
+    found = set(causes(row["text"]))
+
+    assert set(row["listed"]) <= found
+    assert not found & set(row["unlisted"])
+
+
 def test_no_stranger_is_known() -> None:
     known = {row["text"]: causes(row["text"]) for row in kept("strangers")}
 

@@ -84,6 +84,9 @@ def test_every_product_that_signs_is_known_by_the_common_name_of_each_of_its_roo
         ("Issued by: Sophos SSL CA_C01001ABCDEF", "Sophos"),
         ("issuer=C = US, O = Cisco, CN = Cisco Umbrella Root CA", "Cisco Umbrella"),
         ("Issuer: CN=mitmproxy, O=mitmproxy", "mitmproxy"),
+        ("Fortinet_CA_SSL", "FortiGate"),
+        ("  'FG100ETK18000000'", "FortiGate"),
+        ("Sophos_CA_C0123", "Sophos"),
     ],
 )
 def test_a_product_without_a_profile_is_named_and_the_generic_one_plays_it(
@@ -96,7 +99,13 @@ def test_a_product_without_a_profile_is_named_and_the_generic_one_plays_it(
     assert found.answers[0].cases[0].command == "mitmail serve --antivirus generic"
 
 
-@pytest.mark.parametrize("text", ["mitmproxy crashed", "Sophos found a virus", "NetSpark is slow"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mitmproxy crashed", "Sophos found a virus", "NetSpark is slow",
+        "FG100ETK18000000 was sold", "FG100ETK1800000", "Fortinet_CA_SSL is what I imported",
+    ],
+)  # fmt: skip
 def test_a_product_that_is_only_talked_of_is_no_issuer(text: str) -> None:
     assert recognised([text], vendors()) is None
 

@@ -118,11 +118,13 @@ def evidence(answer: Answer) -> dict[str, str]:
     if answer.issuer is not None:
         return _issuer_evidence(answer.issuer)
     clue = answer.clues[0]
+    saying, exact = clue.saying, clue.likeness == "exact"
     return {
         "speaker": clue.speaker.title,
         "window": clue.speaker.window,
-        "mark": clue.saying.mark,
-        "source": clue.saying.source,
+        # What was measured is the saying: these words were not, and may mean something else.
+        "mark": saying.mark if exact else "recalled",
+        "source": saying.source if exact else f"words like it: {saying.mark}, {saying.source}",
         "likeness": clue.likeness,
         "saying": clue.words,
     }

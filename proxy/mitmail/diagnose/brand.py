@@ -11,12 +11,16 @@ from mitmail.diagnose.kind import Kind
 
 
 class Brand(NamedTuple):
-    """A product, and what an attribute of its authority's name looks like."""
+    """A product, and what an attribute of its authority's name looks like.
+
+    ``bare`` are names that are no words of anybody's: they tell without the attribute, too.
+    """
 
     product: str
     kind: Kind
     attribute: str
     pattern: str
+    bare: str = r"(?!)"
 
 
 BRANDS: Final = (
@@ -26,9 +30,17 @@ BRANDS: Final = (
     Brand("Bitdefender", "antivirus", "CN", r"Bitdefender (Personal CA|CA SSL).*"),
     Brand("ESET", "antivirus", "CN", r"ESET SSL Filter CA.*"),
     Brand("Dr.Web", "antivirus", "CN", r"(Dr\.?Web|SpIDer Gate) .*Root.*"),
-    Brand("FortiGate", "gateway", "CN", r"FortiGate CA|Fortinet[_ ].*CA.*"),
+    Brand("FortiGate", "gateway", "CN", r"FortiGate CA|Fortinet[_ ].*CA.*", r"Fortinet_CA\w*"),
+    # The serial number of the box: FG100E, FGT60F, FWF61E and the like, and what tells them apart.
+    Brand("FortiGate", "gateway", "CN", *[r"F[GW][0-9A-Z]{6}[0-9]{8}"] * 2),
     Brand("FortiGate", "gateway", "O", r"Fortinet( Ltd\.)?"),
-    Brand("Sophos", "gateway", "CN", r"Sophos[ _]SSL[ _]CA_.*|Sophos_CA_.*|sophosutm Proxy CA"),
+    Brand(
+        "Sophos",
+        "gateway",
+        "CN",
+        r"Sophos[ _]SSL[ _]CA_.*|Sophos_CA_.*|sophosutm Proxy CA",
+        r"Sophos[ _]SSL[ _]CA_\w+|Sophos_CA_\w+",
+    ),
     Brand("Sophos Web Appliance", "gateway", "O", r"Sophos Plc"),
     Brand("Zscaler", "gateway", "CN", r"Zscaler .*CA.*"),
     Brand("Cisco Umbrella", "gateway", "CN", r"Cisco Umbrella .*CA.*"),

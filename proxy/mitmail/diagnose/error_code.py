@@ -9,7 +9,7 @@ from typing import Final
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from mitmail.diagnose.clue import Clue
+from mitmail.diagnose.clue import WHOLE, Clue
 from mitmail.scenario.cause import Saying, Speaker
 
 _HEX: Final = re.compile(
@@ -57,7 +57,7 @@ class Codes:
             for words, saying, speaker in (*self._named(line), *self._numbered(line)):
                 yield Clue(
                     speaker=speaker, saying=saying, words=words, line=number,
-                    score=1.0, tells=math.inf, likeness="exact",
+                    score=WHOLE, tells=math.inf, likeness="exact",
                 )  # fmt: skip
 
     def _named(self, line: str) -> Iterator[tuple[str, Saying, Speaker]]:

@@ -149,15 +149,17 @@ def _strongest(clues: Iterable[Clue]) -> list[Clue]:
 
 
 def _telling(clues: Sequence[Clue]) -> Iterator[Clue]:
-    """All clues but what is only similar, and tells less than what is there exactly.
+    """All clues but what is only similar, and tells less than what is there in whole.
 
-    What is said of many faults is left out where another clue tells which one it is.
+    What is similar by no words but those of whole sentences tells nothing. What is said of many
+    faults is left out where another clue tells which one it is.
     """
-    exact = [x.tells for x in clues if x.likeness == "exact" and not _says_little(x)]
-    least = max(exact, default=0.0) * _MUCH_MORE
-    left = [clue for clue in clues if clue.likeness == "exact" or clue.tells > least]
+    whole = [clue for clue in clues if clue.whole]
+    least = max((x.tells for x in whole if not _says_little(x)), default=0.0) * _MUCH_MORE
+    said = frozenset[str]().union(*(clue.shared for clue in whole))
+    left = [x for x in clues if x.whole or (x.tells > least and not x.shared <= said)]
     certain = [clue for clue in left if not clue.saying.vague]
-    return iter(certain or left)
+    return iter(certain if any(x.saying.means[0] != _VAGUE for x in certain) else left)
 
 
 def _says_little(clue: Clue) -> bool:

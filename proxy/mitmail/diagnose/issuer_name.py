@@ -69,14 +69,22 @@ def recognised(lines: Sequence[str], vendors: Sequence[Vendor]) -> IssuerName | 
 def _without_profile(lines: Sequence[str], vendors: Sequence[Vendor]) -> IssuerName | None:
     """A product that has no profile here, by the name of its authority."""
     generic = next((vendor for vendor in vendors if vendor.id == _GENERIC), None)
+    if generic is None:
+        return None
     for number, line in enumerate(lines[:_LONGEST], 1):
-        if generic is None or not _AS_ISSUER.search(line):
-            continue
-        for one in BRANDS:
-            before = rf"\b{one.attribute} ?= ?|(?i:{_SAID_ISSUER.pattern})\W{{1,4}}"
-            said = rf"(?:{before})(?:{one.pattern})"
-            if re.search(said, line):
-                return IssuerName(generic, None, one.product, number, one.product)
+        if (product := _said_product(line)) is not None:
+            return IssuerName(generic, None, product, number, product)
+    return None
+
+
+def _said_product(line: str) -> str | None:
+    """The product whose authority is named, or whose authority's name is all there is."""
+    said = bool(_AS_ISSUER.search(line))
+    for one in BRANDS:
+        before = rf"\b{one.attribute} ?= ?|(?i:{_SAID_ISSUER.pattern})\W{{1,4}}"
+        named = said and re.search(rf"(?:{before})(?:{one.pattern})", line)
+        if named or re.fullmatch(one.bare, line.strip(" \t'\"")):
+            return one.product
     return None
 
 

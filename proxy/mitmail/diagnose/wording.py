@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Final
 
+from mitmail.diagnose import reassurance, trouble
+from mitmail.diagnose.setting import PORTS
 from mitmail.diagnose.synonym import SAME, SILENT
 from mitmail.errors import MitmailError
 
@@ -36,21 +38,12 @@ _CHANGING: Final = re.compile(
 # In small letters: javax.net.ssl.SSLException is no host, and neither is wscert.der.
 _HOST: Final = re.compile(
     r"https?://\S+|[\w.+-]+@[\w-]+(?:\.[\w-]+)*"
-    r"|(?<![\w.])\*?(?:[a-z0-9_-]+\.)+(?!(?:der|cer|crt|pem)\b)[a-z][a-z-]+(?::\d+)?(?![\w.]*[A-Z])\b"
-)
-# What is denied is not found: "not revoked", "verify ok". Other certificates are none of ours.
-_FINDING: Final = r"(?:expired?|revoked|self[ -]?signed)\b"
-_NOTHING: Final = re.compile(
-    r"\b(?:not|never|\w+n't|neither|nor)\s+(?:(?:yet|been|be|actually|really|even)\s+)*"
-    rf"{_FINDING}(?:\s+n?or\s+{_FINDING})?(?:\s+yet\b)?"
-    r"|\bverif(?:y|ied|ication)\s+(?:(?:is|was)\s+)?(?:ok|okay|succe\w+)\b"
-    r"|\b(?:gift|birth|death|marriage|training)\s+certificates?\b"
-    r"|\bcertificates?\s+of\s+(?:attendance|completion|conformity|insurance|origin)\b",
-    re.I,
+    r"|\blocalhost\b|(?<![\w.])\*?(?:[a-z0-9_-]+\.)+(?!(?:der|cer|crt|pem)\b)[a-z][a-z-]+(?::\d+)?(?![\w.]*[A-Z])\b"
 )
 _DENIED: Final = re.compile(r"\b\w+n't\b")
-_PORTS: Final = frozenset(("25", "110", "143", "465", "563", "587", "993", "995"))
+_PORTS: Final = PORTS | {"563"}
 _WORD: Final = re.compile(r"[a-z][a-z0-9]*|\d+")
+_LITERAL: Final = re.compile(r"[a-z][a-z0-9]*(?:'[a-z]+)*")
 
 _ENDINGS: Final = ("ations", "ation", "ings", "ing", "ions", "ion", "ied", "ies", "ed", "es", "er",
                    "y", "e", "s")  # fmt: skip
@@ -84,16 +77,31 @@ def lines(text: str) -> list[str]:
 
 def words(line: str) -> Iterator[str]:
     """The words of a line that say something, in small letters: no hosts, no dates, no numbers."""
-    text = _CHANGING.sub(" ", _HOST.sub(" ", _NOTHING.sub(" ", line)).lower())
-    text = _DENIED.sub("not", text).replace("e-mail", "mail").replace("pop-up", "popup")
-    for word in _WORD.findall(text):
+    return (word for word in _spoken(line) if word not in SILENT)
+
+
+def troubles(line: str) -> frozenset[str]:
+    """The words of a line that say that something is wrong, those that say little among them."""
+    return trouble.told(_spoken(line))
+
+
+def literal(line: str) -> str:
+    """A line as it is, but for case, marks, and what changes: two that were measured are equal."""
+    return " ".join(_LITERAL.findall(_without_changing(line)))
+
+
+def _spoken(line: str) -> Iterator[str]:
+    text = _DENIED.sub("not", _without_changing(reassurance.without(line)))
+    for word in _WORD.findall(text.replace("e-mail", "mail").replace("pop-up", "popup")):
         if word[0].isdigit():
             if word in _PORTS:
                 yield word
             continue
-        for part in SAME.get(word, word).split():
-            if part not in SILENT:
-                yield part
+        yield from SAME.get(word, word).split()
+
+
+def _without_changing(line: str) -> str:
+    return _CHANGING.sub(" ", _HOST.sub(" ", line).lower())
 
 
 def stem(word: str) -> str:
