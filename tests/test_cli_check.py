@@ -283,6 +283,47 @@ def test_ten_megabytes_are_refused_at_once(tmp_path: Path) -> None:
     assert "more than 1 MB" in line
 
 
+# -- what a text proves of what was sent ---------------------------------------------------------
+
+
+def listing(sent: tuple[bytes, ...], held: tuple[int, ...]) -> str:
+    """The output of openssl s_client -showcerts for these, with some of the blocks lost."""
+    entries = (
+        f" {n} s:CN = {n}\n   i:CN = {n + 1}\n{pem(der).decode() if n in held else ''}"
+        for n, der in enumerate(sent)
+    )
+    return f"CONNECTED(3)\n---\nCertificate chain\n{''.join(entries)}---\nServer certificate\n"
+
+
+def test_a_paste_that_lost_a_certificate_accuses_nobody(tmp_path: Path, roots: str) -> None:
+    file = tmp_path / "paste.txt"
+    file.write_text(listing(ordinary.chain(ordinary.renamed(PRIVATE, sent="ir")), (0, 2)))
+    found = document("--chain", str(file), "--name", HOST, "--roots", roots)
+
+    assert ids(found) == ["issuer-not-shown"]
+    assert "listing shows 3 certificates, and the text holds 2" in found["findings"][0]["words"]
+    assert found["presented"][0]["whole"] is False
+
+
+def test_what_was_added_by_hand_is_not_taken_for_sent(tmp_path: Path, roots: str) -> None:
+    leaf, above = ordinary.chain(PRIVATE)
+    file = tmp_path / "paste.txt"
+    file.write_text(listing((leaf,), (0,)) + pem(above).decode())
+    found = document("--chain", str(file), "--name", HOST, "--roots", roots)
+
+    assert ids(found) == ["incomplete-chain", "not-sent"]
+    assert len(found["presented"][0]["certificates"]) == 1
+
+
+def test_an_exported_file_tells_no_order(written: Written, roots: str) -> None:
+    leaf, above = ordinary.chain(PRIVATE)
+    root = ordinary.root(PRIVATE.root).certificate
+    moved = document("--chain", written((root, above, leaf)), "--name", HOST, "--roots", roots)
+
+    assert "leaf-moved" in ids(moved)
+    assert "chain-order" not in ids(moved)
+
+
 # -- the tables ---------------------------------------------------------------------------------
 
 

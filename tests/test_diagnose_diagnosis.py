@@ -1,6 +1,7 @@
 """What the findings say of ordinary certificates, beyond what the scenarios show."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -17,14 +18,14 @@ DAY = timedelta(days=1)
 
 def found(
     chain: tuple[bytes, ...], *, name: str | None = ordinary.HOST, later: timedelta = 0 * DAY,
-    only_leaf: bool = False, port: int | None = None,
+    only_leaf: bool = False, port: int | None = None, roots: Roots = PUBLIC, **other: Any,
 ) -> dict[str, Finding]:  # fmt: skip
     """The findings about a chain, by their ids."""
     presented = Presented(
         chain=chain, name=name, at=ordinary.NOW + later, source="x", only_leaf=only_leaf,
-        port=port,
+        port=port, **other,
     )  # fmt: skip
-    return {one.id: one for one in diagnose(presented, PUBLIC)}
+    return {one.id: one for one in diagnose(presented, roots)}
 
 
 @pytest.mark.parametrize("shape", ordinary.PUBLIC, ids=lambda shape: shape.id)
@@ -54,6 +55,36 @@ def test_what_the_text_does_not_show_is_unknown() -> None:
 
     assert (one.severity, one.reason) == ("unknown", None)
     assert "-showcerts" in one.fix
+
+
+def test_a_gap_in_a_text_is_no_fault_of_the_server() -> None:
+    root = ordinary.root(LETS.root).certificate
+    one = found((ordinary.leaf(LETS), root), partial=True)["issuer-not-shown"]
+    lossy = found((ordinary.leaf(LETS), root), partial=True, listed=3)
+
+    assert (one.severity, one.reason) == ("unknown", None)
+    assert "may hold less than was sent" in one.words
+    assert "listing shows 3 certificates, and the text holds 2" in lossy["issuer-not-shown"].words
+    assert set(lossy) == {"issuer-not-shown"}
+
+
+def test_what_only_the_text_holds_was_not_sent() -> None:
+    leaf, above = ordinary.chain(ordinary.renamed(LETS, inside=()))
+    one = found((leaf,), besides=(above,))["incomplete-chain"]
+
+    assert (one.severity, one.reason) == ("critical", "incomplete-chain")
+    assert "does not send it" in one.words
+
+
+def test_of_a_saved_file_the_order_that_is_sent_is_not_known() -> None:
+    leaf, above = ordinary.chain(LETS)
+    root = ordinary.root(LETS.root).certificate
+    sent, saved = (found((leaf, root, above, above), partial=x) for x in (False, True))
+
+    assert {sent[x].severity for x in ("chain-order", "chain-duplicate")} == {"low"}
+    assert {one.severity for one in saved.values()} == {"info", "ok"}
+    assert "does not show" in saved["ok"].words
+    assert not any("sent" in one.words for one in saved.values())
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def _first(found: "Looked", name: str | None) -> "Presented":
         words = f"{len(others) + 1} different chains were shown: this is that of {first.source}."
         click.echo(words, err=True)
     for finding in found.findings:
-        if finding.id == "leaf-moved":
+        if finding.id in {"leaf-moved", "not-sent"}:
             click.echo(finding.words, err=True)
     # As it was typed: a final dot, which nobody asks a server for, counts for some clients.
     return replace(first, name=name or first.name)

@@ -21,6 +21,7 @@ from mitmail.diagnose.verification import (
     BAD_SIGNATURE,
     UNREADABLE,
     UNTRUSTED,
+    verify,
 )
 from mitmail.engine.verify_error import verify_word
 
@@ -219,20 +220,47 @@ def _no_issuer(case: Case, end: Certificate) -> Findings:
             "import the present one. Else: send the intermediate certificate that did sign."
         )
         yield case.finding("namesake", "critical", words, fix=fix, reason="unknown-issuer")
-    elif case.presented.only_leaf and end == case.leaf:
-        words = (
-            f'It was signed by "{end.issuer_title}". Whether the server sends that certificate '
-            "does not show here: this is the server's own alone."
-        )
-        yield case.finding("issuer-not-shown", "unknown", words, fix=WHOLE)
+    elif not case.presented.is_whole and end.der in case.presented.chain:
+        words, fix = _not_shown(case, end)
+        yield case.finding("issuer-not-shown", "unknown", words, fix=fix)
     else:
         yield from _missing(case, end)
+
+
+def _not_shown(case: Case, end: Certificate) -> tuple[str, str]:
+    """Of a text with a gap: what the server sends there is unknown."""
+    listed, held = case.presented.listed, len(case.presented.chain)
+    signed = f'was signed by "{end.issuer_title}"'
+    if case.presented.only_leaf:
+        words = (
+            f"It {signed}. Whether the server sends that certificate does not show here: this is "
+            "the server's own alone."
+        )
+        return words, WHOLE
+    if listed is not None and listed > held:
+        words = (
+            f"{end.place} {signed}, whose certificate is not in this text. That is no fault of "
+            f"the server, for all that is known: its listing shows {listed} certificates, and the "
+            f"text holds {held} of them."
+        )
+        return words, f"Paste all of it again. {WHOLE}"
+    words = (
+        f"{end.place} {signed}, whose certificate is not in this text. Whether the server sends "
+        "it is unknown: a file that was saved may hold less than was sent."
+    )
+    return words, WHOLE
 
 
 def _missing(case: Case, end: Certificate) -> Findings:
     words = f'{end.place} was signed by "{end.issuer_title}", whose certificate was not sent'
     if link := _published(end):
         words += f" (its authority publishes it at {link})"
+    if _completes(case):
+        words += ": it is in this text, and the listing shows that the server does not send it."
+        yield case.finding(
+            "incomplete-chain", "critical", words, fix=SEND, reason="incomplete-chain"
+        )
+        return
     logged = end.extension(ExtensionOID.PRECERT_SIGNED_CERTIFICATE_TIMESTAMPS) is not None
     if end == case.leaf and logged:
         # Authorities that log (RFC 6962) never sign with a root (CA/B BR 6.1.7).
@@ -244,6 +272,12 @@ def _missing(case: Case, end: Certificate) -> Findings:
     yield case.finding(
         "unknown-issuer", "critical", words, fix=f"{SEND} {PRIVATE}", reason="unknown-issuer"
     )
+
+
+def _completes(case: Case) -> bool:
+    """Whether what somebody has put beside the server's own makes the way whole."""
+    besides = [Certificate(der) for der in case.presented.besides]
+    return bool(besides) and verify(case.chain, case.roots, case.at, also=besides).anchored
 
 
 def _published(one: Certificate) -> str:
