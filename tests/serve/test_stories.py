@@ -244,6 +244,7 @@ def test_without_a_client_or_an_antivirus_there_is_nothing_to_compare(
     assert "mitmail compare -- COMMAND" in nobody.stderr
     for arguments, client, code, words in (
         ((), CURL, 2, "no antivirus is on"),
+        (("--antivirus", "none"), CURL, 2, "one half is without an antivirus anyway"),
         (("--antivirus", "norton"), ("no-such-client",), 3, "cannot run no-such-client"),
         (("--antivirus", "norton", "--endpoint", "imapz"), CURL, 2, "no endpoint 'imapz'"),
     ):
