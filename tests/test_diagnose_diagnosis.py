@@ -1,15 +1,21 @@
 """What the findings say of ordinary certificates, beyond what the scenarios show."""
 
-from datetime import timedelta
+import re
+import subprocess
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import ordinary
+from bench import clean_environment, need
 from mitmail.diagnose.diagnosis import diagnose
 from mitmail.diagnose.finding import Finding
 from mitmail.diagnose.presented import Presented
 from mitmail.diagnose.roots import Roots, public
+from mitmail.pki.certificate import pem
 
 PUBLIC = Roots(ordinary.public_roots(), "the public roots", public=True)
 LETS, ADCS = ordinary.ORDINARY["letsencrypt-E6"], ordinary.ORDINARY["microsoft-"]
@@ -119,6 +125,58 @@ def test_a_wrong_name_comes_with_the_right_ones(
 ) -> None:
     one = found(ordinary.chain(LETS, names=names), name=name)["name-mismatch"]
     assert words in one.words
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "words"),
+    [
+        (f"{ordinary.HOST}.", ordinary.HOST, f'for "{ordinary.HOST}.". A dot stands behind'),
+        (f" {ordinary.HOST}", ordinary.HOST, f'for "\N{OPEN BOX}{ordinary.HOST}". A space'),
+        ("dns:192.0.2.7", "192.0.2.7", "192.0.2.7 stands in the certificate as a DNS name"),
+        ("dns:2001:db8::7", "2001:db8::7", "2001:db8::7 stands in the certificate as a DNS name"),
+    ],
+)
+def test_a_name_that_only_looks_right_is_told_from_the_right_one(
+    name: str, typed: str, words: str, tmp_path: Path
+) -> None:
+    leaf, above = ordinary.chain(LETS, names=(name,))
+    one = found((leaf, above), name=typed)["name-mismatch"]
+    option = "-verify_ip" if ":" in name else "-verify_hostname"
+    for file, der in (("leaf.pem", leaf), ("above.pem", above)):
+        (tmp_path / file).write_bytes(pem(der))
+    verify = subprocess.run(
+        [need("openssl"), "verify", "-partial_chain", "-trusted", "above.pem", option, typed,
+         "leaf.pem"],
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=30,
+        env=clean_environment(),
+    )  # fmt: skip
+
+    assert words in one.words
+    assert re.search("error 6[24] at 0 depth", verify.stderr)
+
+
+@pytest.mark.parametrize(
+    ("days", "public", "id_"),
+    [(398, True, None), (400, True, "long-lived-public"), (900, True, "long-lived-public"),
+     (400, False, None), (900, False, "long-lived")],
+)  # fmt: skip
+def test_of_a_public_authority_apple_takes_less(
+    days: int, id_: str | None, *, public: bool
+) -> None:
+    chain = ordinary.chain(ordinary.renamed(LETS, days=days))
+    known = found(chain, roots=replace(PUBLIC, public=public))
+    told = {id_} - {None}
+
+    assert {x for x in known if x.startswith("long-lived")} == told
+    assert {known[str(x)].severity for x in told} <= {"low"}
+    assert "ok" in known
+    assert all(("398" in known[str(x)].words) is public for x in told)
+
+
+def test_what_is_older_than_the_rule_may_live_as_long_as_it_did() -> None:
+    before = datetime(2020, 8, 1, tzinfo=UTC) - ordinary.NOW
+    chain = ordinary.chain(ordinary.renamed(LETS, days=800), since=before)
+    assert "long-lived-public" not in found(chain, later=before + DAY)
 
 
 def test_the_number_of_what_is_sent_needlessly_is_told() -> None:

@@ -82,10 +82,26 @@ def authorities(case: Case) -> Findings:
         words = "The server's own self-signed certificate is trusted; some clients refuse it so."
         fix = "Trust an authority, and have it sign the server's certificate."
         yield case.finding("self-signed-trusted", "low", words, fix=fix)
+    if case.verified.partial is not None:
+        yield from _no_root(case, case.verified.partial[0])
     if case.verified.lost is not None:
         yield from _lost(case)
     if case.verified.confused is not None:
         yield from _confused(case, case.verified.confused[1])
+
+
+def _no_root(case: Case, number: int) -> Findings:
+    end = case.verified.end
+    what, others = f'"{end.title}"', "GnuTLS takes it"
+    if end == case.leaf:
+        what, others = "The server's certificate itself", "GnuTLS always does"
+    words = (
+        f'{what} is trusted and is no root: "{end.issuer_title}" signed it, which is not among '
+        f"{case.roots.words}. OpenSSL refuses that (its error {number}) unless a program allows "
+        f"partial chains; {others}."
+    )
+    fix = f'Give the client the root, too: "{end.issuer_title}", or the one above that.'
+    yield case.finding("no-root", "medium", words, fix=fix, reason="unknown-issuer")
 
 
 def _lost(case: Case) -> Findings:
