@@ -210,6 +210,19 @@ def test_the_name_is_that_of_the_server_to_compare_with_unless_it_is_an_address(
     assert asked(("192.0.2.1:993",)) is None
     assert asked(("[2001:db8::1]:993", "./chain.pem")) is None
     assert asked(("a.customer.test", "b.customer.test")) is None
+    assert asked(("no-such-file.PEM",)) is None
+
+
+def test_a_file_to_compare_with_that_is_not_there_is_no_server(good: str) -> None:
+    ended = check("--chain", good, "--against", "no-such-file.pem")
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == "ERROR: cannot read no-such-file.pem: No such file or directory\n"
+
+
+def test_an_address_may_stand_in_brackets(good: str) -> None:
+    found = document("--chain", good, "--name", "[2001:DB8::7]")
+    assert found["presented"][0]["name"] == "2001:db8::7"
 
 
 @pytest.mark.long
@@ -260,6 +273,9 @@ def test_a_private_key_is_never_shown(tmp_path: Path) -> None:
         (("--chain", "{}", "--at", "99999999999999"), "is no time"),
         (("--chain", "{}", "--roots", "no-such-file"), "cannot read no-such-file"),
         (("--chain", "{}", "--name", "no host"), "no host name"),
+        (("--chain", "{}", "--name", ""), "--name ''"),
+        (("--chain", "{}", "--name", "mail.customer.test:993"), "type the name alone"),
+        (("--chain", "{}", "--name", "[2001:db8::x]"), "type the name alone"),
         (("--chain", "{}", "--fail-on", "bad"), "'bad' is not one of"),
     ],
 )

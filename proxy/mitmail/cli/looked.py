@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from mitmail.diagnose.reach import Starttls
     from mitmail.diagnose.roots import Roots
 
+# No top-level domain is called so: this is a file, and if it is not there, then mistyped.
+ENDINGS = {".pem", ".txt", ".crt", ".cer", ".der"}
+
 
 class Looked(NamedTuple):
     """What was looked at, where its times are from, and what was found."""
@@ -114,7 +117,8 @@ def blamed(
 
 def is_file(text: str) -> bool:
     """Whether what is compared with is a file, and no server."""
-    return Path(text).is_file() or "/" in text or "\\" in text
+    is_path = "/" in text or "\\" in text
+    return is_path or Path(text).suffix.lower() in ENDINGS or Path(text).is_file()
 
 
 def _content(chain: str) -> bytes:
