@@ -206,7 +206,7 @@ def test_without_the_leafs_own_block_nothing_else_is_taken_for_it(
     pasted = said(outputs[1].replace(leaf, ""))
 
     assert pasted.chain == shown.chain[1:]
-    assert not pasted.whole
+    assert (pasted.whole, pasted.listed) == (False, ())
 
 
 def test_what_was_put_below_an_incomplete_output_may_have_been_sent(

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, Self
 
 _ENTRY: Final = re.compile(r"^(\d{1,3}) s:(.*)$", re.MULTILINE)
 _END: Final = re.compile(r"^(?:---|Server certificate)$", re.MULTILINE)
+NEAR: Final = 99  # characters: an empty line or two
 _SERVER: Final = re.compile(r"^Server certificate$", re.MULTILINE)
 
 
@@ -21,7 +22,8 @@ class Block(NamedTuple):
 class Sorted(NamedTuple):
     """The certificates that a listing accounts for, and those that it does not.
 
-    ``whole``: the listing is all there, and so is each certificate that it shows.
+    ``whole``: the listing is all there, and so is each certificate that it shows. Without the
+    server's own it accounts for none.
     """
 
     sent: tuple[bytes, ...]
@@ -66,6 +68,8 @@ class Listing:
                 others.append(one.der)
             else:
                 shown[number] = one.der
+        if 0 not in shown:  # whoever stands first then is not the server's own
+            return Sorted((), tuple(one.der for one in blocks), whole=False)
         sent = tuple(shown[number] for number in sorted(shown))
         listed = self.numbers == tuple(range(len(self.numbers))) and self.end is not None
         besides = dict.fromkeys(der for der in others if der not in sent)
@@ -75,6 +79,6 @@ class Listing:
         stop = len(text) if self.end is None else self.end
         if self.starts and self.starts[0] <= one.offset < stop:
             return self.numbers[bisect_right(self.starts, one.offset) - 1]
-        if self.server is not None and self.server <= one.offset:
+        if self.server is not None and self.server <= one.offset <= self.server + NEAR:
             return None if text[self.server : one.offset].strip() else 0
         return None

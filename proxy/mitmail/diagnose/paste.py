@@ -122,7 +122,7 @@ def _text(said: str, source: str) -> Pasted:
 
 def _sorted(blocks: Sequence[Block], listing: Listing, text: str) -> Pasted:
     found = listing.sort(blocks, text)
-    if found.whole or (found.sent and not found.besides and 0 in listing.numbers):
+    if found.whole or (found.sent and not found.besides):
         return Pasted(
             chain=found.sent, listed=listing.subjects, whole=found.whole, besides=found.besides
         )
