@@ -89,8 +89,9 @@ def test_the_root_of_a_file_is_shown_as_long_as_it_is_on_record(
     status = ("trust", "status", "--store", f"nss:{profile}")
     do(tmp_path, "trust", "install", "gateway.pem", "--store", "thunderbird", "--yes")
 
-    assert "root of Gateway Root (SHA-256 " in do(tmp_path, *status).stdout
-    assert "put in by mitmail: trusted (C,,)" in do(tmp_path, *status).stdout
+    shown = do(tmp_path, *status).stdout
+    assert "put in by mitmail: Gateway Root (SHA-256 " in shown
+    assert "): trusted (C,,); mitmail cleanup undoes it\n" in shown
     said = json.loads(do(tmp_path, *status, "--json").stdout)
     Draft202012Validator(DOCUMENTS["trust-status"]).validate(said)
     (row,) = [x for x in said["stores"][0]["roots"] if x["sha256"] == sha256(root)]

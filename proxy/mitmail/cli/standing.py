@@ -46,8 +46,10 @@ def _store(status: Status, roots: Sequence[Root], seen: bytes | None) -> Iterato
         entry = status.entry(root)
         yield f"root of {root.whose}: {'not there' if entry is None else entry.words}"
     for change, entry in status.recorded:
-        how = "not there any more" if entry is None else entry.words
-        yield f"root of {change.title}, put in by mitmail: {how} (out again: mitmail cleanup)"
+        how = (
+            "not there any more" if entry is None else f"{entry.words}; mitmail cleanup undoes it"
+        )
+        yield f"put in by mitmail: {change.title}: {how}"
     for mistake in status.mistakes:
         yield f"WRONG: {mistake.words}."
         yield f"  Do this: {mistake.fix}"
