@@ -13,6 +13,7 @@ from mitmail.pki.extension import Extension
 from mitmail.pki.key import Key, key_id, spki
 from mitmail.pki.keypool import KeyPool
 from mitmail.pki.name import Attribute, distinguished_name
+from mitmail.scenario.hostname import kind_of
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 HOST = "mail.customer.test"
@@ -203,7 +204,7 @@ def _extensions(shape: Shape, own: Key, names: Sequence[str]) -> Iterator[Extens
             ["http://ocsp.authority.test"],
             [f"http://ca.authority.test/{issuer(shape).key_id.hex()}.cer"],
         )
-    yield extension.subject_alternative_name(names)
+    yield extension.general_names(map(kind_of, names))
     if "policies" in shape.inside:
         domain_validated = der.sequence(der.sequence(der.oid("2.23.140.1.2.1")))
         yield Extension("2.5.29.32", domain_validated)

@@ -211,6 +211,19 @@ def test_the_name_is_that_of_the_server_to_compare_with_unless_it_is_an_address(
     assert asked(("192.0.2.1:993",)) is None
     assert asked(("[2001:db8::1]:993", "./chain.pem")) is None
     assert asked(("a.customer.test", "b.customer.test")) is None
+    assert asked(("no-such-file.PEM",)) is None
+
+
+def test_a_file_to_compare_with_that_is_not_there_is_no_server(good: str) -> None:
+    ended = check("--chain", good, "--against", "no-such-file.pem")
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == "ERROR: cannot read no-such-file.pem: No such file or directory\n"
+
+
+def test_an_address_may_stand_in_brackets(good: str) -> None:
+    found = document("--chain", good, "--name", "[2001:DB8::7]")
+    assert found["presented"][0]["name"] == "2001:db8::7"
 
 
 @pytest.mark.long
@@ -261,6 +274,9 @@ def test_a_private_key_is_never_shown(tmp_path: Path) -> None:
         (("--chain", "{}", "--at", "99999999999999"), "is no time"),
         (("--chain", "{}", "--roots", "no-such-file"), "cannot read no-such-file"),
         (("--chain", "{}", "--name", "no host"), "no host name"),
+        (("--chain", "{}", "--name", ""), "--name ''"),
+        (("--chain", "{}", "--name", "mail.customer.test:993"), "type the name alone"),
+        (("--chain", "{}", "--name", "[2001:db8::x]"), "type the name alone"),
         (("--chain", "{}", "--fail-on", "bad"), "'bad' is not one of"),
     ],
 )
@@ -282,6 +298,47 @@ def test_ten_megabytes_are_refused_at_once(tmp_path: Path) -> None:
     assert ended.returncode == 2
     (line,) = ended.stderr.splitlines()
     assert "more than 1 MB" in line
+
+
+# -- what a text proves of what was sent ---------------------------------------------------------
+
+
+def listing(sent: tuple[bytes, ...], held: tuple[int, ...]) -> str:
+    """The output of openssl s_client -showcerts for these, with some of the blocks lost."""
+    entries = (
+        f" {n} s:CN = {n}\n   i:CN = {n + 1}\n{pem(der).decode() if n in held else ''}"
+        for n, der in enumerate(sent)
+    )
+    return f"CONNECTED(3)\n---\nCertificate chain\n{''.join(entries)}---\nServer certificate\n"
+
+
+def test_a_paste_that_lost_a_certificate_accuses_nobody(tmp_path: Path, roots: str) -> None:
+    file = tmp_path / "paste.txt"
+    file.write_text(listing(ordinary.chain(ordinary.renamed(PRIVATE, sent="ir")), (0, 2)))
+    found = document("--chain", str(file), "--name", HOST, "--roots", roots)
+
+    assert ids(found) == ["issuer-not-shown"]
+    assert "listing shows 3 certificates, and the text holds 2" in found["findings"][0]["words"]
+    assert found["presented"][0]["whole"] is False
+
+
+def test_what_was_added_by_hand_is_not_taken_for_sent(tmp_path: Path, roots: str) -> None:
+    leaf, above = ordinary.chain(PRIVATE)
+    file = tmp_path / "paste.txt"
+    file.write_text(listing((leaf,), (0,)) + pem(above).decode())
+    found = document("--chain", str(file), "--name", HOST, "--roots", roots)
+
+    assert ids(found) == ["incomplete-chain", "not-sent"]
+    assert len(found["presented"][0]["certificates"]) == 1
+
+
+def test_an_exported_file_tells_no_order(written: Written, roots: str) -> None:
+    leaf, above = ordinary.chain(PRIVATE)
+    root = ordinary.root(PRIVATE.root).certificate
+    moved = document("--chain", written((root, above, leaf)), "--name", HOST, "--roots", roots)
+
+    assert "leaf-moved" in ids(moved)
+    assert "chain-order" not in ids(moved)
 
 
 # -- the tables ---------------------------------------------------------------------------------

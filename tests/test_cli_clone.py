@@ -60,6 +60,7 @@ def test_the_time_that_is_said_counts(pasted: Path, tmp_path: Path) -> None:
         (("--chain", "{pasted}", "-o", "there.yaml"), "already there"),
         (("--chain", "{pasted}", "--at", "yesterday"), "is no time"),
         (("--chain", "{pasted}", "--name", "not a host"), "is no host name"),
+        (("--chain", "{pasted}", "--name", ""), "no host name: type the name alone"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(

@@ -82,6 +82,30 @@ def test_the_journal_is_for_its_owner_alone(profile: Path, tmp_path: Path) -> No
     assert change["sha256"] == sha256(kept_root(tmp_path))
 
 
+def test_the_root_of_a_file_is_shown_as_long_as_it_is_on_record(
+    profile: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "gateway.pem").write_bytes(pem(root := authority("Gateway Root").certificate))
+    status = ("trust", "status", "--store", f"nss:{profile}")
+    do(tmp_path, "trust", "install", "gateway.pem", "--store", "thunderbird", "--yes")
+
+    shown = do(tmp_path, *status).stdout
+    assert "put in by mitmail: Gateway Root (SHA-256 " in shown
+    assert "): trusted (C,,); mitmail cleanup undoes it\n" in shown
+    said = json.loads(do(tmp_path, *status, "--json").stdout)
+    Draft202012Validator(DOCUMENTS["trust-status"]).validate(said)
+    (row,) = [x for x in said["stores"][0]["roots"] if x["sha256"] == sha256(root)]
+    assert row["standing"] == "trusted"
+
+    journal = tmp_path / "kept" / "trust-journal.json"
+    kept = journal.read_text()
+    journal.write_text("{")
+    assert f"ERROR: {journal}: damaged" in do(tmp_path, *status).stderr
+    journal.write_text(kept)
+    do(tmp_path, "cleanup", "--yes")
+    assert "Gateway" not in do(tmp_path, *status).stdout
+
+
 @pytest.mark.parametrize("content", ["{", "[" * 200_000], ids=["cut", "deep"])
 def test_a_damaged_journal_is_named(tmp_path: Path, content: str) -> None:
     path = tmp_path / "kept" / "trust-journal.json"

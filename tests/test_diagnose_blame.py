@@ -325,6 +325,24 @@ def test_an_authority_that_nobody_vouches_for_is_the_providers_or_before_both(sl
     assert "another network" in found.next
 
 
+def test_a_text_that_may_lack_what_was_sent_blames_nobody() -> None:
+    saved = replace(shown(ordinary.chain(DIGICERT)[:1]), partial=True)
+    found = asked(saved, saved)
+
+    assert found.who == "cannot-tell"
+    assert "not in the text" in said(found)
+    assert "-showcerts" in found.next
+    assert asked(saved, ordinary.chain(DIGICERT)).who == "cannot-tell"
+
+
+def test_of_a_saved_text_it_is_not_known_that_all_is_in_order() -> None:
+    good = replace(shown(ordinary.chain(LETS)), partial=True)
+
+    assert "as far as it is shown" in said(asked(behind("norton", good.chain), good))
+    old = ordinary.chain(LETS, since=-100 * DAY)
+    assert "in order" not in said(asked(old, replace(good, partial=True)))
+
+
 def test_a_root_of_the_clients_own_vouches_for_nobody() -> None:
     """It is the house's as often as the provider's."""
     old = ordinary.chain(PRIVATE, since=-1000 * DAY)

@@ -1,14 +1,21 @@
 """What the findings say of ordinary certificates, beyond what the scenarios show."""
 
-from datetime import timedelta
+import re
+import subprocess
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 import ordinary
+from bench import clean_environment, need
 from mitmail.diagnose.diagnosis import diagnose
 from mitmail.diagnose.finding import Finding
 from mitmail.diagnose.presented import Presented
 from mitmail.diagnose.roots import Roots, public
+from mitmail.pki.certificate import pem
 
 PUBLIC = Roots(ordinary.public_roots(), "the public roots", public=True)
 LETS, ADCS = ordinary.ORDINARY["letsencrypt-E6"], ordinary.ORDINARY["microsoft-"]
@@ -17,14 +24,14 @@ DAY = timedelta(days=1)
 
 def found(
     chain: tuple[bytes, ...], *, name: str | None = ordinary.HOST, later: timedelta = 0 * DAY,
-    only_leaf: bool = False, port: int | None = None,
+    only_leaf: bool = False, port: int | None = None, roots: Roots = PUBLIC, **other: Any,
 ) -> dict[str, Finding]:  # fmt: skip
     """The findings about a chain, by their ids."""
     presented = Presented(
         chain=chain, name=name, at=ordinary.NOW + later, source="x", only_leaf=only_leaf,
-        port=port,
+        port=port, **other,
     )  # fmt: skip
-    return {one.id: one for one in diagnose(presented, PUBLIC)}
+    return {one.id: one for one in diagnose(presented, roots)}
 
 
 @pytest.mark.parametrize("shape", ordinary.PUBLIC, ids=lambda shape: shape.id)
@@ -54,6 +61,36 @@ def test_what_the_text_does_not_show_is_unknown() -> None:
 
     assert (one.severity, one.reason) == ("unknown", None)
     assert "-showcerts" in one.fix
+
+
+def test_a_gap_in_a_text_is_no_fault_of_the_server() -> None:
+    root = ordinary.root(LETS.root).certificate
+    one = found((ordinary.leaf(LETS), root), partial=True)["issuer-not-shown"]
+    lossy = found((ordinary.leaf(LETS), root), partial=True, listed=3)
+
+    assert (one.severity, one.reason) == ("unknown", None)
+    assert "may hold less than was sent" in one.words
+    assert "listing shows 3 certificates, and the text holds 2" in lossy["issuer-not-shown"].words
+    assert set(lossy) == {"issuer-not-shown"}
+
+
+def test_what_only_the_text_holds_was_not_sent() -> None:
+    leaf, above = ordinary.chain(ordinary.renamed(LETS, inside=()))
+    one = found((leaf,), besides=(above,))["incomplete-chain"]
+
+    assert (one.severity, one.reason) == ("critical", "incomplete-chain")
+    assert "does not send it" in one.words
+
+
+def test_of_a_saved_file_the_order_that_is_sent_is_not_known() -> None:
+    leaf, above = ordinary.chain(LETS)
+    root = ordinary.root(LETS.root).certificate
+    sent, saved = (found((leaf, root, above, above), partial=x) for x in (False, True))
+
+    assert {sent[x].severity for x in ("chain-order", "chain-duplicate")} == {"low"}
+    assert {one.severity for one in saved.values()} == {"info", "ok"}
+    assert "does not show" in saved["ok"].words
+    assert not any("sent" in one.words for one in saved.values())
 
 
 @pytest.mark.parametrize(
@@ -88,6 +125,58 @@ def test_a_wrong_name_comes_with_the_right_ones(
 ) -> None:
     one = found(ordinary.chain(LETS, names=names), name=name)["name-mismatch"]
     assert words in one.words
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "words"),
+    [
+        (f"{ordinary.HOST}.", ordinary.HOST, f'for "{ordinary.HOST}.". A dot stands behind'),
+        (f" {ordinary.HOST}", ordinary.HOST, f'for "\N{OPEN BOX}{ordinary.HOST}". A space'),
+        ("dns:192.0.2.7", "192.0.2.7", "192.0.2.7 stands in the certificate as a DNS name"),
+        ("dns:2001:db8::7", "2001:db8::7", "2001:db8::7 stands in the certificate as a DNS name"),
+    ],
+)
+def test_a_name_that_only_looks_right_is_told_from_the_right_one(
+    name: str, typed: str, words: str, tmp_path: Path
+) -> None:
+    leaf, above = ordinary.chain(LETS, names=(name,))
+    one = found((leaf, above), name=typed)["name-mismatch"]
+    option = "-verify_ip" if ":" in name else "-verify_hostname"
+    for file, der in (("leaf.pem", leaf), ("above.pem", above)):
+        (tmp_path / file).write_bytes(pem(der))
+    verify = subprocess.run(
+        [need("openssl"), "verify", "-partial_chain", "-trusted", "above.pem", option, typed,
+         "leaf.pem"],
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=30,
+        env=clean_environment(),
+    )  # fmt: skip
+
+    assert words in one.words
+    assert re.search("error 6[24] at 0 depth", verify.stderr)
+
+
+@pytest.mark.parametrize(
+    ("days", "public", "id_"),
+    [(398, True, None), (400, True, "long-lived-public"), (900, True, "long-lived-public"),
+     (400, False, None), (900, False, "long-lived")],
+)  # fmt: skip
+def test_of_a_public_authority_apple_takes_less(
+    days: int, id_: str | None, *, public: bool
+) -> None:
+    chain = ordinary.chain(ordinary.renamed(LETS, days=days))
+    known = found(chain, roots=replace(PUBLIC, public=public))
+    told = {id_} - {None}
+
+    assert {x for x in known if x.startswith("long-lived")} == told
+    assert {known[str(x)].severity for x in told} <= {"low"}
+    assert "ok" in known
+    assert all(("398" in known[str(x)].words) is public for x in told)
+
+
+def test_what_is_older_than_the_rule_may_live_as_long_as_it_did() -> None:
+    before = datetime(2020, 8, 1, tzinfo=UTC) - ordinary.NOW
+    chain = ordinary.chain(ordinary.renamed(LETS, days=800), since=before)
+    assert "long-lived-public" not in found(chain, later=before + DAY)
 
 
 def test_the_number_of_what_is_sent_needlessly_is_told() -> None:

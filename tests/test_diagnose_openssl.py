@@ -1,6 +1,7 @@
 """Random chains: what ``check`` calls good is good for ``openssl verify``, and the other way."""
 
 import random
+import re
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -188,6 +189,36 @@ def test_an_authority_that_changed_its_key_is_not_self_signed(tmp_path: Path) ->
     known = found(leaf, rolled)
     assert set(known) == {"self-issued", "ok"}
     assert openssl(leaf, rolled, directory=tmp_path)
+
+
+@pytest.mark.parametrize("trusted", ["issuer", "leaf"])
+def test_a_trusted_certificate_that_is_no_root_is_not_enough_for_openssl(
+    trusted: str, tmp_path: Path
+) -> None:
+    own = key()
+    issuer = signed("I", own, "O Root", ROOT_KEY, identifier=ROOT_KEY)
+    leaf = signed(HOST, key(), "I", own, ca=False, identifier=own, names=(HOST,))
+    end = {"issuer": issuer, "leaf": leaf}[trusted]
+    (tmp_path / "leaf.pem").write_bytes(pem(leaf))
+    (tmp_path / "end.pem").write_bytes(pem(end))
+    verify, certtool = (
+        subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=30,
+            env=clean_environment(),
+        )
+        for command in (
+            [need("openssl"), "verify", "-CAfile", "end.pem", "leaf.pem"],
+            [need("certtool"), "--verify", "--load-ca-certificate", "end.pem", "--infile",
+             "leaf.pem"],
+        )
+    )  # fmt: skip
+    known = found(leaf, roots=Roots((der(end),), "the roots"))
+    (number,) = re.findall(r"^error (\d+) at", verify.stderr, re.MULTILINE)
+
+    assert f"its error {number})" in known["no-root"].words
+    assert (certtool.returncode == 0) == ("GnuTLS takes it" in known["no-root"].words)
+    assert set(known) == {"no-root"}
+    assert "ok" in found(leaf, roots=Roots((der(end), der(issuer), der(ROOT)), "the roots"))
 
 
 def test_what_is_good_is_good_until_the_first_of_the_chain_ends() -> None:

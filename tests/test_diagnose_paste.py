@@ -173,7 +173,49 @@ def test_the_whole_output_of_s_client_is_read(shown: Identity, outputs: tuple[st
     pasted = said(outputs[1])
 
     assert pasted.chain == shown.chain
+    assert pasted.whole
     assert not pasted.only_leaf
+    assert said(quoted(outputs[1])) == pasted
+
+
+def test_what_no_listing_accounts_for_is_not_known_to_be_all(text: str) -> None:
+    assert not said(text).whole
+
+
+def test_a_block_that_was_lost_is_missed(shown: Identity, outputs: tuple[str, str]) -> None:
+    *_, last = re.findall("-----BEGIN.*?END CERTIFICATE-----\n", outputs[1], re.DOTALL)
+    pasted = said(outputs[1].replace(last, ""))
+
+    assert pasted.chain == shown.chain[:-1]
+    assert len(pasted.listed) == len(shown.chain)
+    assert not pasted.whole
+
+
+def test_a_listing_that_was_cut_proves_nothing(shown: Identity, outputs: tuple[str, str]) -> None:
+    first = outputs[1].partition("END CERTIFICATE-----")
+    pasted = said("".join(first[:2]))
+
+    assert pasted.chain == (shown.leaf,)
+    assert pasted.only_leaf
+
+
+def test_without_the_leafs_own_block_nothing_else_is_taken_for_it(
+    shown: Identity, outputs: tuple[str, str]
+) -> None:
+    leaf, *_ = re.findall("-----BEGIN.*?END CERTIFICATE-----\n", outputs[1], re.DOTALL)
+    pasted = said(outputs[1].replace(leaf, ""))
+
+    assert pasted.chain == shown.chain[1:]
+    assert (pasted.whole, pasted.listed) == (False, ())
+
+
+def test_what_was_put_below_an_incomplete_output_may_have_been_sent(
+    shown: Identity, text: str, outputs: tuple[str, str]
+) -> None:
+    pasted = said(outputs[0] + pem(*shown.chain[1:]).decode())
+
+    assert pasted.chain == shown.chain
+    assert (pasted.whole, pasted.besides) == (False, ())
 
 
 def test_without_showcerts_the_leaf_is_known_not_to_be_all(
@@ -188,10 +230,12 @@ def test_without_showcerts_the_leaf_is_known_not_to_be_all(
 
 def test_a_server_that_sends_its_leaf_alone_is_known_to(shown: Identity, tmp_path: Path) -> None:
     with s_server(replace(shown, chain=(shown.leaf,)), tmp_path) as port:
-        pasted = said(s_client(port, "-tls1_2"))
+        output = s_client(port, "-tls1_2")
+    added = said(output + "and this I downloaded:\n" + pem(*shown.chain[1:]).decode())
 
-    assert pasted.chain == (shown.leaf,)
-    assert not pasted.only_leaf
+    assert said(output).chain == added.chain == (shown.leaf,)
+    assert not said(output).only_leaf
+    assert (added.whole, added.besides) == (True, shown.chain[1:])
 
 
 def test_two_outputs_are_not_taken_for_one_chain(outputs: tuple[str, str]) -> None:

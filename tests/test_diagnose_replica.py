@@ -274,6 +274,25 @@ def test_one_certificate_of_a_chain_is_not_taken_for_all_of_it() -> None:
     assert replica(leaf).scenario.expect.verdict == "accept"
 
 
+def test_a_gap_in_a_text_is_not_copied() -> None:
+    seen, _ = presented(catalogue()["root-included"])
+    leaf, _, root = seen.chain
+    gap = replace(seen, chain=(leaf, root), port=None)
+    made = replica(replace(gap, partial=True))
+
+    assert replica(gap).scenario.expect.reasons == ("incomplete-chain", "unknown-issuer")
+    assert made.scenario.expect.verdict == "accept"
+    assert "the others are taken to be good" in made.assumed[0]
+
+
+def test_what_a_listing_has_and_the_text_has_not_is_said() -> None:
+    seen, _ = presented(catalogue()["healthy"])
+    made = replica(replace(seen, port=None, partial=True, listed=3))
+
+    assert "The listing shows 3 certificates, and 2 are known" in made.assumed[0]
+    assert made.scenario.expect.verdict == "accept"
+
+
 def test_a_paste_shows_no_staple_and_so_none_is_missed() -> None:
     seen, roots = presented(catalogue()["must-staple-missing"])
     pasted = replica(replace(seen, port=None), roots)

@@ -148,6 +148,36 @@ def test_who_fails_for_two_reasons_is_told_of_both() -> None:
     assert "Then" not in advice(BROKEN, wrong_password)
 
 
+@pytest.mark.parametrize(
+    ("behind", "without", "also"),
+    [
+        ("unknown-issuer", "expired", True),
+        ("expired", "expired", False),
+        (None, "expired", False),
+        # What one client calls self-signed, another calls an unknown issuer.
+        ("unknown-issuer", "self-signed", False),
+    ],
+)
+def test_a_second_reason_behind_the_antivirus_is_told(
+    behind: str | None, without: str, *, also: bool
+) -> None:
+    expected = {"imaps": {"verdict": "reject", "reasons": [without], "level": "must"}}
+    found = compare(
+        half(FAILED, session("reject", behind)),
+        bare(FAILED, session("reject", without), expect=expected),
+        ROOTS,
+    )
+
+    assert found.blame == "provider"
+    assert ("for another reason, too (unknown-issuer)" in found.words) is also
+    assert ("/norton.pem" in found.advice) is also
+
+
+def test_a_block_is_no_reason_of_the_clients_own() -> None:
+    both = bare(FAILED, session("reject", "expired"), expect=EXPIRED)
+    assert "another reason" not in compare(half(FAILED, blocked()), both, ROOTS).words
+
+
 STATE = {
     "endpoints": {
         "imap": {"host": "127.0.0.1", "port": 3143, "tls": "starttls"},

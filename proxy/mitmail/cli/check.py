@@ -79,7 +79,7 @@ def check_command(
     """
     from mitmail.cli import looked
     from mitmail.diagnose import roots
-    from mitmail.diagnose.target import hostname
+    from mitmail.diagnose.target import typed_name
 
     if (server is None) == (chain is None):
         raise click.UsageError("say HOST[:PORT] or --chain FILE, one of them")
@@ -87,7 +87,7 @@ def check_command(
         raise click.UsageError("--against is for what a customer sent: add --chain FILE")
     trusted = roots.from_file(roots_file) if roots_file else roots.public()
     moment = looked.moment(at) if at is not None else None
-    errand = looked.Errand(hostname(name) if name else None, starttls, dns)
+    errand = looked.Errand(None if name is None else typed_name(name), starttls, dns)
     blamed = None
     if chain is not None:
         found = looked.at_chain(chain, errand.name or asked(against), moment, trusted)

@@ -70,17 +70,19 @@ def clone_command(
     from mitmail.diagnose import roots
     from mitmail.diagnose.replica import replica
     from mitmail.diagnose.scenario_text import scenario_text
-    from mitmail.diagnose.target import hostname
+    from mitmail.diagnose.target import typed_name
 
     if (server is None) == (chain is None):
         raise click.UsageError("say HOST[:PORT] or --chain FILE, one of them")
+    if name is not None and (not name.strip() or name.strip().startswith("[")):
+        name = typed_name(name)  # an address without its brackets
     trusted = roots.from_file(roots_file) if roots_file else None
     moment = looked.moment(at) if at is not None else None
     if chain is not None:
         found = looked.at_chain(chain, name, moment, trusted or roots.public())
     else:
         assert server is not None
-        errand = looked.Errand(hostname(name) if name else None, starttls, None)
+        errand = looked.Errand(None if name is None else typed_name(name), starttls, None)
         found = looked.at_server(server, errand, moment, trusted or roots.public())
     presented = _first(found, name)
     made = replica(presented, trusted.certificates if trusted else (), exact=exact_names)
@@ -103,7 +105,7 @@ def _first(found: "Looked", name: str | None) -> "Presented":
         words = f"{len(others) + 1} different chains were shown: this is that of {first.source}."
         click.echo(words, err=True)
     for finding in found.findings:
-        if finding.id == "leaf-moved":
+        if finding.id in {"leaf-moved", "not-sent"}:
             click.echo(finding.words, err=True)
     # As it was typed: a final dot, which nobody asks a server for, counts for some clients.
     return replace(first, name=name or first.name)

@@ -12,9 +12,13 @@ if TYPE_CHECKING:
 
     from mitmail.diagnose.blame import Blame
     from mitmail.diagnose.finding import Finding
+    from mitmail.diagnose.paste import Pasted
     from mitmail.diagnose.presented import Presented
     from mitmail.diagnose.reach import Starttls
     from mitmail.diagnose.roots import Roots
+
+# No top-level domain is called so: this is a file, and if it is not there, then mistyped.
+ENDINGS = {".pem", ".txt", ".crt", ".cer", ".der"}
 
 
 class Looked(NamedTuple):
@@ -44,19 +48,32 @@ def at_chain(chain: str, name: str | None, at: datetime | None, trusted: "Roots"
     found_at, at_from = (pasted.at, pasted.at_from) if pasted.at else (datetime.now(UTC), "now")
     presented = Presented(
         chain=pasted.chain, name=name, at=at or found_at, source=source,
-        only_leaf=pasted.only_leaf,
+        only_leaf=pasted.only_leaf, partial=not pasted.whole, listed=len(pasted.listed) or None,
+        besides=pasted.besides,
     )  # fmt: skip
-    found = [*diagnose(presented, trusted), *_moved(pasted.moved, source)]
+    found = [*diagnose(presented, trusted), *_of_text(pasted, source)]
+    if pasted.moved is not None:  # that says as much of the order as is known
+        found = [one for one in found if one.id != "chain-order"]
     return Looked((presented,), "as --at says" if at else at_from, tuple(found))
 
 
-def _moved(place: int | None, source: str) -> "Iterator[Finding]":
+def _of_text(pasted: "Pasted", source: str) -> "Iterator[Finding]":
     from mitmail.diagnose.finding import Finding
 
-    if place is not None:
-        words = f"The server's certificate is number {place} in this text; it is taken first here."
+    if pasted.moved is not None:
+        words = (
+            f"The server's certificate is number {pasted.moved} in this text; it is taken first "
+            "here."
+        )
         fix = "For the order in which the server sends them: openssl s_client -showcerts"
         yield Finding(id="leaf-moved", severity="info", words=words, fix=fix, where=source)
+    if count := len(pasted.besides):
+        more = "another certificate" if count == 1 else f"{count} more certificates"
+        words = (
+            f"The listing of openssl s_client shows all that the server sends "
+            f"({len(pasted.listed)}); {more} in this text it does not send."
+        )
+        yield Finding(id="not-sent", severity="info", words=words, where=source)
 
 
 def at_server(server: str, errand: Errand, at: datetime | None, trusted: "Roots") -> Looked:
@@ -100,7 +117,8 @@ def blamed(
 
 def is_file(text: str) -> bool:
     """Whether what is compared with is a file, and no server."""
-    return Path(text).is_file() or "/" in text or "\\" in text
+    is_path = "/" in text or "\\" in text
+    return is_path or Path(text).suffix.lower() in ENDINGS or Path(text).is_file()
 
 
 def _content(chain: str) -> bytes:

@@ -45,6 +45,11 @@ def _store(status: Status, roots: Sequence[Root], seen: bytes | None) -> Iterato
     for root in roots:
         entry = status.entry(root)
         yield f"root of {root.whose}: {'not there' if entry is None else entry.words}"
+    for change, entry in status.recorded:
+        how = (
+            "not there any more" if entry is None else f"{entry.words}; mitmail cleanup undoes it"
+        )
+        yield f"put in by mitmail: {change.title}: {how}"
     for mistake in status.mistakes:
         yield f"WRONG: {mistake.words}."
         yield f"  Do this: {mistake.fix}"
@@ -72,17 +77,17 @@ def as_document(
 
 
 def _as_row(status: Status, roots: Sequence[Root], seen: bytes | None) -> dict[str, Any]:
-    standings = []
-    for root in [] if status.error else roots:
-        entry = status.entry(root)
-        standings.append(
-            {
-                "root": root.word,
-                "sha256": root.sha256,
-                "standing": "absent" if entry is None else entry.standing,
-                "flags": (entry.flags if entry else "") or None,
-            }
-        )
+    rows = [(root.word, root.sha256, status.entry(root)) for root in roots]
+    rows += [(change.title, change.sha256, entry) for change, entry in status.recorded]
+    standings = [
+        {
+            "root": root,
+            "sha256": fingerprint,
+            "standing": "absent" if entry is None else entry.standing,
+            "flags": (entry.flags if entry else "") or None,
+        }
+        for root, fingerprint, entry in ([] if status.error else rows)
+    ]
     return {
         "name": status.word,
         "store": status.store,

@@ -13,6 +13,7 @@ from mitmail.cli.root import kept_roots, named
 
 if TYPE_CHECKING:
     from mitmail.trust.address import Machine
+    from mitmail.trust.journal import Change
     from mitmail.trust.keeper import Keeper
     from mitmail.trust.root import Root
     from mitmail.trust.store import TrustStore
@@ -113,7 +114,9 @@ def status_command(words: Sequence[str], seen: Path | None, *, as_json: bool) ->
     here, roots = machine(), kept_roots()
     shown = None if seen is None else root.one(seen)
     named = [(word, here.store(word)) for word in words] if words else list(here.found())
-    found = across([look(word, store, roots) for word, store in named], roots, here.platform)
+    changes = _on_record()
+    found = [look(word, store, roots, changes) for word, store in named]
+    found = across(found, roots, here.platform)
     if as_json:
         click.echo(json.dumps(as_document(found, roots, shown), indent=1))
     else:
@@ -121,6 +124,16 @@ def status_command(words: Sequence[str], seen: Path | None, *, as_json: bool) ->
             click.echo(line)
     if any(one.error for one in found):
         sys.exit(3)
+
+
+def _on_record() -> "Sequence[Change]":
+    from mitmail.errors import MitmailError
+
+    try:
+        return keeper().journal.changes()
+    except MitmailError as error:  # the stores are looked through all the more
+        click.echo(f"ERROR: {error}", err=True)
+        return ()
 
 
 @trust_group.command("print")

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from cryptography import x509
-from cryptography.x509.oid import AuthorityInformationAccessOID, ExtensionOID
+from cryptography.x509.oid import ExtensionOID
 
 from mitmail.diagnose.ascent import (
     SELF_SIGNED_LEAF,
@@ -17,18 +16,13 @@ from mitmail.diagnose.ascent import (
 from mitmail.diagnose.case import Case, Findings
 from mitmail.diagnose.certificate import Certificate
 from mitmail.diagnose.finding import Severity
+from mitmail.diagnose.gap import PRIVATE, without_issuer
 from mitmail.diagnose.verification import (
     BAD_SIGNATURE,
     UNREADABLE,
     UNTRUSTED,
 )
 from mitmail.engine.verify_error import verify_word
-
-WHOLE: Final = "Look at the whole chain: openssl s_client -connect HOST:PORT -showcerts"
-SEND: Final = (
-    "Configure the server to send the whole chain (the authority calls it fullchain or bundle)."
-)
-PRIVATE: Final = "If it is the provider's own authority, the client must be given its root."
 
 
 class _Said(NamedTuple):
@@ -81,10 +75,26 @@ def authorities(case: Case) -> Findings:
         words = "The server's own self-signed certificate is trusted; some clients refuse it so."
         fix = "Trust an authority, and have it sign the server's certificate."
         yield case.finding("self-signed-trusted", "low", words, fix=fix)
+    if case.verified.partial is not None:
+        yield from _no_root(case, case.verified.partial[0])
     if case.verified.lost is not None:
         yield from _lost(case)
     if case.verified.confused is not None:
         yield from _confused(case, case.verified.confused[1])
+
+
+def _no_root(case: Case, number: int) -> Findings:
+    end = case.verified.end
+    what, others = f'"{end.title}"', "GnuTLS takes it"
+    if end == case.leaf:
+        what, others = "The server's certificate itself", "GnuTLS always does"
+    words = (
+        f'{what} is trusted and is no root: "{end.issuer_title}" signed it, which is not among '
+        f"{case.roots.words}. OpenSSL refuses that (its error {number}) unless a program allows "
+        f"partial chains; {others}."
+    )
+    fix = f'Give the client the root, too: "{end.issuer_title}", or the one above that.'
+    yield case.finding("no-root", "medium", words, fix=fix, reason="unknown-issuer")
 
 
 def _lost(case: Case) -> Findings:
@@ -193,66 +203,4 @@ def _untrusted(case: Case, number: int, end: Certificate) -> Findings:
             "untrusted-root", "critical", words, fix=PRIVATE, reason="unknown-issuer"
         )
     else:
-        yield from _no_issuer(case, end)
-
-
-def _no_issuer(case: Case, end: Certificate) -> Findings:
-    roots = [Certificate(der) for der in case.roots.certificates]
-    namesakes = [x for x in (*case.chain, *roots) if x != end and is_named(x, end)]
-    if end.problem:
-        return  # OpenSSL finds no issuer for what it cannot read (measured: error 20)
-    if any(has_signed(one, end) for one in namesakes):
-        words = (
-            f'{end.place} was signed by "{end.issuer_title}", and no way was found from there to '
-            f"any of {case.roots.words}."
-        )
-        yield case.finding(
-            "unknown-issuer", "critical", words, fix=PRIVATE, reason="unknown-issuer"
-        )
-    elif namesakes:
-        words = (
-            f'{end.place} was signed by "{end.issuer_title}", and the one of that name that is at '
-            "hand has another key."
-        )
-        fix = (
-            "After an antivirus was installed again: remove its old root from the client, and "
-            "import the present one. Else: send the intermediate certificate that did sign."
-        )
-        yield case.finding("namesake", "critical", words, fix=fix, reason="unknown-issuer")
-    elif case.presented.only_leaf and end == case.leaf:
-        words = (
-            f'It was signed by "{end.issuer_title}". Whether the server sends that certificate '
-            "does not show here: this is the server's own alone."
-        )
-        yield case.finding("issuer-not-shown", "unknown", words, fix=WHOLE)
-    else:
-        yield from _missing(case, end)
-
-
-def _missing(case: Case, end: Certificate) -> Findings:
-    words = f'{end.place} was signed by "{end.issuer_title}", whose certificate was not sent'
-    if link := _published(end):
-        words += f" (its authority publishes it at {link})"
-    logged = end.extension(ExtensionOID.PRECERT_SIGNED_CERTIFICATE_TIMESTAMPS) is not None
-    if end == case.leaf and logged:
-        # Authorities that log (RFC 6962) never sign with a root (CA/B BR 6.1.7).
-        yield case.finding(
-            "incomplete-chain", "critical", f"{words}.", fix=SEND, reason="incomplete-chain"
-        )
-        return
-    words += f"; it is not among {case.roots.words}."
-    yield case.finding(
-        "unknown-issuer", "critical", words, fix=f"{SEND} {PRIVATE}", reason="unknown-issuer"
-    )
-
-
-def _published(one: Certificate) -> str:
-    said = one.extension(ExtensionOID.AUTHORITY_INFORMATION_ACCESS)
-    if said is None or not isinstance(said.value, x509.AuthorityInformationAccess):
-        return ""
-    for each in said.value:
-        where = each.access_location
-        issuer = each.access_method == AuthorityInformationAccessOID.CA_ISSUERS
-        if issuer and isinstance(where, x509.UniformResourceIdentifier):
-            return "".join(c for c in where.value if c.isprintable())
-    return ""
+        yield from without_issuer(case, end)

@@ -58,6 +58,7 @@ OUTSIDE: Final = (
 SOME_FAULTY: Final = (
     "Others that the provider shows are in order, and which one the customer met cannot be told."
 )
+HAS_GAP: Final = "What more the server sends is not in the text, so it cannot be judged."
 LACKS_ROOT: Final = "A public root vouches for it which the customer's client does not know."
 UPDATE: Final = "Update the customer's client or system, or its list of authorities."
 OLD_COPY: Final = (
@@ -171,7 +172,8 @@ class _Comparison:
         if faults:
             then = f"{TELL_PROVIDER} {cure}"
             return Blame(who="both", evidence=said, product=product, next=then)
-        said = (*said, "Nothing is wrong with the provider's own.")
+        so_far = "" if self._seen.knows_providers else ", as far as it is shown"
+        said = (*said, f"Nothing is wrong with the provider's own{so_far}.")
         if self._seen.is_of_an_expired_one:
             return _unknown(said[0], AGAIN, *said[1:], OLD_COPY)
         return Blame(who=who, evidence=said, next=cure, product=product)
@@ -242,6 +244,8 @@ class _Comparison:
         if by_clock:
             at = day(self._customers.at)
             words = f"It is out of its time only at the customer's {at}: his clock may be wrong."
+        elif self._seen.has_gap:
+            words, then = HAS_GAP, SHOW
         elif self._seen.lacks_root:
             words, then = LACKS_ROOT, UPDATE
         return _unknown(evidence[0], then, *evidence[1:], words)

@@ -3,6 +3,7 @@
 from typing import Final
 
 from mitmail.diagnose.case import Case, Findings
+from mitmail.diagnose.target import is_address
 from mitmail.scenario.hostname import (
     ascii_name,
     covers,
@@ -15,6 +16,11 @@ SHOWN: Final = 6  # names in a sentence
 TYPE: Final = (
     "Ask the provider which of these names is meant for mail before a password is typed; saving "
     "the certificate never cures this."
+)
+
+SPACE: Final = "\N{OPEN BOX}"
+AS_ADDRESS: Final = (
+    "Have it issued with the address as an iPAddress, or type a host name that it is for."
 )
 
 
@@ -54,6 +60,14 @@ def _mismatch(case: Case, name: str) -> Findings:
         fix = "Have it issued with the name in subjectAltName."
         yield case.finding("name-in-cn-only", "high", words, fix=fix, reason="name-mismatch")
         return
+    if is_address(name) and any(kind_of(one) == ("dns", name) for one in leaf.names):
+        words = (
+            f"{name} stands in the certificate as a DNS name (dNSName); an address is looked for "
+            "among its addresses (iPAddress) alone (RFC 9525)."
+        )
+        yield case.finding("name-mismatch", "critical", words, fix=AS_ADDRESS,
+                           reason="name-mismatch")  # fmt: skip
+        return
     words = f"The certificate is not for {name}: it is for {listed(leaf.names)}."
     if why := _near(leaf.names, name):
         words += f" {why}"
@@ -64,6 +78,8 @@ def _near(names: tuple[str, ...], name: str) -> str:
     host = ascii_name(name)
     for one in names:
         kind, text = kind_of(one)
+        if kind == "dns" and (odd := _odd(text)) and covers(text.strip().rstrip("."), name):
+            return f"{odd}: to most clients that is another name."
         if kind != "dns" or not text.startswith("*."):
             continue
         domain = ascii_name(text[2:])
@@ -74,13 +90,27 @@ def _near(names: tuple[str, ...], name: str) -> str:
     return ""
 
 
+def _odd(text: str) -> str:
+    """What cannot be seen of a name in a sentence."""
+    if text != text.strip():
+        return "A space stands beside the name in the certificate"
+    return "A dot stands behind the name in the certificate" if text.endswith(".") else ""
+
+
 def listed(names: tuple[str, ...]) -> str:
     """The names in a sentence, printable, not all of them if there are many."""
-    shown = [_printable(one.removeprefix("dns:")) for one in names[:SHOWN]]
+    shown = [_quoted(_printable(one.removeprefix("dns:"))) for one in names[:SHOWN]]
     more = len(names) - SHOWN
     if not shown:
         return "no name at all"
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+
+
+def _quoted(text: str) -> str:
+    if not _odd(text):
+        return text
+    before, behind = len(text) - len(text.lstrip()), len(text) - len(text.rstrip())
+    return f'"{SPACE * before}{text.strip()}{SPACE * behind}"'
 
 
 def _printable(text: str) -> str:

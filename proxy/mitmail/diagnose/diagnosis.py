@@ -6,6 +6,7 @@ from typing import Final
 from mitmail.diagnose.absence import absence, holds_no_server
 from mitmail.diagnose.authority import authorities
 from mitmail.diagnose.case import Case, Findings, case
+from mitmail.diagnose.certificate import Certificate
 from mitmail.diagnose.composition import composition
 from mitmail.diagnose.coverage import coverage
 from mitmail.diagnose.finding import SEVERITIES, Finding, Severity
@@ -74,7 +75,15 @@ def _found(one: Case) -> Findings:
         words = f"Valid{until}, for {one.presented.name}, and vouched for by {one.roots.words}."
         if one.presented.staple is None:
             words += " Whether it has been revoked was not asked."
+        if one.presented.is_saved and any(each.number > 1 for each in _needed(one)):
+            words += " Whether the server sends all that it needs, this text does not show."
         yield one.finding("ok", "ok", words)
+
+
+def _needed(one: Case) -> tuple[Certificate, ...]:
+    """What a server has to send: the way up to, and without, what the client has itself."""
+    path = one.verified.path
+    return path if path[-1].der not in one.roots.certificates else path[:-1]
 
 
 def _unreadable(one: Case) -> Findings:

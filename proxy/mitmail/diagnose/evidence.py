@@ -147,11 +147,17 @@ class Evidence:
 
         What had expired then has expired now; a clock that is wrong makes the difference.
         """
-        also = self._known if self._customers.only_leaf else ()
+        also = () if self._customers.is_whole else self._known
         then = self._faults(self._customers, self._customers.at, also)
         still = {one.id for one in self._faults(self._customers, self._now, also)}
         kept = [one for one in then if one.reason not in OF_TIME or one.id in still]
         return kept, len(kept) < len(then)
+
+    @property
+    def has_gap(self) -> bool:
+        """Whether the customer's text may lack what the server sent, and the provider's, too."""
+        found = diagnose(self._customers, self._roots, also=self._known)
+        return any(one.id == "issuer-not-shown" for one in found)
 
     @property
     def lacks_root(self) -> bool:
@@ -179,6 +185,13 @@ class Evidence:
         return min(faulty, key=len, default=[]), len(faulty) < len(each)
 
     @property
+    def knows_providers(self) -> bool:
+        """Whether all is known that the provider's servers send."""
+        return all(one.is_whole for one in self._providers)
+
+    @property
     def all_in_order(self) -> bool:
-        """Whether nothing is wrong with anything that the provider shows, as of now."""
-        return not any(self._faults(one, self._now) for one in self._providers)
+        """Whether it is known that nothing is wrong with what the provider shows, as of now."""
+        return self.knows_providers and not any(
+            self._faults(one, self._now) for one in self._providers
+        )

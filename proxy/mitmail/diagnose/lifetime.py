@@ -1,6 +1,6 @@
 """Whether the certificates are valid at the time of looking, and how long they will be."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from mitmail.diagnose.case import Case, Findings, day, span
@@ -14,6 +14,10 @@ VERY_SOON: Final = timedelta(days=7)
 SHARE: Final = 4  # of a short life, for what lives for days
 # What Apple's clients take from an authority that the user installed (HT210176, HT103769).
 LONGEST: Final = timedelta(days=825)
+# What they take from an authority that the system came with, of certificates that were issued
+# since that day; of roots that were added they do not ask it (support.apple.com/102028).
+LONGEST_PUBLIC: Final = timedelta(days=398)
+SHORTENED: Final = datetime(2020, 9, 1, tzinfo=UTC)
 
 RENEW: Final = "Renew it on the server; every client refuses it until then."
 CLOCK: Final = "If the date looks right, look at the clock of the customer's computer."
@@ -83,7 +87,15 @@ def _long(case: Case) -> Findings:
     if leaf.not_before is None or leaf.not_after is None or leaf.is_self_issued:
         return
     life = leaf.not_after - leaf.not_before
-    if life > LONGEST:
+    public = case.roots.public and case.verified.anchored and leaf.not_before >= SHORTENED
+    if public and life > LONGEST_PUBLIC:
+        words = (
+            f"{leaf.place} is valid for {span(life)}; of a public authority's, Apple's clients "
+            f"take at most {LONGEST_PUBLIC.days} days (support.apple.com/102028)."
+        )
+        fix = "Have it issued for a year or less."
+        yield case.finding("long-lived-public", "low", words, fix=fix)
+    elif life > LONGEST:
         words = (
             f"{leaf.place} is valid for {span(life)}; Apple's clients take {LONGEST.days} days."
         )

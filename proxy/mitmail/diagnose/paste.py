@@ -4,6 +4,7 @@ import base64
 import binascii
 import email.utils
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -19,6 +20,7 @@ from mitmail.diagnose.binary import (
     is_private_key,
 )
 from mitmail.diagnose.certificate import chain_of
+from mitmail.diagnose.listing import Block, Listing
 from mitmail.errors import MitmailError
 
 LIMIT: Final = 1 << 20  # octets; a chain of ten RSA-4096 certificates is 20 KB
@@ -44,7 +46,7 @@ _BORDER = re.compile(r"-----(BEGIN|END) ([A-Z0-9 ]+?)-----")
 _PRIVATE = re.compile(r"-----(?:BEGIN|END) [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----")
 _HEADERS = re.compile(r"^[A-Za-z-]+:.*$", re.MULTILINE)  # of RFC 1421, within a block
 _HTML = re.compile(r"\s*(?:<!doctype html|<html|<head|<body|<\?xml)", re.IGNORECASE)
-_LISTED = re.compile(r"^(\d+) s:(.*)$", re.MULTILINE)
+_BEGUN = re.compile(r"^0 s:", re.MULTILINE)
 _STARTED = re.compile(r"^Start Time: (\d{9,11})$", re.MULTILINE)
 _DATED = re.compile(r"^Date:[ \t]*(.+)$", re.MULTILINE)
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
@@ -56,21 +58,25 @@ class Pasted:
     """Certificates (DER, in their order), and what the text around them says.
 
     ``at`` is the time (UTC) in the text, ``at_from`` what kind of time it is. ``listed`` are the
-    subjects that ``openssl s_client`` listed, the leaf first: more of them than certificates
-    means that only the leaf was shown. ``moved`` is the place, from 1, at which the server's
-    certificate stood, where it was not the first and no server can have sent it so.
+    subjects that ``openssl s_client`` listed, the leaf first, where the text shows the leaf.
+    ``whole`` says that ``chain`` is all that the server sent, and in its order: only a listing
+    proves that, and then ``besides`` is what stands in the text all the same. ``moved`` is the
+    place, from 1, at which the server's certificate stood, where it was not the first and no
+    server can have sent it so.
     """
 
     chain: tuple[bytes, ...]
     at: datetime | None = None
     at_from: str = ""
     listed: tuple[str, ...] = ()
+    whole: bool = False
+    besides: tuple[bytes, ...] = ()
     moved: int | None = None
 
     @property
     def only_leaf(self) -> bool:
         """Whether the text shows one certificate, and not that it was the only one sent."""
-        return len(self.chain) == 1 and len(self.listed) != 1
+        return len(self.chain) == 1 and not self.whole
 
 
 def read(content: bytes, source: str) -> Pasted:
@@ -105,16 +111,27 @@ def _text(said: str, source: str) -> Pasted:
     text = _unquoted(said)
     if key := _PRIVATE.search(text):
         raise MitmailError(f"{source}:{_line(text, key.start())}: {PRIVATE_KEY}")
-    chain = _blocks(text, source)
-    if not chain:
-        chain = _bare(text, source)
+    listing = Listing.of(text)
+    blocks = _blocks(text, source)
+    if not blocks:
+        chain = _bare(text, source, listing)
+        return _dated(_leaf_first(Pasted(chain=chain)), text)
     _refuse_two_outputs(text, source)
-    pasted = Pasted(chain=chain, listed=_subjects(text))
-    return _dated(_leaf_first(pasted), text)
+    return _dated(_leaf_first(_sorted(blocks, listing, text)), text)
+
+
+def _sorted(blocks: Sequence[Block], listing: Listing, text: str) -> Pasted:
+    found = listing.sort(blocks, text)
+    if found.whole or (found.sent and not found.besides):
+        return Pasted(
+            chain=found.sent, listed=listing.subjects, whole=found.whole, besides=found.besides
+        )
+    # Whether what stands beside an incomplete listing was sent, too, nobody can say.
+    return Pasted(chain=tuple(one.der for one in blocks))
 
 
 def _refuse_two_outputs(text: str, source: str) -> None:
-    begins = [found for found in _LISTED.finditer(text) if found[1] == "0"]
+    begins = list(_BEGUN.finditer(text))
     if len(begins) > 1:
         raise MitmailError(
             f"{source}:{_line(text, begins[1].start())}: a second output of openssl s_client "
@@ -147,8 +164,8 @@ def _line(text: str, offset: int) -> int:
     return text.count("\n", 0, offset) + 1
 
 
-def _blocks(text: str, source: str) -> tuple[bytes, ...]:
-    found: list[bytes] = []
+def _blocks(text: str, source: str) -> list[Block]:
+    found: list[Block] = []
     other: tuple[int, str] | None = None
     borders = list(_BORDER.finditer(text))
     while borders:
@@ -163,12 +180,13 @@ def _blocks(text: str, source: str) -> tuple[bytes, ...]:
             continue
         end = borders.pop(0)
         if of_ours:
-            found += _block(text[begin.end() : end.start()], f"{source}:{where}")
+            ders = _block(text[begin.end() : end.start()], f"{source}:{where}")
+            found += [Block(begin.start(), der) for der in ders]
         elif label in INSTEAD and other is None:
             other = where, INSTEAD[label]
     if not found and other is not None:
         raise MitmailError(f"{source}:{other[0]}: {other[1]}")
-    return tuple(found)
+    return found
 
 
 def _block(body: str, where: str) -> tuple[bytes, ...]:
@@ -187,7 +205,7 @@ def _block(body: str, where: str) -> tuple[bytes, ...]:
     return found
 
 
-def _bare(text: str, source: str) -> tuple[bytes, ...]:
+def _bare(text: str, source: str, listing: Listing) -> tuple[bytes, ...]:
     # Somebody copied the base64 without its borders, or only a part of a page.
     joined = "".join(text.split())
     octets = b""
@@ -199,15 +217,11 @@ def _bare(text: str, source: str) -> tuple[bytes, ...]:
         return _binary(octets, source).chain
     if _HTML.match(text):
         raise MitmailError(f"{source}: a web page, not a certificate: {HOW}")
-    if _subjects(text):
+    if listing.subjects:
         raise MitmailError(
             f"{source}: openssl s_client output whose certificates were left out: {HOW}"
         )
     raise MitmailError(f"{source}: no certificate is in this text: {HOW}")
-
-
-def _subjects(text: str) -> tuple[str, ...]:
-    return tuple(found[2].strip() for found in _LISTED.finditer(text))
 
 
 def _dated(pasted: Pasted, text: str) -> Pasted:

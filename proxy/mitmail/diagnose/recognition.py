@@ -119,7 +119,7 @@ def _marks(presented: Presented, chain: Sequence[Certificate], named: _Named) ->
     if named.signer == "device":
         return
     yield from leaf_marks(chain[0], vendor)
-    if not presented.only_leaf and not vendor.intermediate:
+    if presented.is_whole and not vendor.intermediate:
         wanted = len(vendor.chain)
         evidence = vendor.known("chain")
         words = f"{len(chain)} certificate{'s' * (len(chain) != 1)} sent"

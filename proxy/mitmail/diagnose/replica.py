@@ -1,7 +1,7 @@
 """A scenario with the shape of what a server presented: its own keys, nobody's names."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -83,6 +83,8 @@ def _copied(
 ) -> Replica:
     name = reference_name(presented.name, chain[0])
     alias = Alias(name, exact=exact)
+    if not presented.is_whole:
+        presented, chain = _below_the_gap(presented, chain, roots)
     builder = _Builder(chain, roots, alias, presented.at)
     server = builder.server(only_leaf=presented.only_leaf)
     assumed = _assumed(presented, builder.made, roots)
@@ -104,6 +106,18 @@ def _read(presented: Presented) -> list[Specimen]:
         read(each, f"certificate {i}" if i > 1 else "the server's certificate")
         for i, each in enumerate(presented.chain, 1)
     ]
+
+
+def _below_the_gap(
+    presented: Presented, chain: list[Specimen], roots: list[Specimen]
+) -> tuple[Presented, list[Specimen]]:
+    """What leads up from the leaf, where a text lacks what is next: it may have been sent."""
+    made = arrange(chain, roots)
+    if not made.absent or made.found[made.path[-1]].parsed is None:
+        return presented, chain
+    known = [one for one, index in zip(chain, made.sent, strict=True) if index in made.path]
+    ders = tuple(one.der for one in known)
+    return replace(presented, chain=ders, only_leaf=len(ders) == 1), known
 
 
 class _Builder:
@@ -262,6 +276,13 @@ def _assumed(presented: Presented, made: Arrangement, roots: Sequence[Specimen])
         found.append("The host name is not known: the certificate's own name is taken for it.")
     if presented.only_leaf and not own:
         found.append("Only the first certificate is known: the others are taken to be good.")
+    elif presented.listed is not None and presented.listed > len(presented.chain):
+        found.append(
+            f"The listing shows {presented.listed} certificates, and {len(presented.chain)} are "
+            "known: the others are taken to be good."
+        )
+    elif presented.is_saved and not own:
+        found.append("The text has no listing: the server is taken to send what is in it.")
     elif INTERMEDIATE in made.absent and len(made.sent) == 1:
         found.append("Its issuer was not sent: it is taken to be an intermediate CA.")
     if roots:

@@ -53,4 +53,5 @@ def from_file(file: Path) -> Roots:
         raise MitmailError(f"cannot read {file}: {error.strerror}") from None
     if b"-----BEGIN CERTIFICATE-----" in content and LIMIT < len(content) <= LARGEST:
         return Roots(from_pem(content), str(file))
-    return Roots(read(content, str(file)).chain, str(file))
+    found = read(content, str(file))
+    return Roots((*found.chain, *found.besides), str(file))

@@ -10,6 +10,7 @@ from mitmail.errors import MitmailError
 from mitmail.scenario.hostname import ascii_name, is_host
 
 FORM: Final = "type HOST or HOST:PORT, as mail.example.com:993 or [2001:db8::1]:993"
+NAME: Final = "type the name alone, as mail.example.com, or an IP address"
 _SPEC = re.compile(r"(?:\[(?P<literal>[^\[\]]*)\]|(?P<name>[^:\[\]]*))(?::(?P<port>.*))?")
 # Python converts names by IDNA 2003, which maps these letters to others; IDNA 2008 keeps them
 # (RFC 5894 section 7.2): it may be somebody else's name.
@@ -70,6 +71,17 @@ def hostname(text: str) -> str:
     if name.rpartition(".")[2].isdigit():  # no top-level domain is (RFC 3696 section 2)
         raise MitmailError(f"{text!r}: neither a host name nor an IP address: {FORM}")
     return name
+
+
+def typed_name(text: str) -> str:
+    """What a user says for ``--name``, as ``hostname`` reads it, also ``[2001:db8::1]``."""
+    inner = text.strip().removeprefix("[").removesuffix("]")
+    if text.strip() == f"[{inner}]" and is_address(inner):
+        return _literal(inner)
+    try:
+        return hostname(text)
+    except MitmailError as error:
+        raise MitmailError(f"--name {str(error).replace(FORM, NAME)}") from None
 
 
 def is_address(text: str) -> bool:

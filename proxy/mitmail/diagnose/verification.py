@@ -41,7 +41,8 @@ class Verified:
     ``strict`` is what only the strict check minds, which Python has switched on since 3.13.
     ``confused`` is what OpenSSL says because it takes another authority of the same name; the way
     is there for a client that tries both. ``lost`` is what it says where signatures lead further
-    than it goes: not all that it looks at has been looked at on such a way.
+    than it goes: not all that it looks at has been looked at on such a way. ``partial`` is what
+    it says where the trusted end is no root, and a program has not told it to take such a one.
     """
 
     path: tuple[Certificate, ...]
@@ -50,6 +51,7 @@ class Verified:
     strict: Error | None = None
     confused: Error | None = None
     lost: Error | None = None
+    partial: Error | None = None
 
     @property
     def end(self) -> Certificate:
@@ -75,7 +77,10 @@ def verify(
     if isinstance(found, tuple) and found[0] in TIMES:
         found = verifier.run()
     if isinstance(found, list):
-        return Verified(path=tuple(found), anchored=True, strict=verifier.strict())
+        return Verified(
+            path=tuple(found), anchored=True, strict=verifier.strict(),
+            partial=None if found[-1].is_self_signed else verifier.partial(),
+        )  # fmt: skip
     if found[0] == BAD_SIGNATURE and verifier.drop_namesakes(found[1]):
         again = verifier.run()
         if isinstance(again, list):
@@ -126,7 +131,7 @@ class _Verifier:
         at: datetime | None = None,
         start: Certificate | None = None,
         ending_in: Certificate | None = None,
-        flags: int = 0,
+        flags: int = PARTIAL_CHAIN,
     ) -> list[Certificate] | Error:
         """The verified path, or the first error; without a time, whatever the times are."""
         store = crypto.X509Store()
@@ -136,7 +141,7 @@ class _Verifier:
             for der, root in self._roots.loaded.items():
                 if der not in self._dropped:
                     store.add_cert(root)
-        store.set_flags(PARTIAL_CHAIN | flags | (NO_CHECK_TIME if at is None else 0))
+        store.set_flags(flags | (NO_CHECK_TIME if at is None else 0))
         if at is not None:
             store.set_time(at)
         leaf = self._x509(start or self._chain[0])
@@ -180,7 +185,12 @@ class _Verifier:
 
     def strict(self, *, ending_in: Certificate | None = None) -> Error | None:
         """What the strict check finds on a way that stands otherwise."""
-        found = self.run(ending_in=ending_in, flags=STRICT)
+        found = self.run(ending_in=ending_in, flags=PARTIAL_CHAIN | STRICT)
+        return None if isinstance(found, list) else found
+
+    def partial(self) -> Error | None:
+        """What is said where only a self-signed certificate may be the end."""
+        found = self.run(flags=0)
         return None if isinstance(found, list) else found
 
     def drop_namesakes(self, below: Certificate) -> bool:

@@ -178,6 +178,11 @@ def compare(shielded: Leg, bare: Leg, roots: Mapping[str, str | None]) -> Compar
     words, advice = (text.format(**names, **files) for text in TEXTS[blame])
     if blame == "antivirus" and not _helps(shielded):
         advice = "Let the antivirus leave mail alone: it is no root of its own that is missing."
+    if blame == "provider" and (other := _another_reason(shielded, bare)):
+        told = {"antivirus": shielded.antivirus, "other": other} | files
+        words, advice = (f"{x} {more.format(**told)}" for x, more in zip(
+            (words, advice), BEHIND_IT, strict=True
+        ))  # fmt: skip
     if blame == "account" and shielded.refused and not bare.refused:
         advice += f" Then import the antivirus' root, too ({files['antivirus_root']})."
     return Comparison(shielded, bare, blame, words, advice)
@@ -216,6 +221,19 @@ def _reason(bare: Leg) -> str:
     return next((x.reason for x in bare.refused if x.reason), None) or "refused"
 
 
+def _another_reason(shielded: Leg, bare: Leg) -> str | None:
+    """What the client has against the antivirus' certificate alone, where both are known."""
+    behind, without = ([x.reason for x in half.refused] for half in (shielded, bare))
+    if any(x.blocked for x in shielded.stopped) or None in (*behind, *without):
+        return None
+    known = {_ALIKE.get(x or "", x) for x in without}
+    return next((x for x in behind if _ALIKE.get(x or "", x) not in known), None)
+
+
+# Whom nobody vouches for: one client says this of it, another that.
+_ALIKE: Final = dict.fromkeys(("self-signed", "incomplete-chain"), "unknown-issuer")
+
+
 def _undecided(shielded: Leg, bare: Leg) -> str:
     if "undecided" in (shielded.fate, bare.fate):
         one = shielded if shielded.fate == "undecided" else bare
@@ -224,6 +242,12 @@ def _undecided(shielded: Leg, bare: Leg) -> str:
     return f"with {shielded.antivirus}, {shielded.why}"
 
 
+BEHIND_IT: Final = (
+    "Behind {antivirus} it fails for another reason, too ({other}): with the provider's mended it "
+    "may still fail there.",
+    "Then compare again; where it still fails behind {antivirus}, import the antivirus' root into "
+    "the client ({antivirus_root}), or let the antivirus leave mail alone.",
+)
 TEXTS: Final[dict[Blame, tuple[str, str]]] = {
     "antivirus": (
         "It is the antivirus: the client fails with {antivirus}, and works without.",

@@ -22,6 +22,11 @@ async def held(remote: Remote, antivirus: str | None, ask: Ask) -> Comparison:
 
     ``antivirus`` None is the one that is on. Raises MitmailError.
     """
+    if antivirus in {"none", "off", ""}:
+        raise MitmailError(
+            f"--antivirus {antivirus or '(nothing)'}: one half is without an antivirus anyway; "
+            "name the one to compare with, as --antivirus norton"
+        )
     before = await remote.ask("served")
     if before["scenario"] is None:
         raise MitmailError(
@@ -29,9 +34,9 @@ async def held(remote: Remote, antivirus: str | None, ask: Ask) -> Comparison:
             "antivirus: start mitmail serve healthy for the comparison"
         )
     named = before["named"]["antivirus"]
-    if antivirus in {None, "none", "off"} and named == "none":
+    if antivirus is None and named == "none":
         raise MitmailError("no antivirus is on: name one to compare with, --antivirus norton")
-    chosen = named if antivirus in {None, "none", "off", named} else antivirus
+    chosen = antivirus or named
     # What is on stays as it is: switched on anew, a product may make other copies, and a client
     # may have an exception for those that it has seen.
     change: Change | None = None if chosen == named else {"antivirus": chosen, "switches": []}

@@ -1,11 +1,12 @@
 """What the trust stores of a machine hold of mitmail's roots, read and never assumed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from mitmail.errors import MitmailError
 from mitmail.trust import lock, override
 from mitmail.trust.entry import Entry
+from mitmail.trust.journal import Change
 from mitmail.trust.mistake import Mistake, mistakes, relevant
 from mitmail.trust.nss import Database
 from mitmail.trust.override import Override
@@ -18,7 +19,9 @@ class Status:
     """One store: how our roots stand in it, the stored exceptions, the mistakes.
 
     ``word`` is what a person calls it, ``store`` its exact name. ``entries`` are all that have to
-    do with our roots. ``error`` says why it could not be read.
+    do with our roots. ``recorded`` are the other roots that mitmail has put into it, of a file or
+    not kept any more, and how they stand; None is one that is not there any more. ``error`` says
+    why it could not be read.
     """
 
     word: str
@@ -26,6 +29,7 @@ class Status:
     entries: Sequence[Entry] = ()
     overrides: Sequence[Override] = ()
     mistakes: Sequence[Mistake] = ()
+    recorded: Sequence[tuple[Change, Entry | None]] = ()
     running: bool = False
     error: str = ""
     is_nss: bool = field(default=False, compare=False)
@@ -40,8 +44,10 @@ class Status:
         return found is not None and found.standing == "trusted"
 
 
-def look(word: str, store: TrustStore, roots: Sequence[Root]) -> Status:
-    """Look into one store; what cannot be read is said, not raised."""
+def look(
+    word: str, store: TrustStore, roots: Sequence[Root], changes: Sequence[Change] = ()
+) -> Status:
+    """Look into one store; what cannot be read is said, not raised. ``changes`` are on record."""
     status = Status(word, store.word, is_nss=isinstance(store, Database))
     try:
         if isinstance(store, Database):
@@ -53,9 +59,20 @@ def look(word: str, store: TrustStore, roots: Sequence[Root]) -> Status:
             )
         entries = list(store.entries(relevant(store.certificates(), roots)))
         found = list(mistakes(store, entries, roots))
+        recorded = list(_recorded(store, roots, changes))
     except MitmailError as error:
         return replace(status, error=str(error))
-    return replace(status, entries=entries, mistakes=found)
+    return replace(status, entries=entries, mistakes=found, recorded=recorded)
+
+
+def _recorded(
+    store: TrustStore, roots: Sequence[Root], changes: Sequence[Change]
+) -> Iterator[tuple[Change, Entry | None]]:
+    shown = {root.sha256 for root in roots}
+    ours = {x.sha256: x for x in changes if x.store == store.word and x.sha256 not in shown}
+    entries = {one.sha256: one for one in store.entries(list(ours))} if ours else {}
+    for fingerprint, change in ours.items():
+        yield change, entries.get(fingerprint)
 
 
 def across(found: Sequence[Status], roots: Iterable[Root], platform: str) -> list[Status]:
