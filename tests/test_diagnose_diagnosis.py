@@ -11,6 +11,7 @@ import pytest
 
 import ordinary
 from bench import clean_environment, need
+from mitmail.diagnose import gap
 from mitmail.diagnose.diagnosis import diagnose
 from mitmail.diagnose.finding import Finding
 from mitmail.diagnose.presented import Presented
@@ -257,3 +258,22 @@ def test_what_a_server_was_seen_to_send_is_its_own() -> None:
     assert "ca-as-leaf" in found(above, port=993)
     # One certificate was sent, says the text of openssl s_client.
     assert "ca-as-leaf" in found(above, only_leaf=False)
+
+
+@pytest.mark.parametrize("sent", ["i", ""], ids=["whole", "the leaf alone"])
+def test_a_public_root_that_the_client_lacks_is_no_fault_of_the_server(
+    sent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gap, "public", lambda: PUBLIC)
+    lets, other = (ordinary.ORDINARY[x] for x in ("letsencrypt-E6", "digicert-ov"))
+    old = Roots((ordinary.root(other.root).certificate,), "old.pem")
+    chain = ordinary.chain(ordinary.renamed(lets, sent=sent))
+    shown = Presented(chain=chain, name=ordinary.HOST, at=ordinary.NOW, source="HOST:993")
+    (one,) = [each for each in diagnose(shown, old) if each.reason]
+
+    if sent:
+        assert "a public root that is not among old.pem" in one.words
+        assert "Nothing is wrong with the server" in one.fix
+    else:
+        assert one.id == "incomplete-chain"
+        assert "Configure the server" in one.fix

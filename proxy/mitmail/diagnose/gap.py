@@ -8,12 +8,14 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, ExtensionOID
 from mitmail.diagnose.ascent import has_signed, is_named
 from mitmail.diagnose.case import Case, Findings
 from mitmail.diagnose.certificate import Certificate
+from mitmail.diagnose.roots import public
 from mitmail.diagnose.verification import verify
 
 WHOLE: Final = "Look at the whole chain: openssl s_client -connect HOST:PORT -showcerts"
 SEND: Final = (
     "Configure the server to send the whole chain (the authority calls it fullchain or bundle)."
 )
+UPDATE: Final = "Nothing is wrong with the server: update the client, or its list of authorities."
 PRIVATE: Final = "If it is the provider's own authority, the client must be given its root."
 
 
@@ -41,11 +43,24 @@ def without_issuer(case: Case, end: Certificate) -> Findings:
             "import the present one. Else: send the intermediate certificate that did sign."
         )
         yield case.finding("namesake", "critical", words, fix=fix, reason="unknown-issuer")
+    elif root := _public_root(case, end):
+        words = (
+            f'{end.place} was signed by "{root.title}", a public root that is not among '
+            f"{case.roots.words}: whoever trusts these alone does not know it."
+        )
+        yield case.finding(
+            "unknown-issuer", "critical", words, fix=UPDATE, reason="unknown-issuer"
+        )
     elif not case.presented.is_whole and end.der in case.presented.chain:
         words, fix = _not_shown(case, end)
         yield case.finding("issuer-not-shown", "unknown", words, fix=fix)
     else:
         yield from _missing(case, end)
+
+
+def _public_root(case: Case, end: Certificate) -> Certificate | None:
+    roots = () if case.roots.public else map(Certificate, public().certificates)
+    return next((x for x in roots if is_named(x, end) and has_signed(x, end)), None)
 
 
 def _not_shown(case: Case, end: Certificate) -> tuple[str, str]:
