@@ -487,6 +487,7 @@ def test_a_broken_record_behind_starttls_is_no_tls(pipelined: Any) -> None:
     talk.client.says(STARTTLS["imap"])
     talk.client.says(b"\x16\x03\x01\x00\x05hello" + bytes(9))
     assert "not-tls" in talk.facts
+    talk.client.leaves()
     assert talk.session.over
 
 

@@ -54,6 +54,9 @@ def test_clear_text_where_tls_is_due_is_no_verdict() -> None:
     talk.client.says(b"EHLO x\r\n")
     assert talk.verdict == NONE
     assert "not-tls" in talk.facts
+    assert talk.session.finding is None
+    assert talk.client.ended
+    talk.client.leaves()
     assert talk.client.closed
 
 

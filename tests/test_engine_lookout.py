@@ -165,6 +165,10 @@ LOGINS: dict[MailProtocol, bytes] = {
     "imap": b"a LOGIN qa s3cret\r\n", "pop3": b"PASS s3cret\r\n",
     "smtp": b"AUTH PLAIN AHFhAHMzY3JldA==\r\n",
 }  # fmt: skip
+# A line that is cut before the password.
+UNGIVEN: dict[MailProtocol, bytes] = {
+    "imap": b'a LOGIN "q a" "', "pop3": b"PASS ", "smtp": b"AUTH PLAIN "
+}  # fmt: skip
 LINE_OF_NONE: dict[MailProtocol, bytes] = {
     "imap": b"A001 XYZZY\r\n", "pop3": b"XYZZY\r\n", "smtp": b"XYZZY\r\n"
 }  # fmt: skip
@@ -226,10 +230,30 @@ def test_who_leaves_in_the_middle_of_a_line_proves_nothing(
     talk = attacked(conduct, protocol)
     if asked:
         talk.client.says(STARTTLS[protocol])
-    say(talk.client, LOGINS[protocol].rstrip(), grain)
+    say(talk.client, UNGIVEN[protocol], grain)
     talk.client.leaves()
     assert found(talk) == OPEN
     assert talk.verdict == ("none", "sure", None)
+
+
+@GRAIN
+@PROTOCOLS
+@pytest.mark.parametrize(
+    "conduct", [Conduct(), STRIPPED, SUFFIX, Conduct(then="clear"), Conduct(then="stall")]
+)
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_password_in_a_line_without_an_end_has_been_sent(
+    protocol: MailProtocol, conduct: Conduct, asked: bool, grain: int
+) -> None:
+    talk = attacked(conduct, protocol)
+    if asked:
+        talk.client.says(STARTTLS[protocol])
+    say(talk.client, LOGINS[protocol].rstrip(), grain)
+    assert talk.session.finding is None
+    talk.client.leaves()
+    assert found(talk) == VULNERABLE
+    assert talk.verdict == ("none", "sure", None)
+    assert "s3cret" not in repr(talk.session.facts)
 
 
 @pytest.mark.parametrize("conduct", [Conduct(login=True), Conduct(clear=Capabilities(add=("X",)))])
@@ -381,15 +405,18 @@ def test_half_a_line_behind_starttls_swallows_no_clienthello(
 
 @GRAIN
 @pytest.mark.parametrize("conduct", [SUFFIX, STRIPPED, Conduct(then="stall")])
+@pytest.mark.parametrize(
+    ("half", "finding"), [(b"u LOGIN qa", OPEN), (b"u LOGIN qa s3cr", VULNERABLE)]
+)
 def test_half_a_line_and_a_clienthello_are_heard_where_nobody_answers(
-    conduct: Conduct, grain: int
+    half: bytes, finding: tuple[str, str], conduct: Conduct, grain: int
 ) -> None:
     talk = attacked(conduct)
     talk.client.says(b"t STARTTLS\r\n")
-    say(talk.client, b"u LOGIN qa s3cr" + hello(), grain)
+    say(talk.client, half + hello(), grain)
     assert "client-hello" in talk.facts
     talk.client.leaves()
-    assert found(talk) == OPEN
+    assert found(talk) == finding
     assert talk.verdict == ("none", "sure", None)
 
 
@@ -717,6 +744,7 @@ def test_an_alert_that_may_refuse_the_certificate_only_suggests_an_abort(code: i
     talk.client.says(b"t STARTTLS\r\n")
     talk.client.says(hello())
     talk.client.says(alert(code))
+    talk.client.leaves()
     assert found(talk) == LEFT
     assert talk.verdict == ("reject", "sure", None)
 
@@ -728,6 +756,7 @@ def test_an_alert_behind_what_only_follows_a_serverhello_is_not_about_what_was_i
     talk = attacked(SUFFIX)
     talk.client.says(b"t STARTTLS\r\n")
     say(talk.client, hello() + b"\x14\x03\x03\x00\x01\x01" + alert(70), grain)
+    talk.client.leaves()
     assert talk.verdict == ("reject", "sure", None)
     assert found(talk) == OPEN
 
@@ -738,6 +767,7 @@ def test_an_alert_at_what_was_injected_is_an_abort(code: int) -> None:
     talk.client.says(b"t STARTTLS\r\n")
     talk.client.says(hello())
     talk.client.says(alert(code))
+    talk.client.leaves()
     assert found(talk) == ABORTED
     assert talk.verdict == ("reject", "sure", "starttls")
 
@@ -747,6 +777,7 @@ def test_a_refused_certificate_says_nothing_of_the_attack(code: int) -> None:
     talk = attacked(SUFFIX)
     talk.client.says(b"t STARTTLS\r\n" + hello())
     talk.client.says(alert(code))
+    talk.client.leaves()
     assert found(talk) == OPEN
 
 
@@ -952,6 +983,7 @@ def test_an_alert_where_starttls_itself_was_proper_says_nothing_of_the_attack() 
     talk = attacked(Conduct(clear=Capabilities(add=("NEW",))))
     talk.client.says(b"t STARTTLS\r\n" + hello())
     talk.client.says(alert(80))
+    talk.client.leaves()
     assert found(talk) == OPEN
 
 

@@ -355,6 +355,7 @@ def test_an_early_alert_is_heard(version: str) -> None:
     talk.client.says(hello(version))
     talk.client.says(alert(48))
     assert talk.verdict == ("reject", "sure", "unknown-issuer")
+    talk.client.leaves()
     assert talk.session.over
 
 

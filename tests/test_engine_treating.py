@@ -561,6 +561,18 @@ def test_a_client_that_leaves_while_starttls_is_asked_for_anew_is_not_judged() -
     assert_over(talk)
 
 
+def test_what_it_says_in_clear_meanwhile_was_sent() -> None:
+    talk = shielded(PassThrough(), "starttls", joined=True, behind=door("starttls"))
+    talk.client.says(hello())
+    looked(talk)
+    talk.connects()
+    talk.client.says(b"a LOGIN qa s3cret\r\n")
+    talk.client.leaves()
+
+    assert talk.session.finding is not None
+    assert talk.session.finding.finding == "vulnerable"
+
+
 @pytest.mark.parametrize("said", [None, b"* BYE full\r\n"])
 def test_a_mail_server_behind_the_door_that_fails_is_our_failure(said: bytes | None) -> None:
     talk = shielded(PassThrough(), "starttls", joined=True, behind=door("starttls"))

@@ -157,6 +157,8 @@ def test_a_fatal_alert_in_the_handshake_is_a_reject(code: int, version: str) -> 
     assert talk.session.verdict is not None
     assert talk.session.verdict.alert == code
     assert f"({code})" in talk.session.verdict.evidence
+    assert talk.client.ended
+    talk.client.leaves()
     assert talk.client.closed
     assert talk.server.closed
 

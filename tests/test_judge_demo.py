@@ -4,10 +4,13 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from mitmail.endpoint import ENDPOINTS
+from mitmail.engine.finding import Finding
 from mitmail.judge.case import SERVER_ROOT, Case
 from mitmail.judge.cell import Cell
 from mitmail.judge.client import Said
@@ -37,6 +40,16 @@ def test_who_fails_the_healthy_server_is_not_judged_elsewhere(
     healthy, expired = with_controls([cell("healthy", failed), cell("expired", word)])
 
     assert (healthy.outcome.word, expired.outcome.word) == (failed, "error")
+
+
+def test_what_a_client_gave_away_in_a_case_is_proven_whatever_its_control_says() -> None:
+    finding = Finding("vulnerable", "sure", "LOGIN in clear", "a ***")
+    hearing: Any = SimpleNamespace(sessions=[SimpleNamespace(finding=finding)])
+    leaking = replace(cell("expired", "fail"), hearing=hearing)
+
+    _, expired = with_controls([cell("healthy", "fail"), leaking])
+
+    assert expired == leaking
 
 
 def test_who_fails_a_scenarios_own_control_is_not_judged_in_that_scenario() -> None:

@@ -106,6 +106,9 @@ def attacked(verdict: str, finding: Any, certainty: Any = "sure", error: str | N
         (said("reject", "expired"), [attacked("none", "vulnerable"), session("reject")]),
         (said("reject", "expired"), [session("reject"), attacked("none", "vulnerable")]),
         (said("reject"), [attacked("none", "vulnerable"), pending()]),
+        # And whatever our own side does.
+        (said("error"), [attacked("none", "vulnerable", error="down")]),
+        (said("reject"), [session("none", error="down"), attacked("none", "vulnerable")]),
     ],
 )
 @pytest.mark.parametrize("expected", [ACCEPT, REJECT])
@@ -125,7 +128,7 @@ def test_who_is_surely_vulnerable_has_failed(
         ([attacked("reject", "safe")], "pass"),
         ([attacked("reject", "aborted")], "pass"),
         ([attacked("none", "inconclusive")], "error"),
-        ([attacked("none", "vulnerable", error="down")], "error"),
+        ([attacked("none", "vulnerable", "suspected", error="down")], "error"),
     ],
 )
 def test_any_other_finding_leaves_the_outcome_as_it_was(sessions: list[Any], outcome: str) -> None:

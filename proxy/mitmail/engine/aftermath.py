@@ -6,6 +6,7 @@ from mitmail.engine.ear import Ear
 from mitmail.engine.interpreter import Interpreter
 from mitmail.engine.observer import Observer
 from mitmail.engine.outlet import Outlet
+from mitmail.engine.prelude import given
 from mitmail.engine.spec import MailProtocol
 from mitmail.manner import End, Instead
 from mitmail.wire import dialogue
@@ -97,3 +98,7 @@ class Aftermath:
         self._observer.in_line("aftermath", self._unfinished)
         self._observer.in_clear(pieces)
         return self._observer.alerted
+
+    def ends(self) -> None:
+        """The client says no more: what it gave in a line without its end is given."""
+        self._observer.in_clear(given(self._interpreter.rest()))

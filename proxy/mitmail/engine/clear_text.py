@@ -25,6 +25,7 @@ from mitmail.engine.prelude import (
     Relay,
     Step,
     Upgrade,
+    given,
 )
 from mitmail.engine.seam import TLS_HANDSHAKE, Seam
 from mitmail.engine.spec import SessionSpec
@@ -119,10 +120,7 @@ class ClearText:
         return "goes on"
 
     def _read(self, text: bytes) -> Outcome:
-        pieces = self._interpreter.hear("client", text)
-        self._begun += len(text) - sum(len(piece.raw) for piece in pieces)
-        if self._watched:
-            self._observer.in_line("clear", self._begun)
+        pieces = self._cut(text)
         tls = self._begins_tls(pieces)
         if tls is not None:
             pieces = pieces[:tls]
@@ -131,6 +129,13 @@ class ClearText:
             steps += [Heard(piece), *self._prelude.client([piece])]
         outcome = self._carry_out(steps)
         return "tls at once" if tls is not None and outcome == "goes on" else outcome
+
+    def _cut(self, text: bytes) -> list[Piece]:
+        pieces = self._interpreter.hear("client", text)
+        self._begun += len(text) - sum(len(piece.raw) for piece in pieces)
+        if self._watched:
+            self._observer.in_line("clear", self._begun)
+        return pieces
 
     def _begins_tls(self, pieces: Sequence[Piece]) -> int | None:
         for at, piece in enumerate(pieces):
@@ -198,10 +203,28 @@ class ClearText:
         self.end, self._unheard = "close", rest + self._unheard
         return "broken off"
 
-    def ends(self) -> None:
-        """The session is over: what may have been the beginning of TLS was none."""
+    def ends(self, early: bytes, *, in_clear: bool) -> None:
+        """The session is over: what may have been the beginning of TLS was none.
+
+        ``early`` is what the client sent before its turn; ``in_clear``: TLS had not begun.
+        """
+        if in_clear and self._watched:
+            self._hear_last(self._unheard + early)
+        if last := given(self._aside.rest()):
+            self._observer.overheard(last)
         if (held := self._seam.take_held()) and self._conduct.pipelined != "relay":
             self._chronicle.dropped("client", len(held))
+
+    def _hear_last(self, octets: bytes) -> None:
+        # It was sent, though nobody was there to answer it.
+        self._unheard = b""
+        pieces = self._cut(octets if self.ear is None else self.ear.hear(octets))
+        pieces += given(self._interpreter.rest())
+        behind = [piece.raw for piece in pieces if piece.kind is Kind.AFTER_STARTTLS]
+        self._observer.in_clear([x for x in pieces if x.kind is not Kind.AFTER_STARTTLS])
+        text, _ = self._seam.split(b"".join([self._prelude.behind, *behind]))
+        if text:
+            self._hear_aside(text)
 
     def _hear_aside(self, text: bytes) -> None:
         pieces = self._aside.client(text)

@@ -13,11 +13,13 @@ asked for; ``upstream`` brings the server's side up, because a shield copies wha
 A shield may do otherwise with a client than to present a copy, once it has looked upstream::
 
     upstream -> asking    a pop-up is open; the answer leads to handshake or to the others
-    upstream -> blocked   nothing that the client sends is heard any more
+    upstream -> blocked   nothing is answered any more; clear text is heard
     upstream -> tunnel    the server is dialled anew, for the client's own TLS
 
-From ``clear`` and ``relay``, too, a client that speaks no mail is ``blocked``. Where the server is
-our own door, a client that is passed through is handed to the door's conversation by the session.
+From ``clear`` and ``relay``, too, a client that speaks no mail is ``blocked``, from ``hello`` one
+that does not speak TLS, and from ``handshake`` and ``relay`` one whose TLS has failed. Where the
+server is our own door, a client that is passed through is handed to the door's conversation by
+the session.
 
 Where the client waits for a greeting in clear, the server's side is up before it, unless both
 speak STARTTLS: then the client's is passed on, and both begin TLS at the server's go-ahead.
@@ -81,11 +83,11 @@ class Conversation(Treating):
         elif self.state == "tunnel":
             self._on_tunnel_client(octets)
         elif self.state == "blocked":
-            pass
+            self._hear_stray(octets)
         elif "client" not in self._outlet.legs:
             self._keep_early("client", octets)
         else:
-            self._handle_client_leg(self._receive(octets))
+            self._feed_client_leg(octets)
 
     def _on_clear_client(self, octets: bytes) -> None:
         if self.connected and (self._joined or self._server.ready):
@@ -139,17 +141,26 @@ class Conversation(Treating):
         try:
             self.hello = parse(self._early.of("client"))
         except (NotTls, Malformed) as error:
-            self.first_words.hear(self._early.of("client"))
-            self._chronicle.note("not-tls", words=str(error))
-            words = f"the client did not speak TLS where TLS was due: {error}"
-            if self.spec.foreign is None:
-                self._dismiss(words)
-            else:
-                self._drop(self.spec.foreign, words)
+            self._on_no_tls(error)
             return
         if self.hello is not None and self.connected:
             self.observer.hello(self.hello)
             self._ask_server(self.hello)
+
+    def _on_no_tls(self, error: NotTls | Malformed) -> None:
+        self.first_words.hear(self._early.of("client"))
+        self._chronicle.note("not-tls", words=str(error))
+        words = f"the client did not speak TLS where TLS was due: {error}"
+        self._hear_stray(b"")
+        if self.spec.foreign is not None:
+            self._drop(self.spec.foreign, words)
+            return
+        self.observer.unjudged(words)
+        self._turn_away()
+
+    def _hear_stray(self, octets: bytes) -> None:
+        if self.spec.client != "plain":
+            self._stray.hear(self._early.take("client") + octets)
 
     def _hear_early_server(self) -> None:
         if self.state == "clear" and (early := self._early.take("server")):

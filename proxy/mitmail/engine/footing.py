@@ -11,10 +11,10 @@ from mitmail.engine.interpreter import Interpreter
 from mitmail.engine.leg import LegEvent
 from mitmail.engine.observer import Observer
 from mitmail.engine.outlet import Outlet
-from mitmail.engine.records import Records
 from mitmail.engine.secured_text import SecuredText
 from mitmail.engine.server_leg import ServerLeg
 from mitmail.engine.spec import Identity, SessionSpec, Upstream
+from mitmail.engine.stray import Stray
 from mitmail.engine.tunnel import Tunnel
 from mitmail.wire import dialogue
 from mitmail.wire.clienthello import ClientHello
@@ -63,7 +63,7 @@ class Footing:
             actions=actions,
         )  # fmt: skip
         self._identity: Identity | None = None
-        self._records = Records()
+        self._stray = Stray(spec.protocol, self.observer, actions)
         self._closed: set[Who] = set()
 
     def next_segment(self) -> None:
@@ -100,14 +100,18 @@ class Footing:
     def _receive(self, octets: bytes) -> list[LegEvent]:
         """Feed the client's leg."""
         witness = self.observer.witness
+        self._stray.follow(octets)
         if not witness.handshake_done:
-            self._records.hear(octets)
-            witness.read_on = self._records.read_on
+            witness.read_on = self._stray.read_on
         return self._outlet.legs["client"].receive(octets)
 
     def _keep_early(self, who: Who, octets: bytes) -> None:
         if not self._early.keep(who, octets):
             self._flooded(who)
+
+    def hear_behind_hello(self, octets: bytes) -> None:
+        """What a client sent, its ClientHello first, that has left before it was answered."""
+        self._stray.hear(octets)
 
     def _flooded(self, who: Who) -> None:
         self._chronicle.note("flood", who=who)
@@ -119,6 +123,15 @@ class Footing:
     def _dismiss(self, words: str) -> None:
         self.observer.unjudged(words)
         self.finish()
+
+    def _turn_away(self) -> None:
+        """Answer the client no more; what it still says in clear is heard until it leaves."""
+        self.state = "blocked"
+        self.observer.witness.we_closed = True
+        self._outlet.half_close("client")
+        if self.connected:
+            self._outlet.half_close("server")
+        self._actions.append(SetTimer("linger", self.spec.linger))
 
     # -- ends ------------------------------------------------------------------------------------
 
@@ -135,7 +148,7 @@ class Footing:
             return
         self.over = True
         try:
-            self._clear_text.ends()
+            self._hear_last(self._early.take("client"))
             self.observer.ended(self.error, answered=self._secured_text.answered)
             self._outlet.release()
             self._outlet.shutdown("client")
@@ -143,6 +156,15 @@ class Footing:
             self._outlet.hurry()
         finally:
             self._actions += [Close("client"), Close("server")]
+
+    def _hear_last(self, early: bytes) -> None:
+        # What it sent counts, whether or not its turn has come, and its line an end.
+        in_clear = self.state == "clear"
+        if self.spec.client != "plain" and not in_clear and self.tunnel is None:
+            self._stray.hear(early)
+            self._stray.ends()
+        self._clear_text.ends(early, in_clear=in_clear)
+        self._aftermath.ends()
 
     def _end_client(self) -> None:
         self.observer.witness.we_closed = True

@@ -22,6 +22,10 @@ class Interpreter:
         self.show(who, b"".join(piece.shown for piece in pieces))
         return pieces
 
+    def rest(self) -> list[Piece]:
+        """The client's last line, which has no end; it is not shown."""
+        return self._dialogue.rest()
+
     def show(self, who: Who, shown: bytes) -> None:
         """Show what one side said; a server may echo what a client gave."""
         if shown:

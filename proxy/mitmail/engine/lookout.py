@@ -57,6 +57,8 @@ class Lookout:
         """The client has ended the session, by FIN, a goodbye or an alert."""
         self.waited = False
         """It has waited for the reply that was withheld."""
+        self.place = ""
+        """Where what it says in clear is said, if TLS is not yet due or broken off there."""
         self._lure = lure
         self._protocol: MailProtocol = protocol
         self._conduct = conduct
@@ -110,7 +112,7 @@ class Lookout:
         if not self.leaks(piece):
             return
         when = "before TLS" if self._witness.broke_off is None else "after TLS was broken off"
-        when = "behind STARTTLS" if self._witness.undated else when
+        when = self.place or ("behind STARTTLS" if self._witness.undated else when)
         if only_begins(piece):
             self._trip("sure", f"the client began to authenticate in clear {when}", piece)
         elif gives_credentials(piece):

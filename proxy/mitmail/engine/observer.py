@@ -139,6 +139,15 @@ class Observer:
         self.witness.overheard = True
         self.in_clear(pieces)
 
+    def strayed(self, pieces: Sequence[Piece]) -> None:
+        """The client said this in clear on a connection that is TLS's: nobody answers it."""
+        ended = self.lookout.left and self.witness.presented is not None
+        self.lookout.place = "after it had ended TLS" if ended else "where TLS was due"
+        for piece in pieces:
+            self.lookout.watching = True
+            self.lookout.in_clear(piece)
+        self.lookout.place = ""
+
     def _after_all(self, piece: Piece) -> None:
         witness = self.witness
         witness.foreign_in_clear = witness.foreign_in_clear or not piece.verb

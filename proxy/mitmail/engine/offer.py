@@ -107,6 +107,11 @@ class Offer:
         """Whether a command waits for the reply to another one."""
         return bool(self._queue)
 
+    @property
+    def behind(self) -> bytes:
+        """What the client sent behind a STARTTLS that has not been answered."""
+        return b"".join(x.raw for x in self._queue if x.kind is Kind.AFTER_STARTTLS)
+
     def guard(self) -> None:
         """Let nothing through any more but what leads to STARTTLS."""
         self._guarded = True

@@ -4,6 +4,8 @@ Two roles: :class:`Relay` stands between a client and a server that both speak S
 :class:`~mitmail.engine.offer.Offer` offers and answers STARTTLS itself.
 """
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +15,9 @@ from mitmail.wire import Kind, Piece
 
 STARTTLS = frozenset({"STARTTLS", "STLS"})
 CREDENTIALS = frozenset({"AUTH", "LOGIN", "AUTHENTICATE", "PASS", "APOP"})
+# A line that has no end gives nothing away before its command's last argument has begun.
+_LAST_ARGUMENT = {"AUTH": 3, "AUTHENTICATE": 4, "APOP": 3}
+_PASSWORD = re.compile(rb'\S+ +LOGIN +("(?:[^"\\]|\\.)*"|[^"\s]\S*) +"?[^\s"]', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,8 @@ class Relay:
 
     holds = False
     """Whether a command waits for the reply to another one."""
+    behind = b""
+    """What waits behind STARTTLS: what a client sends there is dropped at once."""
 
     def client(self, pieces: list[Piece]) -> list[Step]:
         """Handle what the client said."""
@@ -125,3 +132,15 @@ def only_begins(piece: Piece) -> bool:
     """Whether a command only names how it will authenticate, without an initial response."""
     words = {"AUTH": 2, "AUTHENTICATE": 3}.get(piece.verb, 0)
     return len(piece.raw.split()) <= words
+
+
+def given(pieces: Sequence[Piece]) -> list[Piece]:
+    """Those of a client's last line, which has no end, that have given something away."""
+    return [piece for piece in pieces if piece.verb and _is_given(piece)]
+
+
+def _is_given(piece: Piece) -> bool:
+    if piece.verb == "LOGIN":
+        return _PASSWORD.match(piece.raw) is not None
+    least = _LAST_ARGUMENT.get(piece.verb, 3 if piece.tag else 2)
+    return len(piece.raw.split()) >= least

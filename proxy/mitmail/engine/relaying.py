@@ -20,6 +20,11 @@ class Relaying(Departure, ABC):
     def drops_foreign(self) -> bool:
         """Whether the client has spoken no mail, and is not relayed any more for that."""
 
+    def _feed_client_leg(self, octets: bytes) -> None:
+        self._handle_client_leg(self._receive(octets))
+        if not self.over:
+            self._stray.hear()
+
     def _handle_client_leg(self, events: list[leg.LegEvent]) -> None:
         for event in events:
             if self.over or self.state not in {"handshake", "relay"}:
@@ -92,7 +97,8 @@ class Relaying(Departure, ABC):
         assert self.hello is not None
         self.observer.failed(suitability.cause(error, self._identity, self.hello))
         self._outlet.flush("client")
-        self.finish()
+        self.observer.closed()
+        self._turn_away()
 
     def _relay_to_client(self, octets: bytes) -> None:
         if said := self._secured_text.server(octets):

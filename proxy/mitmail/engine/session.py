@@ -200,6 +200,7 @@ class Session:
         if self._stand_in is not None:
             words = "the client left while it was being passed through: it saw no certificate"
             self._conversation.observer.unjudged(words)
+            self._conversation.hear_behind_hello(self._stand_in.leaves())
         self._conversation.on_client_eof()
 
     def _answered(self, word: str | None) -> None:

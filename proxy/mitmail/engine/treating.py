@@ -47,7 +47,7 @@ class Treating(Relaying):
             return
         self.state = "handshake"
         self._outlet.legs["client"] = tls
-        self._handle_client_leg(self._receive(self._early.take("client")))
+        self._feed_client_leg(self._early.take("client"))
 
     # -- ask -------------------------------------------------------------------------------------
 

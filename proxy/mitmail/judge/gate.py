@@ -1,4 +1,7 @@
-"""The gate: a client is asked in a case only when it has passed the case's controls."""
+"""The gate: a client is judged in a case only when it has passed the case's controls.
+
+One that is surely vulnerable in a control is asked in the case for the same alone.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,7 +13,7 @@ from mitmail.judge.brief import Brief
 from mitmail.judge.case import Case, Casebook
 from mitmail.judge.cell import Cell, ask, judged
 from mitmail.judge.client import Client, Said
-from mitmail.judge.control import unproven
+from mitmail.judge.control import has_leaked, unproven
 from mitmail.judge.outcome import Outcome
 from mitmail.scenario.matrix import HEALTHY
 
@@ -36,8 +39,18 @@ class Gate:
         for control in self._controls_of(brief, case):
             passed = await self._control(client, control, endpoint)
             if passed.cell.outcome.word != "pass":
-                return Attempt(_not_asked(client, case, endpoint, control, passed.cell))
+                return await self._ask_on(client, case, endpoint, control, passed.cell)
         return await attempt(lambda: asked(self.bench, client, case, endpoint))
+
+    async def _ask_on(
+        self, client: Client, case: Case, endpoint: str, control: Brief, failed: Cell
+    ) -> Attempt:
+        # What a client gives away in the case is proven, though it does so in the control, too.
+        if has_leaked(failed):
+            cell = await asked(self.bench, client, case, endpoint)
+            if has_leaked(cell):
+                return Attempt(cell)
+        return Attempt(_not_asked(client, case, endpoint, control, failed))
 
     async def _control(self, client: Client, brief: Brief, endpoint: str) -> Attempt:
         key = client.name, brief, endpoint

@@ -12,6 +12,7 @@ from mitmail.judge.bench import PATIENCE, Bench, opened
 from mitmail.judge.case import BOTH_ROOTS, SERVER_ROOT, Case
 from mitmail.judge.cell import Cell, ask
 from mitmail.judge.client import Client
+from mitmail.judge.control import has_leaked
 from mitmail.judge.gate import asked
 from mitmail.judge.outcome import Outcome
 from mitmail.pki.store import Store
@@ -61,8 +62,9 @@ async def answers(
 ) -> list[Cell]:
     """What came of the last of these cases on its endpoints; those before it are its controls.
 
-    Where the client fails a control, its cell is the control's, and an error. What the client
-    says is masked as in a report. Raises MitmailError when no endpoint is left.
+    Where the client fails a control, its cell is the control's, and an error; one that is surely
+    vulnerable there is asked on, since what it gives away in the case is proven by itself. What
+    the client says is masked as in a report. Raises MitmailError when no endpoint is left.
     """
     endpoints = _endpoints(client, every[-1], only)
     try:
@@ -79,8 +81,15 @@ async def _answer(bench: Bench, client: Client, every: Sequence[Case], endpoint:
         if endpoint in control.plan.scenario.endpoints:
             cell = await ask(bench, client, control, endpoint)
             if cell.outcome.word != "pass":
-                return replace(cell, outcome=_unproven(cell))
+                return await _ask_on(bench, client, case, failed=cell)
     return await asked(bench, client, case, endpoint)
+
+
+async def _ask_on(bench: Bench, client: Client, case: Case, *, failed: Cell) -> Cell:
+    if has_leaked(failed):
+        cell = await asked(bench, client, case, failed.endpoint)
+        return cell if has_leaked(cell) else cell.ruled(_unproven(failed))
+    return failed.ruled(_unproven(failed))
 
 
 def _masked(cell: Cell, password: str) -> Cell:
@@ -89,7 +98,7 @@ def _masked(cell: Cell, password: str) -> Cell:
 
 
 def _unproven(cell: Cell) -> Outcome:
-    if cell.outcome.word == "error":
+    if cell.outcome.word == "error" or has_leaked(cell):
         return Outcome("error", f"already where nothing is wrong: {cell.outcome.why}")
     words = "it refuses a server with which nothing is wrong, so its refusals prove nothing"
     return Outcome("error", words)

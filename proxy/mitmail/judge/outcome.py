@@ -54,17 +54,17 @@ def decide(
 
     The two witnesses must agree; where they contradict each other, or one of them could not
     judge, the outcome is ``error``, never ``pass``. But a client that is surely vulnerable to a
-    dialogue attack in any session has failed, whatever it says and however the session ended:
-    what it sent in clear, nobody can take back. Where it was not to be seen what the attack came
-    to, two things can still be said: that a client that is to be served was served, and that one
-    has accepted a certificate that it is to refuse.
+    dialogue attack in any session has failed, whatever it says and however its sessions ended,
+    by our own failure too: what it sent in clear, nobody can take back. Where it was not to be
+    seen what the attack came to, two things can still be said: that a client that is to be served
+    was served, and that one has accepted a certificate that it is to refuse.
     """
     if not sessions:
         return Outcome("error", "the client never connected")
+    if (proven := vulnerable(sessions)) is not None:
+        return Outcome("fail", f"vulnerable: {proven.evidence}")
     if failed := next((x.error for x in sessions if x.error), None):
         return Outcome("error", f"our side failed: {failed}")
-    if (proven := _vulnerable(sessions)) is not None:
-        return Outcome("fail", f"vulnerable: {proven.evidence}")
     seen = strongest(sessions)
     # A session that is still open may yet become an accept, which would outweigh all others.
     if seen is None or any(x.verdict is None for x in sessions):
@@ -95,7 +95,8 @@ def _refused_late(said: Said, seen: Verdict) -> bool:
     return suspected and said.verdict == "reject" and said.reason is not None
 
 
-def _vulnerable(sessions: Sequence[Session]) -> Finding | None:
+def vulnerable(sessions: Sequence[Session]) -> Finding | None:
+    """What proves, whatever else is known, that the client is vulnerable."""
     findings = [x.finding for x in sessions if x.finding is not None]
     return next((x for x in findings if (x.finding, x.certainty) == SURE), None)
 

@@ -114,6 +114,11 @@ class Dialogue(ABC):
         """Take octets from the client, return the pieces that they complete."""
         return self._read(self._from_client, data, self._next_from_client)
 
+    def rest(self) -> list[Piece]:
+        """Take the client's last line as if it had an end: the client sends no more."""
+        waits = bool(self._from_client) and not self._from_client.opaque
+        return self.client(b"\n") if waits else []
+
     def server(self, data: bytes) -> list[Piece]:
         """Take octets from the server, return the pieces that they complete."""
         return self._read(self._from_server, data, self._next_from_server)
