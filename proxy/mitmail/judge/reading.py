@@ -8,7 +8,7 @@ from typing import Any, Final, get_args
 from mitmail.judge.client import Said
 from mitmail.judge.crash import NO_ANSWER
 from mitmail.judge.program import Ended
-from mitmail.judge.reason import LIBRARIES, Table, ended_early
+from mitmail.judge.reason import LIBRARIES, Table, ended_early, left
 from mitmail.scenario.client import ClientFile, Refusal
 from mitmail.scenario.verdict import Reason
 
@@ -60,7 +60,7 @@ def answered(said: ClientFile, answer: dict[str, Any], code: int | None) -> Said
     if verdict == "reject" and reason is None:
         reason = _first(said.refuses, code, detail)[1]
         if reason is None and ended_early(detail):
-            return Said("error", None, code, detail)
+            return left(code, detail)
     return Said(verdict, reason, code, detail)
 
 
@@ -70,8 +70,10 @@ def refused(table: Sequence[Refusal], code: int | None, text: str) -> Said:
     A refusal that names no reason is none when the words say that the other side has ended.
     """
     fits, reason = _first(table, code, text)
-    if not fits or (reason is None and ended_early(text)):
+    if not fits:
         return Said("error", None, code, text)
+    if reason is None and ended_early(text):
+        return left(code, text)
     return Said("reject", reason, code, text)
 
 
@@ -90,8 +92,10 @@ def _accepted(said: ClientFile, ended: Ended, text: str) -> bool:
 def _by_code_alone(said: ClientFile, ended: Ended, text: str) -> Said:
     if ended.code in said.accepts.exit:
         return Said("error", None, ended.code, f"{text}\nit ended well, but did nothing".strip())
-    if ended.code in NO_ANSWER or ended_early(text):
+    if ended.code in NO_ANSWER:
         return Said("error", None, ended.code, text)
+    if ended_early(text):
+        return left(ended.code, text)
     return Said("reject", None, ended.code, text)
 
 
