@@ -133,7 +133,7 @@ class Entry:
 async def found(names: Iterable[str] = ("curl", "openssl")) -> list[Client]:
     """Python, and those of ``names`` (of ``KNOWN``) that this machine has, in their order.
 
-    Raises KeyError for a name that is not known.
+    Raises MitmailError for a name that is not known.
     """
     wanted = ["python", *(name for name in names if name != "python")]
     entries = await asyncio.gather(*map(entry, wanted))
