@@ -157,3 +157,9 @@ def test_who_waited_in_vain_has_refused_nothing(words: str) -> None:
     said = read(1, words)
 
     assert (gist(said), said.left) == (("error", None), True)
+
+
+def test_half_a_surrogate_pair_becomes_a_character() -> None:
+    said = read(0, '{"verdict": "reject", "detail": "\\ud800 bad"}')
+
+    assert (gist(said), said.text) == (("reject", None), "? bad")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mitmail.cli.browse import scenarios_option
+from mitmail.cli.seconds import Seconds
 
 if TYPE_CHECKING:
     from mitmail.endpoint import Endpoint
@@ -31,7 +32,7 @@ WORDS = 130  # characters of the beginning and the end of a client's words that 
 @click.option("--name", metavar="HOST|IP", help="Play this host name, the customer's own.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0.5),
+    type=Seconds(0.5),
     default=15.0,
     show_default=True,
     metavar="S",
@@ -137,7 +138,12 @@ def _with(verdict: str, reason: str | None) -> str:
 
 def _detail(cell: "Cell") -> str:
     code = "" if cell.said.exit_code is None else f", exit code {cell.said.exit_code}"
-    words = " ".join(cell.said.text.split())
+    # What would move a cursor, or turn the line around, is shown as what it is: no letter.
+    letters = (
+        x if x.isprintable() else "\N{REPLACEMENT CHARACTER}"
+        for x in " ".join(cell.said.text.split())
+    )
+    words = "".join(letters)
     if not words or cell.said.verdict == "accept":
         return code
     if len(words) > 2 * WORDS:  # who breaks down says why at the end, others at the beginning

@@ -13,6 +13,7 @@ import click
 
 from mitmail.cli.conclusion import conclude, exit_code, held_against, update
 from mitmail.cli.progress import Progress
+from mitmail.cli.seconds import Seconds
 from mitmail.errors import MitmailError
 
 if TYPE_CHECKING:
@@ -95,9 +96,7 @@ def _shard(context: click.Context, option: click.Parameter, said: str | None) ->
 )
 @click.option("--shard", callback=_shard, metavar="I/N", help="Part I of N, for N machines.")
 @click.option("-n", "processes", type=click.IntRange(min=0), help="So many at once.")
-@click.option(
-    "--timeout", type=click.FloatRange(min=0.1), default=PATIENCE, help="Seconds for a client."
-)
+@click.option("--timeout", type=Seconds(0.1), default=PATIENCE, help="Seconds for a client.")
 @click.option(
     "-o", "folder", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
     help="Write results.ndjson and junit.xml there.",

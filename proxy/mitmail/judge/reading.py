@@ -50,7 +50,8 @@ def last_line(out: bytes) -> dict[str, Any] | None:
 def answered(said: ClientFile, answer: dict[str, Any], code: int | None) -> Said:
     """What a JSON line says; one that breaks the rules is an error, and says which."""
     verdict, reason = answer["verdict"], answer.get("reason") or None
-    detail = str(answer.get("detail") or "")
+    # JSON can hold half of a surrogate pair, and nothing that is written as UTF-8 can.
+    detail = str(answer.get("detail") or "").encode(errors="replace").decode()
     if verdict not in VERDICTS:
         words = f"the client's verdict is {verdict!r}: use {', '.join(VERDICTS)}"
         return Said("error", None, code, words)
