@@ -12,7 +12,7 @@ from mitmail.cli.report import FORMATS
 from mitmail.errors import MitmailError
 from mitmail.judge import result
 from mitmail.judge.result import Run
-from report.runs import ACCEPTED, cell, run
+from report.runs import ACCEPTED, EXPECTED, cell, run
 
 MIXED = run(cell("curl/expired/imap"), cell("curl/expired/imaps", "fail"))
 
@@ -113,6 +113,69 @@ def test_a_file_that_is_none_is_said_in_one_line(
         with pytest.raises(MitmailError, match=words) as caught:
             mitmail(*command)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"index": "a"}, "results:2: .*index: must be a valid integer, not 'a'"),
+        ({"index": -1}, "results:2: .*index: must be greater than or equal to 0, not -1"),
+        ({"said": 5}, "results:2: .*said: must be a valid dictionary, not 5"),
+        ({"said": {"verdict": "accept"}}, "results:2: .*said.text is missing"),
+        ({"seen": {}}, "results:2: .*seen.verdict is missing"),
+        ({"outcome": "banana"}, "results:2: .*outcome: must be 'pass', .*, not 'banana'"),
+        ({"expected": {**EXPECTED, "reasons": [1]}}, "results:2: .*expected.reasons.0: must be"),
+        ({"seconds": float("nan")}, "results:2: .*seconds: must be a finite number"),
+        ({"sessions": [{"facts": [{"ms": "x", "fact": "y"}]}]}, "results:2: .*facts.0.ms: must"),
+        ({"chain": [{"names": 5}]}, "results:2: .*chain.0.names: must be a valid list"),
+        ({"tries": ["x"]}, "results:2: .*tries.0: must be a valid dictionary"),
+        ({"color": "red"}, "results:2: .*unexpected keyword argument 'color'"),
+    ],
+)
+def test_a_damaged_record_is_said_in_one_line(
+    tmp_path: Path, changes: dict[str, object], words: str
+) -> None:
+    file = saved(run(cell("curl/expired/imap")), tmp_path / "results")
+    head, one = map(json.loads, file.read_text().splitlines())
+    file.write_text(f"{json.dumps(head)}\n{json.dumps(one | changes)}\n")
+
+    for command in (["report", file], ["diff", file, file], ["merge", file, "-o", tmp_path / "x"]):
+        with pytest.raises(MitmailError, match=words) as caught:
+            mitmail(*command)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"clients": {"curl": 5}}, "results:1: .*clients.curl: must be a valid dictionary"),
+        ({"cells": "1"}, "results:1: .*cells: must be a valid integer"),
+        ({"shard": {"index": 1}}, "results:1: .*shard.total is missing"),
+        ({"names": ["curl/other/imap"]}, "results:2: curl/expired/imap is no cell of this run"),
+    ],
+)
+def test_a_damaged_head_is_said_in_one_line(
+    tmp_path: Path, changes: dict[str, object], words: str
+) -> None:
+    file = saved(run(cell("curl/expired/imap")), tmp_path / "results")
+    head, one = map(json.loads, file.read_text().splitlines())
+    file.write_text(f"{json.dumps(head | changes)}\n{json.dumps(one)}\n")
+
+    with pytest.raises(MitmailError, match=words):
+        mitmail("report", file)
+
+
+def test_a_cell_is_in_a_file_once_and_so_is_a_run(tmp_path: Path) -> None:
+    file = saved(MIXED, tmp_path / "results")
+    head, *cells = file.read_text().splitlines(keepends=True)
+
+    for lines, words in (
+        ([head, *cells, cells[0]], "results:4: curl/expired/imap is here already"),
+        ([head, cells[0], head, cells[1]], "results:3: here another run begins.* mitmail merge"),
+    ):
+        file.write_text("".join(lines))
+        with pytest.raises(MitmailError, match=words):
+            mitmail("report", file)
 
 
 def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
