@@ -67,9 +67,7 @@ def exec_command(
     mitmail exec expired@imaps -- curl -sS --cacert {root} --user {user}:{password} \\
         --connect-to {name}:{port}:{host}:{port} imaps://{name}:{port}/INBOX
     """
-    import asyncio
-
-    from mitmail.judge import driver, one
+    from mitmail.judge import driver, ending, one
     from mitmail.scenario.hostname import is_host
 
     if bool(command) == (known is not None):
@@ -91,7 +89,7 @@ def exec_command(
         client = await driver.load(known) if known is not None else driver.command(command)
         return client, await one.answers(client, every, endpoint, timeout)
 
-    client, cells = asyncio.run(run())
+    client, cells = ending.run(run())
     if as_json:
         click.echo(json.dumps(_document(client, question, cells), indent=1))
     else:

@@ -131,9 +131,7 @@ def judge_command(set_: str | None, **said: object) -> None:
 
 
 def _judge(choice: Choice) -> int:
-    import asyncio
-
-    from mitmail.judge import scheduler
+    from mitmail.judge import ending, scheduler
     from mitmail.judge.grid import make
     from mitmail.judge.head import head
     from mitmail.judge.result import Shard
@@ -145,7 +143,7 @@ def _judge(choice: Choice) -> int:
     if choice.update_baseline and choice.baseline is None:
         raise MitmailError("--update-baseline needs the file to write: --baseline FILE")
     matrix = _matrix(choice)
-    found = asyncio.run(roster(_words(choice, matrix)))
+    found = ending.run(roster(_words(choice, matrix)))
     grid = make(matrix, list(found.values()), choice.only)
     if not grid.entries:
         click.echo("Nothing selected: no cell matches. mitmail judge --help shows how.", err=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from mitmail.judge import ending
 from mitmail.judge.grid import Entry, Errand, errand
 from mitmail.judge.result import Result
 
@@ -46,6 +47,8 @@ class Staff:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Have this process a staff, which starts a worker only when a cell is asked."""
+    if hasattr(config, "workerinput"):  # one of xdist's, which the process that started it ends
+        ending.deaf()
     config.pluginmanager.register(Staff(), "mitmail-staff")
 
 

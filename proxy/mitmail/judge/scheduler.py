@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 from mitmail.errors import CannotJudgeError
+from mitmail.judge import ending
 from mitmail.judge.grid import Errand
 from mitmail.judge.result import Result
 
@@ -108,15 +109,13 @@ def _alone() -> Iterator[None]:
 
 @contextmanager
 def _signals() -> Iterator[list[int]]:
-    """SIGTERM ends a run as an interrupt does: with a report."""
+    """SIGTERM and SIGHUP end a run as an interrupt does: with a report."""
     got: list[int] = []
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        got.append(number)
-        raise KeyboardInterrupt
+        if not got:  # the second one would find pytest at its end, and interrupt that
+            got.append(number)
+            raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
+    with ending.heard(interrupt):
         yield got
-    finally:
-        signal.signal(signal.SIGTERM, before)
