@@ -19,10 +19,12 @@ def conclude(run: "Run", folder: Path | None, formats: Sequence[str]) -> None:
     """Print what came of a run, and write the reports of it that are wanted."""
     click.echo("")
     print_outcomes(run.results)
-    files = ["results.ndjson", "junit.xml"]
-    for name in formats:
-        from mitmail.judge import report
+    from mitmail.judge import report
 
+    files = ["results.ndjson", "junit.xml"]
+    if folder is not None:
+        report.write(run, "junit", folder / "junit.xml")
+    for name in formats:
         if name == ON_PAPER or folder is None:
             click.echo(report.render(run, name), nl=False)
             continue

@@ -196,7 +196,6 @@ def _run(choice: Choice, grid: "Grid", found: dict[str, "Client"], start: "Head"
         versions={client.name: spelled(client) for client in found.values()},
         again=_again(choice),
         patience=choice.timeout,
-        strict=choice.strict,
         folder=None if choice.folder is None else str(choice.folder.absolute()),
     )
     _announce(start, grid, len(entries))
@@ -210,9 +209,8 @@ def _run(choice: Choice, grid: "Grid", found: dict[str, "Client"], start: "Head"
             docket.results.append(one)
             progress.hear(one)
 
-        junit = None if choice.folder is None else choice.folder / "junit.xml"
         processes = _processes(choice.processes, len(entries))
-        ended = scheduler.run(errand, processes=processes, junit=junit, heard=heard)
+        ended = scheduler.run(errand, processes=processes, heard=heard)
     run = Run(start, tuple(sorted(docket.results, key=lambda one: one.index)))
     conclude(run, choice.folder, choice.report)
     if ended.signal is not None:

@@ -22,8 +22,8 @@ from mitmail.judge.result import Result
 NEEDED = ("pytest", "xdist")
 # Left out: what would print, keep something in the user's folders, or look for tests in Python.
 WITHOUT = (
-    "cacheprovider", "debugging", "doctest", "logging", "nose", "pastebin", "python_path",
-    "recwarn", "stepwise", "terminal", "threadexception", "tmpdir", "unittest",
+    "cacheprovider", "debugging", "doctest", "junitxml", "logging", "nose", "pastebin",
+    "python_path", "recwarn", "stepwise", "terminal", "threadexception", "tmpdir", "unittest",
     "unraisableexception", "warnings",
 )  # fmt: skip
 SCRUBBED = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DEBUG", "PYTHONPATH", "PYTHONSTARTUP")
@@ -51,9 +51,7 @@ def check() -> None:
         )
 
 
-def run(
-    errand: Errand, *, processes: int, junit: Path | None, heard: Callable[[Result], None]
-) -> Ended:
+def run(errand: Errand, *, processes: int, heard: Callable[[Result], None]) -> Ended:
     """Ask all cells of an errand; ``heard`` is told each result as it comes.
 
     With no ``processes`` they are asked in this one. Raises CannotJudgeError.
@@ -70,14 +68,14 @@ def run(
         folder = Path(name).resolve()
         errand.write(folder / items.FILE)
         (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
-        code = pytest.main(_arguments(folder, processes, junit), plugins=[ledger])
+        code = pytest.main(_arguments(folder, processes), plugins=[ledger])
     ledger.settle(interrupted=int(code) == INTERRUPTED)
     if int(code) == INTERRUPTED:
         return Ended(got[0] if got else signal.SIGINT, len(ledger.open))
     return Ended(None, len(ledger.open))
 
 
-def _arguments(folder: Path, processes: int, junit: Path | None) -> list[str]:
+def _arguments(folder: Path, processes: int) -> list[str]:
     from mitmail.judge import items
 
     return [
@@ -87,7 +85,6 @@ def _arguments(folder: Path, processes: int, junit: Path | None) -> list[str]:
         *(word for name in WITHOUT for word in ("-p", f"no:{name}")),
         *("-p", "xdist", "-p", items.__name__),
         *("-n", str(processes), "--dist", "loadgroup" if processes else "no"),
-        *(("--junitxml", str(junit), "-o", "junit_suite_name=mitmail judge") if junit else ()),
     ]
 
 
