@@ -6,9 +6,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mitmail.cli import cli
-from mitmail.cli.conclusion import exit_code, held_against, update
+from mitmail.cli.conclusion import exit_code, hold, known, remove_reports, update
 from mitmail.cli.outcome import print_outcomes
 from mitmail.cli.progress import Progress
+from mitmail.judge import baseline, scheduler
 from mitmail.judge.merging import write
 from report.runs import cell, run
 
@@ -95,8 +96,80 @@ def test_what_is_known_fails_no_run_and_what_is_new_does(
     file = tmp_path / "known.txt"
     update(old, file)
 
-    assert [held_against(one, file) for one in (old, new, unjudged)] == [0, 1, 3]
+    before = known(file)
+    shown = [baseline.excused(one, before) for one in (old, new, unjudged)]
+    hold(new, file, before)
+
+    assert [exit_code(one) for one in shown] == [0, 1, 3]
     assert "new    curl/wrong-host/imaps" in capsys.readouterr().out
+
+
+def test_a_cell_that_is_in_no_plan_is_named_but_not_by_a_part(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "known.txt"
+    file.write_text("".join(f"fail  curl/case-{number}/imaps\n" for number in range(7)))
+    asked = run(
+        cell("curl/case-0/imaps", "fail"), names=["curl/case-0/imaps", "curl/case-1/imaps"]
+    )
+
+    hold(asked, file, known(file))
+    said = capsys.readouterr().out
+    hold(asked, file, known(file), whole=False)
+
+    named = ", ".join(f"curl/case-{number}/imaps" for number in range(2, 7))
+    assert said == f"\nHeld against {file}: as known.\nnot in this plan: {named}\n"
+    assert capsys.readouterr().out == f"\nHeld against {file}: as known.\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [(None, "cannot read the baseline"), ("oops\n", "known.txt:1: no known deviation")],
+)
+def test_a_wrong_baseline_is_said_before_anybody_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None, words: str
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("a client was asked")
+
+    monkeypatch.setattr(scheduler, "run", never)
+    file = tmp_path / "known.txt"
+    if text is not None:
+        file.write_text(text)
+
+    found = told("judge", "--client", "python", "--set", "demo", "--baseline", str(file))
+
+    assert words in str(found.exception)
+    if text is None:
+        wanted = tmp_path / "nowhere" / "known.txt"
+        found = told("judge", "--client", "python", "--baseline", str(wanted), "--update-baseline")
+        assert "its folder is not there" in str(found.exception)
+
+
+def test_a_report_of_an_earlier_run_does_not_stay(tmp_path: Path) -> None:
+    ours, theirs = ("junit.xml", "report.html", "report.md"), ("results.ndjson", "notes.md")
+    for name in (*ours, *theirs):
+        (tmp_path / name).touch()
+
+    remove_reports(tmp_path)
+
+    assert sorted(x.name for x in tmp_path.iterdir()) == sorted(theirs)
+
+
+def test_merging_holds_the_whole_run_against_a_baseline(tmp_path: Path) -> None:
+    from mitmail.judge.grid import digest
+
+    names = ["curl/expired/imaps"]
+    write(run(cell(names[0], "fail"), names=names, plan=digest(names)), tmp_path / "one.ndjson")
+    file = tmp_path / "known.txt"
+    file.write_text(f"fail  {names[0]}  # since 2024\n")
+
+    words = ("merge", str(tmp_path / "one.ndjson"), "-o", str(tmp_path / "all.ndjson"))
+    found = told(*words, "--baseline", str(file))
+
+    assert (found.exit_code, "as known" in found.stdout) == (0, True)
+    assert '"outcome": "fail"' in (tmp_path / "all.ndjson").read_text()  # the truth
+    assert told(*words).exit_code == 1
 
 
 def test_merging_ends_as_the_whole_run_would(tmp_path: Path) -> None:

@@ -212,3 +212,31 @@ def test_a_diff_as_json_fits_its_schema_and_has_no_password(tmp_path: Path) -> N
 
 def test_the_schema_of_results_is_printed() -> None:
     Draft202012Validator.check_schema(json.loads(mitmail("schema", "results").stdout))
+
+
+KNOWN = "fail  curl/expired/imaps  # since 2024\nwarn  curl/other/imap\n"
+
+
+@pytest.mark.parametrize("shape", ["md", "html", "github", "junit"])
+def test_what_a_baseline_knows_is_shown_as_known(tmp_path: Path, shape: str) -> None:
+    known = tmp_path / "known.txt"
+    known.write_text(KNOWN)
+    both = run(cell("curl/expired/imaps", "fail"), cell("curl/other/imap", "warn"), strict=True)
+    file = saved(both, tmp_path / "results")
+
+    told = mitmail("report", file, "--format", shape, "--baseline", known).stdout
+
+    wrong = ("::error", "::warning", "<failure", "2 of 2", "1 of 2")
+    assert [x for x in wrong if x in told] == []
+    words = "known: fail, expected reject (expired) (since 2024)"
+    assert {"md": "≈ **known** accepts", "github": ""}.get(shape, words) in told
+
+
+def test_what_is_worse_than_it_was_known_is_a_failure(tmp_path: Path) -> None:
+    known = tmp_path / "known.txt"
+    known.write_text(KNOWN)
+    file = saved(run(cell("curl/other/imap", "fail")), tmp_path / "results")
+
+    told = mitmail("report", file, "--format", "github", "--baseline", known).stdout
+
+    assert told.startswith("::error title=fail")

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mitmail.cli.conclusion import conclude, exit_code, held_against, update
+from mitmail.cli.conclusion import conclude, exit_code, hold, known, remove_reports, update
 from mitmail.cli.progress import Progress
 from mitmail.cli.seconds import Seconds
 from mitmail.errors import MitmailError
 
 if TYPE_CHECKING:
+    from mitmail.judge.baseline import Baseline
     from mitmail.judge.client import Client
     from mitmail.judge.grid import Grid
     from mitmail.judge.result import Head, Result, Shard
@@ -142,6 +143,7 @@ def _judge(choice: Choice) -> int:
         raise MitmailError("--report needs a folder to write to: -o DIR")
     if choice.update_baseline and choice.baseline is None:
         raise MitmailError("--update-baseline needs the file to write: --baseline FILE")
+    before = known(choice.baseline, anew=choice.update_baseline)
     matrix = _matrix(choice)
     found = ending.run(roster(_words(choice, matrix)))
     grid = make(matrix, list(found.values()), choice.only)
@@ -150,7 +152,7 @@ def _judge(choice: Choice) -> int:
         return NOTHING_SELECTED
     shard = choice.shard or Shard()
     start = head(grid, found.values(), shard, strict=choice.strict)
-    return _run(choice, grid, found, start)
+    return _run(choice, grid, found, start, before)
 
 
 def _matrix(choice: Choice) -> "MatrixFile":
@@ -183,8 +185,10 @@ def _words(choice: Choice, matrix: "MatrixFile") -> Sequence[str] | None:
     return matrix.clients
 
 
-def _run(choice: Choice, grid: "Grid", found: dict[str, "Client"], start: "Head") -> int:
-    from mitmail.judge import scheduler
+def _run(
+    choice: Choice, grid: "Grid", found: dict[str, "Client"], start: "Head", before: "Baseline"
+) -> int:
+    from mitmail.judge import baseline, scheduler
     from mitmail.judge.grid import Errand
     from mitmail.judge.head import spelled
     from mitmail.judge.result import Run, line
@@ -201,25 +205,29 @@ def _run(choice: Choice, grid: "Grid", found: dict[str, "Client"], start: "Head"
     _announce(start, grid, len(entries))
     with ExitStack() as stack:
         docket = Docket(_stream(choice.folder, stack))
+        remove_reports(choice.folder)
         docket.stream(line(start))
         progress = stack.enter_context(Progress(entry.client for entry in entries))
 
         def heard(one: "Result") -> None:
             docket.stream(line(one))
             docket.results.append(one)
-            progress.hear(one)
+            progress.hear(baseline.excuse(one, before.get(one.cell)))
 
         processes = _processes(choice.processes, len(entries))
         ended = scheduler.run(errand, processes=processes, heard=heard)
     run = Run(start, tuple(sorted(docket.results, key=lambda one: one.index)))
-    conclude(run, choice.folder, choice.report)
+    if choice.baseline is not None and choice.update_baseline and ended.signal is None:
+        update(run, choice.baseline)
+        before = known(choice.baseline)
+    shown = baseline.excused(run, before)
+    conclude(shown, choice.folder, choice.report)
     if ended.signal is not None:
         click.echo(f"Interrupted: {ended.missing} cells were not asked.", err=True)
         return 128 + ended.signal
-    if choice.update_baseline:
-        assert choice.baseline is not None
-        update(run, choice.baseline)
-    return exit_code(run) if choice.baseline is None else held_against(run, choice.baseline)
+    if choice.baseline is not None:
+        hold(run, choice.baseline, before, whole=not choice.only)
+    return exit_code(shown)
 
 
 def _stream(folder: Path | None, stack: ExitStack) -> Callable[[str], None]:

@@ -18,7 +18,11 @@ FORMATS = ("html", "md", "github", "junit", "json", "ndjson", "compatibility")
     "-o", "--output", type=click.Path(path_type=Path), metavar="PATH",
     help="Write it here; without, or with -, it is printed.",
 )  # fmt: skip
-def report_command(file: Path, shape: str, output: Path | None) -> None:
+@click.option(
+    "--baseline", "deviations", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help="Known deviations: they are shown as known, and not as failures.",
+)  # fmt: skip
+def report_command(file: Path, shape: str, output: Path | None, deviations: Path | None) -> None:
     """Render the results of a run: FILE is results.ndjson, or the folder that mitmail judge wrote.
 
     Passwords are masked in every format.
@@ -28,9 +32,10 @@ def report_command(file: Path, shape: str, output: Path | None) -> None:
     mitmail report results.ndjson --format md >> "$GITHUB_STEP_SUMMARY"
     mitmail report results.ndjson --format github
     """
-    from mitmail.judge import report, result
+    from mitmail.cli.conclusion import known
+    from mitmail.judge import baseline, report, result
 
-    run = result.read(file)
+    run = baseline.excused(result.read(file), known(deviations))
     base = file if file.is_dir() else file.parent
     if output is None or str(output) == "-":
         # UTF-8 wherever it goes: on Windows a file that it is redirected to would be cp1252.

@@ -21,7 +21,7 @@ OUTCOMES: Final = {
     "fail": Outcome("✕", "fail", "the client did not do what it must"),
     "error": Outcome("?", "error", "could not be judged"),
     "warn": Outcome("▲", "warn", "the client does what a standard only advises against"),
-    "xfail": Outcome("≈", "known", "a known exception of that client"),
+    "xfail": Outcome("≈", "known", "known, with its reason"),
     "skip": Outcome("○", "skip", "was not asked"),
     "pass": Outcome("✓", "pass", "by its own word and by what we saw, as expected"),
 }
