@@ -1,7 +1,10 @@
 """The commands, as a user runs them: what they print, write, and leave with."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote
+from xml.etree import ElementTree as ET
 
 import pytest
 from click.testing import CliRunner, Result
@@ -11,7 +14,8 @@ from mitmail.cli import cli
 from mitmail.cli.report import FORMATS
 from mitmail.errors import MitmailError
 from mitmail.judge import result
-from mitmail.judge.result import Run
+from mitmail.judge.result import Run, Shard
+from mitmail.judge.schema import DOCUMENTS
 from report.runs import ACCEPTED, EXPECTED, cell, run
 
 MIXED = run(cell("curl/expired/imap"), cell("curl/expired/imaps", "fail"))
@@ -240,3 +244,52 @@ def test_what_is_worse_than_it_was_known_is_a_failure(tmp_path: Path) -> None:
     told = mitmail("report", file, "--format", "github", "--baseline", known).stdout
 
     assert told.startswith("::error title=fail")
+
+
+NAMES = [f"curl/expired/{x}" for x in ("imap", "imaps", "pop3", "pop3s")]
+CUT_OFF = run(cell(NAMES[0]), cell(NAMES[1]), names=NAMES, cells=4)
+
+
+@pytest.mark.parametrize("shape", ["md", "html", "github", "junit"])
+def test_a_run_that_was_cut_off_is_no_success(tmp_path: Path, shape: str) -> None:
+    file = saved(CUT_OFF, tmp_path / "results")
+
+    told = mitmail("report", file, "--format", shape)
+
+    assert told.exit_code == 3
+    assert "he run was cut off: 2 cells were not asked" in unquote(told.stdout)
+    assert told.stderr == f"{file}: the run was cut off: 2 cells were not asked.\n"
+    if shape == "junit":
+        root = ET.fromstring(told.stdout)
+        assert [x.get("name") for x in root.iter("testcase")] == NAMES
+        assert [root.get(x) for x in ("tests", "errors")] == ["4", "2"]
+    if shape == "github":
+        assert told.stdout.endswith("::curl/expired/pop3, curl/expired/pop3s\n")
+
+
+def test_a_shard_is_whole_with_its_own_cells(tmp_path: Path) -> None:
+    two = replace(cell(NAMES[1]), index=1), replace(cell(NAMES[3]), index=3)
+    shard = replace(CUT_OFF.head, shard=Shard(index=2, total=2))
+
+    whole = mitmail("report", saved(Run(shard, two), tmp_path / "whole"), "--format", "md")
+    half = mitmail("report", saved(Run(shard, two[:1]), tmp_path / "half"), "--format", "md")
+
+    assert (whole.exit_code, half.exit_code) == (0, 3)
+    assert "1 cell was not asked" in half.stdout
+
+
+def test_a_diff_with_a_run_that_was_cut_off_says_so(tmp_path: Path) -> None:
+    whole = run(*map(cell, NAMES), names=NAMES)
+    bad = run(cell(NAMES[0], "fail"), names=NAMES, cells=4)
+    files = {name: saved(one, tmp_path / name) for name, one in
+             (("whole", whole), ("cut", CUT_OFF), ("bad", bad))}  # fmt: skip
+
+    new = mitmail("diff", files["whole"], files["cut"])
+    old = mitmail("diff", files["cut"], files["whole"])
+    worse = mitmail("diff", files["whole"], files["bad"])
+    document = json.loads(mitmail("diff", files["whole"], files["cut"], "--json").stdout)
+
+    assert [x.exit_code for x in (new, old, worse)] == [3, 3, 1]
+    assert new.stdout.startswith("NEW: the run was cut off: 2 cells were not asked.\n")
+    assert document["missing"] == {"old": 0, "new": 2}
+    Draft202012Validator(DOCUMENTS["difference"]).validate(document)

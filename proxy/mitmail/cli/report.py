@@ -1,5 +1,6 @@
 """``mitmail report``: the results of a run, for people and for CI."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -25,21 +26,27 @@ FORMATS = ("html", "md", "github", "junit", "json", "ndjson", "compatibility")
 def report_command(file: Path, shape: str, output: Path | None, deviations: Path | None) -> None:
     """Render the results of a run: FILE is results.ndjson, or the folder that mitmail judge wrote.
 
-    Passwords are masked in every format.
+    Passwords are masked in every format. Exit code 3 when the run was cut off: its cells are not
+    all there.
 
     \b
     mitmail report out -o report.html
     mitmail report results.ndjson --format md >> "$GITHUB_STEP_SUMMARY"
     mitmail report results.ndjson --format github
     """
-    from mitmail.cli.conclusion import known
+    from mitmail.cli.conclusion import UNJUDGED, known
     from mitmail.judge import baseline, report, result
+    from mitmail.judge.report import phrase
 
     run = baseline.excused(result.read(file), known(deviations))
     base = file if file.is_dir() else file.parent
     if output is None or str(output) == "-":
         # UTF-8 wherever it goes: on Windows a file that it is redirected to would be cp1252.
         click.echo(report.render(run, shape, base=base).encode(), nl=False)
-        return
-    report.write(run, shape, output, base=base)
-    click.echo(f"{output}: {len(run.results)} cells.", err=True)
+    else:
+        report.write(run, shape, output, base=base)
+        cells = "1 cell" if len(run.results) == 1 else f"{len(run.results)} cells"
+        click.echo(f"{output}: {cells}.", err=True)
+    if (cut_off := phrase.cut_off(run)) is not None:
+        click.echo(f"{file}: {cut_off}.", err=True)
+        sys.exit(UNJUDGED)

@@ -100,6 +100,19 @@ class Run:
         """How many cells had this outcome."""
         return sum(one.outcome == outcome for one in self.results)
 
+    @property
+    def lost(self) -> int:
+        """How many cells of its shard a run has not, since it was cut off."""
+        shard = self.head.shard
+        return len(range(shard.index - 1, self.head.cells, shard.total)) - len(self.results)
+
+    @property
+    def missing(self) -> list[str]:
+        """Their names; none where the run is older than those in its head."""
+        there, shard = {one.cell for one in self.results}, self.head.shard
+        mine = self.head.names[shard.index - 1 :: shard.total]
+        return [name for name in mine if name not in there]
+
 
 def line(record: Head | Result) -> str:
     """A head or a result as one line of JSON."""

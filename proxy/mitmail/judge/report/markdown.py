@@ -56,6 +56,8 @@ def _parts(run: Run) -> Iterator[str]:
     tools = ", ".join(phrase.tools(head.tools))
     shard = f", shard {head.shard.index} of {head.shard.total}" if head.shard.total > 1 else ""
     yield escaped(f"{phrase.moment(head.started)}, {head.platform}; {tools}{shard}") + "\n"
+    if (cut_off := phrase.cut_off(run)) is not None:
+        yield f"**{cut_off.capitalize()}.**\n"
     if total != head.cells:
         yield f"**{total} of the {head.cells} cells of the plan are in this report.**\n"
     yield from _counts(run)
