@@ -9,7 +9,7 @@ from mitmail.cli import cli
 from mitmail.cli.conclusion import exit_code, hold, known, remove_reports, update
 from mitmail.cli.outcome import print_outcomes
 from mitmail.cli.progress import Progress
-from mitmail.judge import baseline, scheduler
+from mitmail.judge import baseline, driver, scheduler
 from mitmail.judge.merging import write
 from report.runs import cell, run
 
@@ -53,6 +53,11 @@ def test_nothing_selected_is_exit_code_5() -> None:
         (["--antivirus", "nortn", "--client", "python"], "no vendor profile 'nortn'"),
         (["--endpoint", "imapz"], "no endpoint 'imapz'"),
         (["--report", "html"], "--report needs a folder"),
+        (["--antivirus", "none+imported", "--client", "python"], "there is no root to import"),
+        (
+            ["--client", "python", "--only", "python/expired/imaps", "--only", "nope/x"],
+            "--only 'nope/x' matches no cell",
+        ),
         (["--update-baseline"], "--update-baseline needs the file"),
         (["missing.mitmail-matrix.yaml"], "missing.mitmail-matrix.yaml:1:1: cannot be read"),
     ],
@@ -72,7 +77,31 @@ def test_a_client_that_is_not_here_is_exit_code_3(tmp_path: Path) -> None:
     found = told("judge", "--client", str(file))
 
     assert getattr(found.exception, "exit_code", None) == 3
-    assert "the client gone is not here" in str(found.exception)
+    words = "the client gone is not here: there is no program /nowhere/gone"
+    assert str(found.exception) == words
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ("needs: [/nowhere/jar]", "there is no /nowhere/jar, which it needs"),
+        ("needs: [nosuch]\npackage: some", "there is no nosuch, which it needs; install some"),
+        ("version: sh -c 'exit 3'", "its version (sh -c 'exit 3') ended with 3"),
+        ("version: sh -c 'sleep 60'", "its version (sh -c 'sleep 60') did not end in 0.2 s"),
+        ("version: nosuch -v", "its version (nosuch -v) fails: cannot run nosuch: No such file"),
+    ],
+)
+def test_what_a_client_lacks_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: str, words: str
+) -> None:
+    monkeypatch.setattr(driver, "VERSION", 0.2 if "sleep" in more else 20.0)
+    file = tmp_path / "ours.yaml"
+    file.write_text(f"title: Ours\ncommand: [sh]\nprotocols: [imap]\n{more}\n")
+
+    found = told("judge", "--client", str(file))
+
+    assert getattr(found.exception, "exit_code", None) == 3
+    assert words in str(found.exception)
 
 
 @pytest.mark.parametrize("shard", ["0/2", "3/2", "1", "a/b", "1/2/3", "-1/2"])

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -150,6 +151,9 @@ def _judge(choice: Choice) -> int:
     if not grid.entries:
         click.echo("Nothing selected: no cell matches. mitmail judge --help shows how.", err=True)
         return NOTHING_SELECTED
+    for pattern in choice.only:
+        if not any(fnmatchcase(name, pattern) for name in grid.names):
+            raise MitmailError(f"--only {pattern!r} matches no cell: others would be asked")
     shard = choice.shard or Shard()
     start = head(grid, found.values(), shard, strict=choice.strict)
     return _run(choice, grid, found, start, before)
@@ -158,9 +162,11 @@ def _judge(choice: Choice) -> int:
 def _matrix(choice: Choice) -> "MatrixFile":
     from mitmail.endpoint import ENDPOINTS, find
     from mitmail.judge import driver
-    from mitmail.scenario.matrix import BARE, MatrixFile, Selection
+    from mitmail.scenario.matrix import BARE, IMPORTED, MatrixFile, Selection
     from mitmail.scenario.matrix_loader import load
 
+    if BARE + IMPORTED in choice.antiviruses:
+        raise MitmailError("--antivirus none+imported: there is no root to import without one")
     endpoints = tuple(x for x in ENDPOINTS if x in {find(word).name for word in choice.endpoints})
     own = (driver.COMMAND + choice.command,) if choice.command is not None else ()
     clients = (*choice.clients, *own)
