@@ -1,12 +1,14 @@
 """``mitmail judge`` and ``mitmail merge`` at the command line: exits, slips, progress."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from mitmail.cli import cli
-from mitmail.cli.conclusion import exit_code, hold, known, remove_reports, update
+from mitmail.cli.conclusion import conclude, exit_code, hold, known, remove_reports, update
+from mitmail.cli.judge import judge_command
 from mitmail.cli.outcome import print_outcomes
 from mitmail.cli.progress import Progress
 from mitmail.judge import baseline, driver, scheduler
@@ -38,6 +40,19 @@ def test_the_exit_code_is_that_of_the_worst(
     assert exit_code(run(*cells, strict=strict)) == code
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--client", "curl", "--", "true"], "a command and a client are named"),
+        ([], "name a command (-- COMMAND...) or a client"),
+    ],
+)
+def test_exec_asks_one_client(words: list[str], said: str) -> None:
+    found = told("exec", "expired", *words)
+
+    assert (found.exit_code, said in found.stderr) == (2, True)
+
+
 def test_nothing_selected_is_exit_code_5() -> None:
     found = told("judge", "--client", "python", "--only", "nobody/*")
 
@@ -53,7 +68,10 @@ def test_nothing_selected_is_exit_code_5() -> None:
         (["--antivirus", "nortn", "--client", "python"], "no vendor profile 'nortn'"),
         (["--endpoint", "imapz"], "no endpoint 'imapz'"),
         (["--report", "html"], "--report needs a folder"),
-        (["--antivirus", "none+imported", "--client", "python"], "there is no root to import"),
+        (
+            ["--antivirus", "none+imported", "--client", "python"],
+            "without one there is no root to import",
+        ),
         (
             ["--client", "python", "--only", "python/expired/imaps", "--only", "nope/x"],
             "--only 'nope/x' matches no cell",
@@ -110,6 +128,28 @@ def test_a_shard_that_is_none_says_how_one_is_written(shard: str) -> None:
 
     assert found.exit_code == 2
     assert "use I/N, from 1/4 to 4/4 for four" in found.stderr
+
+
+def test_a_format_that_is_named_twice_is_one(tmp_path: Path) -> None:
+    conclude(run(cell("curl/expired/imaps")), tmp_path, _formats_of("html, html,md"))
+
+    assert sorted(x.name for x in tmp_path.iterdir()) == ["junit.xml", "report.html", "report.md"]
+    assert _formats_of("html, html,md") == ("html", "md")
+
+
+def _formats_of(said: str) -> tuple[str, ...]:
+    context = judge_command.make_context("judge", ["--report", said])
+    formats: tuple[str, ...] = context.params["report"]
+    return formats
+
+
+def test_a_client_without_a_version_has_none(tmp_path: Path) -> None:
+    from mitmail.judge.head import spelled
+
+    file = tmp_path / "ours.yaml"
+    file.write_text("title: Ours\ncommand: [sh]\nprotocols: [imap]\n")
+
+    assert spelled(asyncio.run(driver.load(str(file)))) == ""
 
 
 def test_a_format_that_is_none_is_a_slip() -> None:
@@ -236,7 +276,7 @@ def test_without_a_terminal_each_client_is_a_line(capsys: pytest.CaptureFixture[
         for one in cells:
             progress.hear(one)
 
-    assert capsys.readouterr().err == "go: 1 cells: 1 fail\ncurl: 2 cells: 1 pass, 1 warn\n"
+    assert capsys.readouterr().err == "go: 1 cell: 1 fail\ncurl: 2 cells: 1 pass, 1 warn\n"
 
 
 def test_a_run_that_takes_long_shows_that_it_lives(capfd: pytest.CaptureFixture[str]) -> None:

@@ -189,7 +189,7 @@ def test_a_signal_ends_a_run_with_its_report_and_with_its_clients(
     words += ["--only", "*/healthy/imaps", "--timeout", "60", "-n", processes]
     running = start(words, tmp_path / "out", TMPDIR=str(tmp_path))
     assert running.stderr is not None
-    words_until("careful: 1 cells", running.stderr.fileno())
+    words_until("careful: 1 cell:", running.stderr.fileno())
     pid = words_until("", hanging)
     os.close(hanging)
 
@@ -199,7 +199,7 @@ def test_a_signal_ends_a_run_with_its_report_and_with_its_clients(
     out, err = running.communicate(timeout=30)
 
     assert running.returncode == 128 + number, err
-    assert "Interrupted: 1 cells were not asked." in err
+    assert "Interrupted: 1 cell was not asked." in err
     assert [record["cell"] for record in Judged(0, out, err, tmp_path / "out").records[1:]] == [
         "careful/healthy/imaps"
     ]

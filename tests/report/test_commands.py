@@ -196,9 +196,9 @@ def test_a_diff_leaves_with_1_when_something_is_worse(tmp_path: Path) -> None:
     worse, better, same = (mitmail("diff", *x) for x in ((good, bad), (bad, good), (bad, bad)))
 
     assert [x.exit_code for x in (worse, better, same)] == [1, 0, 0]
-    assert worse.stdout.startswith("curl 1.2 -> 8\n1 cells compared: 1 worse.\n\nworse\n")
+    assert worse.stdout.startswith("curl 1.2 -> 8\n1 cell compared: 1 worse.\n\nworse\n")
     assert "  curl/expired/imap: pass, refuses (expired)" in worse.stdout
-    assert same.stdout == "1 cells compared: no difference.\n"
+    assert same.stdout == "1 cell compared: no difference.\n"
 
 
 def test_a_diff_as_json_fits_its_schema_and_has_no_password(tmp_path: Path) -> None:

@@ -19,6 +19,11 @@ NAMED = 5  # cells of a baseline that are in no plan; the rest is counted
 ON_PAPER = "github"  # GitHub takes its annotations from what a job prints
 
 
+def cells(number: int) -> str:
+    """So many cells, in words."""
+    return "1 cell" if number == 1 else f"{number} cells"
+
+
 def conclude(run: "Run", folder: Path | None, formats: Sequence[str]) -> None:
     """Print what came of a run, and write the reports of it that are wanted."""
     click.echo("")

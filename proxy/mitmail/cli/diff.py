@@ -36,6 +36,7 @@ def diff_command(old: Path, new: Path, *, as_json: bool) -> None:
 
 
 def _print(found: "Difference") -> None:
+    from mitmail.cli.conclusion import cells
     from mitmail.judge.difference import KINDS, alike
     from mitmail.judge.report import phrase
 
@@ -45,7 +46,7 @@ def _print(found: "Difference") -> None:
         if (cut_off := phrase.cut_off(run)) is not None:
             click.echo(f"{name}: {cut_off}.")
     counts = [f"{len(found.of(x))} {words}" for x, words in KINDS.items() if found.of(x)]
-    click.echo(f"{found.compared} cells compared: {', '.join(counts) or 'no difference'}.")
+    click.echo(f"{cells(found.compared)} compared: {', '.join(counts) or 'no difference'}.")
     for kind, words in KINDS.items():
         if changes := found.of(kind):
             click.echo(f"\n{words}")

@@ -70,7 +70,9 @@ def exec_command(
     from mitmail.judge import driver, ending, one
     from mitmail.scenario.hostname import is_host
 
-    if bool(command) == (known is not None):
+    if command and known is not None:
+        raise click.UsageError("a command and a client are named: leave out one of them")
+    if not command and known is None:
         raise click.UsageError("name a command (-- COMMAND...) or a client (--client NAME)")
     if name is not None and not is_host(name):
         raise click.UsageError(f"--name {name!r} is no host name, and no IP address")
@@ -115,8 +117,9 @@ def _exit_code(cells: "Sequence[Cell]") -> int:
 
 
 def _print(client: "Client", title: str, cells: "Sequence[Cell]") -> None:
-    version = ".".join(map(str, client.version)) if any(client.version) else ""
-    named = f"{client.name} {version}".strip()
+    from mitmail.judge.head import spelled
+
+    named = f"{client.name} {spelled(client)}".strip()
     click.echo(f"{title}\nThe client: {named}" + (f" ({client.title})" if client.title else ""))
     for cell in cells:
         case, expected = cell.case, cell.expected
@@ -157,6 +160,8 @@ def _seen(cell: "Cell") -> str:
 
 
 def _document(client: "Client", question: Any, cells: "Sequence[Cell]") -> dict[str, Any]:
+    from mitmail.judge.head import spelled
+
     return {
         "schema": 1,
         "record": "exec",
@@ -164,7 +169,7 @@ def _document(client: "Client", question: Any, cells: "Sequence[Cell]") -> dict[
         "antivirus": question.antivirus,
         "client": {
             "name": client.name,
-            "version": ".".join(map(str, client.version)),
+            "version": spelled(client),
             "verifies": client.verifies,
         },
         "answers": [_answer(cell) for cell in cells],

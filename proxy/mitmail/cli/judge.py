@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mitmail.cli.conclusion import conclude, exit_code, hold, known, remove_reports, update
+from mitmail.cli.conclusion import cells, conclude, exit_code, hold, known, remove_reports, update
 from mitmail.cli.progress import Progress
 from mitmail.cli.seconds import Seconds
 from mitmail.errors import MitmailError
@@ -64,7 +64,7 @@ def _formats(context: click.Context, option: click.Parameter, said: str) -> tupl
     for word in chosen:
         if word not in (*FORMATS, "ndjson", "junit"):
             raise click.BadParameter(f"no format {word!r}: use {', '.join(FORMATS)}")
-    return tuple(word for word in chosen if word in FORMATS)
+    return tuple(word for word in dict.fromkeys(chosen) if word in FORMATS)
 
 
 def _shard(context: click.Context, option: click.Parameter, said: str | None) -> "Shard | None":
@@ -153,7 +153,7 @@ def _judge(choice: Choice) -> int:
         return NOTHING_SELECTED
     for pattern in choice.only:
         if not any(fnmatchcase(name, pattern) for name in grid.names):
-            raise MitmailError(f"--only {pattern!r} matches no cell: others would be asked")
+            raise MitmailError(f"--only {pattern!r} matches no cell: mend it, or leave it out")
     shard = choice.shard or Shard()
     start = head(grid, found.values(), shard, strict=choice.strict)
     return _run(choice, grid, found, start, before)
@@ -166,7 +166,7 @@ def _matrix(choice: Choice) -> "MatrixFile":
     from mitmail.scenario.matrix_loader import load
 
     if BARE + IMPORTED in choice.antiviruses:
-        raise MitmailError("--antivirus none+imported: there is no root to import without one")
+        raise MitmailError("--antivirus none+imported: without one there is no root to import")
     endpoints = tuple(x for x in ENDPOINTS if x in {find(word).name for word in choice.endpoints})
     own = (driver.COMMAND + choice.command,) if choice.command is not None else ()
     clients = (*choice.clients, *own)
@@ -229,7 +229,8 @@ def _run(
     shown = baseline.excused(run, before)
     conclude(shown, choice.folder, choice.report)
     if ended.signal is not None:
-        click.echo(f"Interrupted: {ended.missing} cells were not asked.", err=True)
+        were = "was" if ended.missing == 1 else "were"
+        click.echo(f"Interrupted: {cells(ended.missing)} {were} not asked.", err=True)
         return 128 + ended.signal
     if choice.baseline is not None:
         hold(run, choice.baseline, before, whole=not choice.only)
@@ -274,7 +275,7 @@ def _processes(said: int | None, cells: int) -> int:
 
 
 def _announce(start: "Head", grid: "Grid", mine: int) -> None:
-    names = ", ".join(f"{name} {said['version']}" for name, said in start.clients.items())
+    names = ", ".join(f"{name} {said['version']}".strip() for name, said in start.clients.items())
     click.echo(f"Asking {names}.")
     part = f", {mine} of them here (shard {start.shard.index} of {start.shard.total})"
-    click.echo(f"{len(grid.entries)} cells{part if mine != len(grid.entries) else ''}.")
+    click.echo(f"{cells(len(grid.entries))}{part if mine != len(grid.entries) else ''}.")

@@ -34,7 +34,7 @@ def report_command(file: Path, shape: str, output: Path | None, deviations: Path
     mitmail report results.ndjson --format md >> "$GITHUB_STEP_SUMMARY"
     mitmail report results.ndjson --format github
     """
-    from mitmail.cli.conclusion import UNJUDGED, known
+    from mitmail.cli.conclusion import UNJUDGED, cells, known
     from mitmail.judge import baseline, report, result
     from mitmail.judge.report import phrase
 
@@ -45,8 +45,7 @@ def report_command(file: Path, shape: str, output: Path | None, deviations: Path
         click.echo(report.render(run, shape, base=base).encode(), nl=False)
     else:
         report.write(run, shape, output, base=base)
-        cells = "1 cell" if len(run.results) == 1 else f"{len(run.results)} cells"
-        click.echo(f"{output}: {cells}.", err=True)
+        click.echo(f"{output}: {cells(len(run.results))}.", err=True)
     if (cut_off := phrase.cut_off(run)) is not None:
         click.echo(f"{file}: {cut_off}.", err=True)
         sys.exit(UNJUDGED)

@@ -218,4 +218,5 @@ def _record(one: Result | None) -> dict[str, object] | None:
 
 def _versions(run: Run) -> dict[str, str]:
     clients: Mapping[str, Any] = run.head.clients
-    return {**run.head.tools, **{name: str(x.get("version")) for name, x in clients.items()}}
+    said = {name: str(x.get("version") or "of no version") for name, x in clients.items()}
+    return {**run.head.tools, **said}

@@ -161,10 +161,8 @@ async def load(name_or_path: str) -> Client:
         raise MitmailError(f"{words}; one of your own is a file, ./{name_or_path}.yaml")
     one = await entry(name_or_path)
     if one.client is None:
-        words = [one.lacks, advice(one)] if one.install else [one.lacks or advice(one)]
-        raise CannotJudgeError(
-            f"the client {one.name} is not here: {'; '.join(filter(None, words))}"
-        )
+        lacks = f"{one.lacks}; " if one.lacks and one.install else ""
+        raise CannotJudgeError(f"the client {one.name} is not here: {lacks}{advice(one)}")
     return one.client
 
 

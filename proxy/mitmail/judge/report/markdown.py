@@ -99,7 +99,9 @@ def _unstable(items: list[Item]) -> Iterator[str]:
 def _matrix(run: Run) -> Iterator[str]:
     found = grid.grid(run)
     versions = [run.head.clients.get(x, {}).get("version", "") for x in found.clients]
-    heads = [f"{escaped(x)} {escaped(v)}" for x, v in zip(found.clients, versions, strict=True)]
+    heads = [
+        f"{escaped(x)} {escaped(v)}".strip() for x, v in zip(found.clients, versions, strict=True)
+    ]
     yield "\n## Clients and cases\n"
     yield f"| case | {' | '.join(heads)} |\n|---{'|---' * len(heads)}|"
     for row in found.rows:
