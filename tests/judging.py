@@ -79,11 +79,13 @@ def judge(*words: str | Path, folder: Path, cwd: Path | None = None, **environme
     return Judged(ended.returncode, ended.stdout, ended.stderr, folder)
 
 
-def start(words: Sequence[str | Path], folder: Path) -> "subprocess.Popen[str]":
+def start(
+    words: Sequence[str | Path], folder: Path, **environment: str
+) -> "subprocess.Popen[str]":
     """A real run that goes on, in a session of its own."""
     return subprocess.Popen(
         [*MITMAIL, "judge", *map(str, words), "-o", str(folder)],
-        env=clean_environment(),
+        env=clean_environment(**environment),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -5,7 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from click.testing import CliRunner
+
 from bench import clean_environment
+from mitmail.cli import cli
 
 SECONDS = 20
 
@@ -55,3 +59,28 @@ def test_every_json_document_names_its_schema(tmp_path: Path) -> None:
     for arguments in (("list",), ("show", "norton"), ("show", "expired")):
         ended = mitmail(*arguments, "--json", home=tmp_path)
         assert json.loads(ended.stdout)["schema"] == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no /dev/full")
+@pytest.mark.parametrize("command", ["list", "show expired --json", "schema results"])
+def test_a_full_disk_is_said_in_one_line(tmp_path: Path, command: str) -> None:
+    ended = subprocess.run(
+        ["/bin/sh", "-c", f"{sys.executable} -m mitmail {command} >/dev/full"],
+        env=clean_environment(MITMAIL_HOME=str(tmp_path)),
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+    assert ended.stderr == "ERROR: cannot write the output: No space left on device\n"
+    assert ended.returncode == 2
+
+
+@pytest.mark.parametrize("command", ["exec expired", "judge", "compare"])
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-inf", "1e300", "0", "soon"])
+def test_a_time_that_no_clock_can_count_is_wrong_usage(command: str, seconds: str) -> None:
+    option = "--seconds" if command == "compare" else "--timeout"
+    ended = CliRunner().invoke(cli, [*command.split(), option, seconds])
+
+    assert (ended.exit_code, ended.output.count("Error: ")) == (2, 1)

@@ -81,6 +81,18 @@ def test_what_was_not_sure_contradicts_nothing(first: tuple[Any, ...]) -> None:
     assert (found.cell.outcome.word, found.unstable) == ("pass", False)
 
 
+@pytest.mark.parametrize(
+    "answer", [("reject", "accept"), ("accept", "reject"), ("error", None), ("error", "accept")]
+)
+def test_who_answers_the_same_twice_is_not_unstable(answer: tuple[Any, ...]) -> None:
+    found, times = asked(cell("error", *answer), cell("error", *answer))
+
+    assert (found.cell.outcome.word, found.cell.outcome.why, found.unstable) == (
+        "error", "so", False,
+    )  # fmt: skip
+    assert ([one.outcome.word for one in found.earlier], times) == (["error"], 2)
+
+
 @pytest.mark.parametrize("seen", [("reject", "suspected"), ("accept", "suspected")])
 def test_who_has_surely_accepted_is_not_believed_a_refusal_afterwards(
     seen: tuple[str, str],

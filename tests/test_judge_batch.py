@@ -32,6 +32,10 @@ for line in sys.stdin:
     if cell["user"] == "babble":
         answer["verdict"] = "maybe"
     print(json.dumps(answer), flush=True)
+    if cell["user"] == "leave":
+        sys.exit()
+    if cell["user"] == "break":
+        sys.exit(3)
 """
 
 
@@ -101,6 +105,21 @@ def test_a_process_that_dies_is_an_error_of_its_cell_alone() -> None:
     assert "ended in the middle of its batch" in died.text
     assert after.verdict == "reject"
     assert process(before) != process(after)
+
+
+def test_who_answers_and_then_leaves_costs_the_next_cell_nothing() -> None:
+    told = each(*[target("leave")] * 3, target("break"), target())
+
+    assert [said.verdict for said in told[:4]] == ["reject"] * 4
+    assert len({process(said) for said in told[:4]}) == 4
+
+
+def test_who_leaves_without_an_answer_is_not_asked_for_ever() -> None:
+    answers_none = client("import sys; sys.stdin.readline()")
+    said = asked(lambda one: one.ask(target()), answers_none)
+
+    assert said.verdict == "error"
+    assert "ended in the middle of its batch" in said.text
 
 
 def test_a_cell_that_hangs_is_ended_and_the_next_finds_a_new_process() -> None:

@@ -509,7 +509,7 @@ def test_python_is_always_found_and_only_once() -> None:
 
 
 def test_a_name_that_nobody_knows_is_an_error() -> None:
-    with pytest.raises(KeyError):
+    with pytest.raises(MitmailError, match=r"no client .outlook."):
         asyncio.run(driver.found(("outlook",)))
 
 

@@ -9,8 +9,8 @@ from mitmail.judge.ledger import Ledger
 from mitmail.judge.result import Result
 
 
-def heard(client: str, exclusive: str | None) -> tuple[list[Result], str]:
-    """What is heard of a client's only cell, which fails on our side; and what JUnit calls it."""
+def heard(client: str, exclusive: str | None) -> list[Result]:
+    """What is heard of a client's only cell, which fails on our side."""
     entry = Entry(
         index=0, client=client, brief=Brief(scenario="healthy"), endpoint="imaps",
         exclusive=exclusive,
@@ -23,15 +23,14 @@ def heard(client: str, exclusive: str | None) -> tuple[list[Result], str]:
         item_id(entry), ("", None, ""), {}, "failed", "it broke", "setup", duration=0.0
     )
     Ledger(errand, results.append).pytest_runtest_logreport(report)
-    return results, report.nodeid
+    return results
 
 
 @pytest.mark.parametrize("exclusive", [None, "display", "display@home"])
 @pytest.mark.parametrize("client", ["curl", "me@home", "me::home"])
 def test_a_name_that_looks_like_xdists_mark_is_a_name(client: str, exclusive: str | None) -> None:
-    results, shown = heard(client, exclusive)
+    results = heard(client, exclusive)
 
     assert [(one.cell, one.outcome, one.why) for one in results] == [
         (f"{client}/healthy/imaps", "error", "our side failed: it broke")
     ]
-    assert shown == f"{client}::{client}/healthy/imaps"

@@ -1,9 +1,11 @@
 """Clients as processes: bounded in time and in words, and nothing of them is left behind."""
 
 import asyncio
+import os
 import socket
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -44,6 +46,27 @@ def test_at_the_deadline_the_whole_group_is_ended_and_its_words_are_kept() -> No
 
     assert ended.code is None
     assert ends(int(ended.out))
+
+
+def test_who_is_ended_while_it_starts_takes_along_what_it_has_started(tmp_path: Path) -> None:
+    if sys.platform != "linux":
+        pytest.skip("no pidfd")
+    pipe = tmp_path / "pid"
+    os.mkfifo(pipe)
+    command = ["/bin/sh", "-c", f"sleep 60 & echo $! >{pipe}; wait"]
+
+    async def started() -> int:
+        starting = asyncio.ensure_future(program.start(command, environment()))
+        for _ in range(3):  # it runs then, and its pipes are not connected
+            await asyncio.sleep(0)
+        pid = int(pipe.read_text())
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            async with asyncio.timeout(20):
+                await starting
+        return pid
+
+    assert ends(asyncio.run(started()))
 
 
 @posix

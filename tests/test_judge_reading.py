@@ -112,3 +112,54 @@ def test_what_it_says_of_its_own_code_is_left_out() -> None:
                 refuses=[{"text": "refused"}])  # fmt: skip
 
     assert (gist(said), said.text) == (("reject", None), "refused")
+
+
+TRACEBACK = """\
+Traceback (most recent call last):
+  File "/usr/lib/python3.13/imaplib.py", line 1300, in __init__
+    IMAP4.__init__(self, host, port, timeout)
+    ~~~~~~~~~~~~~~^^^^^^^^^^^^^^^^^^^^^^^^^^^
+{}
+"""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        TRACEBACK.format("ssl.SSLCertVerificationError: certificate verify failed (_ssl.c:1006)"),
+        TRACEBACK.format("imaplib.IMAP4.error: refused"),
+        "connecting, timeout 30 s\nrefused",
+        "options: --timeout, timeout=30, 'timeout': None; timeout is 5\nrefused",
+        "::1: connection timed out, trying 127.0.0.1\nTLS: certificate verify failed",
+    ],
+)
+def test_a_time_out_that_is_set_or_over_is_no_end(words: str) -> None:
+    assert gist(read(1, words)) == ("reject", None)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        TRACEBACK.format("TimeoutError: The read operation timed out"),
+        TRACEBACK.format("ConnectionResetError: [Errno 104] Connection reset by peer"),
+        "java.net.SocketTimeoutException: Read timed out\n\tat Net.java:12\n\tat Main.java:3",
+        "Error: Greeting never received { code: 'ETIMEDOUT' }",
+        "net/http: TLS handshake timeout",
+        "connect: timeout",
+        "timeout of 1000ms exceeded",
+        "timeout after 15 seconds waiting for the server",
+        "context deadline exceeded",
+        "warning: the certificate has expired, going on\ngreeting: timed out",
+        "loading certificates, timeout 30 s\nconnection timeout",
+    ],
+)
+def test_who_waited_in_vain_has_refused_nothing(words: str) -> None:
+    said = read(1, words)
+
+    assert (gist(said), said.left) == (("error", None), True)
+
+
+def test_half_a_surrogate_pair_becomes_a_character() -> None:
+    said = read(0, '{"verdict": "reject", "detail": "\\ud800 bad"}')
+
+    assert (gist(said), said.text) == (("reject", None), "? bad")

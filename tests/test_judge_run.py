@@ -18,7 +18,7 @@ from mitmail.judge.schema import DOCUMENTS
 
 pytestmark = pytest.mark.long  # ten clients, some of which hang on purpose
 
-XSD = Path(__file__).with_name("junit.xsd")
+GRAMMAR = Path(__file__).parent / "report" / "junit.rng"
 ROLES = (
     "blind", "paranoid", "liar", "hanging", "crashing", "absent", "fickle", "wavering", "clumsy",
     "chatty",
@@ -150,7 +150,7 @@ def test_a_client_is_told_on_standard_error_as_soon_as_it_is_done(judged: Judged
 def test_junit_holds_every_cell_once_with_its_outcome(judged: Judged) -> None:
     file = judged.folder / "junit.xml"
     checked = subprocess.run(
-        [need("xmllint"), "--noout", "--schema", str(XSD), str(file)],
+        [need("xmllint"), "--noout", "--relaxng", str(GRAMMAR), str(file)],
         capture_output=True, text=True, timeout=20, check=False,
     )  # fmt: skip
     cases = {case.get("name"): case for case in ET.parse(file).iter("testcase")}
@@ -158,9 +158,11 @@ def test_junit_holds_every_cell_once_with_its_outcome(judged: Judged) -> None:
     assert checked.returncode == 0, checked.stderr
     assert set(cases) == set(judged.cells)
     assert len(list(ET.parse(file).iter("testcase"))) == len(cases)
-    kinds = {"pass": [], "warn": [], "fail": ["failure"], "error": ["error"]}
+    kinds = {"pass": [], "warn": ["system-out"], "fail": ["failure"], "error": ["error"]}
     for name, cell in judged.cells.items():
         assert [each.tag for each in cases[name]] == kinds[cell["outcome"]], name
+        assert [each.get("message") for each in cases[name]] in ([], [cell["why"]]), name
+    assert "pluggy" not in file.read_text()
 
 
 @pytest.mark.long
@@ -173,28 +175,36 @@ def test_only_what_could_not_be_judged_is_exit_code_3(tmp_path: Path) -> None:
     assert list(told.cells) == ["liar/expired/imaps"]  # the control was asked, and is no cell
 
 
-def test_an_interrupt_ends_a_run_with_its_report_and_with_its_clients(tmp_path: Path) -> None:
+@pytest.mark.parametrize("processes", ["0", "2"])
+@pytest.mark.parametrize("ended_by", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_ends_a_run_with_its_report_and_with_its_clients(
+    tmp_path: Path, ended_by: str, processes: str
+) -> None:
     if sys.platform == "win32":
         pytest.skip("no named pipes in folders")
     clients = impostors(tmp_path, "careful", "hanging")
     os.mkfifo(tmp_path / "hanging.memory")
     hanging = os.open(tmp_path / "hanging.memory", os.O_RDONLY | os.O_NONBLOCK)
     words = [word for file in clients for word in ("--client", file)]
-    running = start([*words, "--only", "*/healthy/imaps", "--timeout", "60"], tmp_path / "out")
+    words += ["--only", "*/healthy/imaps", "--timeout", "60", "-n", processes]
+    running = start(words, tmp_path / "out", TMPDIR=str(tmp_path))
     assert running.stderr is not None
-    words_until("careful: 1 cells", running.stderr.fileno())
+    words_until("careful: 1 cell:", running.stderr.fileno())
     pid = words_until("", hanging)
     os.close(hanging)
 
-    running.send_signal(signal.SIGINT)
+    # As timeout and a terminal do it: every process of the judge hears of it.
+    number = getattr(signal, ended_by)
+    (os.kill if ended_by == "SIGINT" else os.killpg)(running.pid, number)
     out, err = running.communicate(timeout=30)
 
-    assert running.returncode == 130, err
-    assert "Interrupted: 1 cells were not asked." in err
+    assert running.returncode == 128 + number, err
+    assert "Interrupted: 1 cell was not asked." in err
     assert [record["cell"] for record in Judged(0, out, err, tmp_path / "out").records[1:]] == [
         "careful/healthy/imaps"
     ]
     assert is_gone(int(pid))
+    assert list(tmp_path.glob("mitmail-*")) == []
     assert len(list(ET.parse(tmp_path / "out" / "junit.xml").iter("testcase"))) >= 1
 
 

@@ -57,6 +57,16 @@ def test_three_lines_are_a_client_and_its_command_is_split_as_a_shell_does(tmp_p
             "batch: true",
             "ours.yaml:2:10: command[2]: {host} is told to a batch client cell by cell",
         ),
+        ("environment: {A=B: x}", "ours.yaml:4:15: environment.'A=B': no variable has a = in its"),
+        (
+            'environment: {A: "\\0"}',
+            "ours.yaml:4:18: environment.A: no program can be given a NUL",
+        ),
+        ('arguments: {imap: ["\\0"]}', "ours.yaml:4:20: arguments.imap[0]: no program can be"),
+        ('words: {x: {imap: "\\0"}}', "ours.yaml:4:19: words.x.imap: no program can be given"),
+        ('files: {"a\\0": x}', "ours.yaml:4:9: files.'a\\x00': no program can be given a NUL"),
+        ('files: {a: "\\ud800"}', "ours.yaml:4:12: files.a: holds half of a surrogate pair"),
+        ('give: "\\ud800"', "ours.yaml:4:7: give: holds half of a surrogate pair"),
         ("give: 5", "ours.yaml:4:7: give: must be text, not the number 5: put it in quotes"),
     ],
 )

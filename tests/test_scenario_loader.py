@@ -191,3 +191,15 @@ def test_the_layer_knows_no_certificates_and_no_network() -> None:
     )
     above = {"cryptography", "OpenSSL", "mitmproxy", "mitmail.pki", "mitmail.engine"}
     assert not above & set(run.stdout.split())
+
+
+def test_a_file_of_that_name_beside_the_user_is_pointed_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(own(tmp_path, "my-server.yaml"))
+
+    for find in (loader.find, loader.find_vendor, loader.find_client):
+        with pytest.raises(MitmailError, match=r"'my-server': for the file say ./my-server\.yaml"):
+            find("my-server")
+        with pytest.raises(MitmailError, match=r"'another'$"):
+            find("another")

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 import shlex
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -221,3 +223,29 @@ def test_the_exit_code_reaches_the_shell(tmp_path: Path) -> None:
 
     assert (ended.returncode, ended.stderr) == (1, "")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_ends_the_client_too_and_leaves_nothing(tmp_path: Path, name: str) -> None:
+    """CI ends a job with SIGTERM, a terminal that is closed with SIGHUP."""
+    if sys.platform != "linux":
+        pytest.skip("no pidfd")
+    number = getattr(signal, name)
+    pipe = tmp_path / "pid"
+    os.mkfifo(pipe)
+    running = subprocess.Popen(
+        [sys.executable, "-m", "mitmail", "exec", "healthy@imaps", "--timeout", "60", "--",
+         need("sh"), "-c", f"sleep 300 & echo $! >{pipe}; wait"],
+        env=clean_environment(MITMAIL_HOME=str(tmp_path), TMPDIR=str(tmp_path)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )  # fmt: skip
+    pid = int(pipe.read_text())
+
+    running.send_signal(number)
+    said, _ = running.communicate(timeout=30)
+
+    assert (running.returncode, said) == (128 + number, "")
+    assert ends(pid)
+    assert [x.name for x in tmp_path.iterdir()] == ["pid"]

@@ -1,5 +1,6 @@
 """The command line. Each command imports what it needs when it runs: ``--help`` stays quick."""
 
+import errno
 import os
 import signal
 import sys
@@ -46,6 +47,7 @@ mitmail doctor                           what works here, and what installs the 
 """
 
 INTERRUPTED = 128 + signal.SIGINT
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class _Group(click.Group):
@@ -55,8 +57,13 @@ class _Group(click.Group):
         except BrokenPipeError:
             # Somebody said `mitmail list | head`: nothing to add, and nobody to add it for. Click
             # itself would end with 1, which is ours for an expectation that was not met.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _no_more_output()
             return 0
+
+
+def _no_more_output() -> None:
+    """Have nothing fail that is still to be printed, at the latest when this process ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.group(
@@ -99,6 +106,13 @@ def main() -> None:
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(INTERRUPTED)
+    except OSError as error:
+        # Of what is printed: files that are written have names, and words of their own.
+        if error.errno not in FULL or error.filename is not None:
+            raise
+        _no_more_output()
+        click.echo(f"ERROR: cannot write the output: {error.strerror}", err=True)
+        sys.exit(MitmailError.exit_code)
     except MitmailError as error:
         # Problems of files begin with file:line:col, where editors look for it.
         in_files = hasattr(error, "errors")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mitmail.cli.running import find, from_anywhere, running_options
+from mitmail.cli.seconds import Seconds
 from mitmail.errors import MitmailError
 
 if TYPE_CHECKING:
@@ -25,9 +26,7 @@ A_COMMAND, A_PERSON = 60.0, 600.0
     "--antivirus", metavar="NAME", help="Compare with this one; else the one that is on."
 )
 @click.option("--endpoint", metavar="NAME", help="Where the command connects to: imaps, @993 ...")
-@click.option(
-    "--seconds", type=click.FloatRange(min=1), metavar="N", help="How long the client may take."
-)
+@click.option("--seconds", type=Seconds(1), metavar="N", help="How long the client may take.")
 @running_options
 @click.option("--json", "as_json", is_flag=True, help="The verdict as one JSON document.")
 def compare_command(

@@ -34,9 +34,7 @@ def demo_command(*, chosen: str, verbose: bool) -> None:
     mitmail demo
     mitmail demo --set quick
     """
-    import asyncio
-
-    from mitmail.judge import demo, driver, modes
+    from mitmail.judge import demo, driver, ending, modes
     from mitmail.pki.store import Store
 
     every = demo.cases(Store(None), chosen)
@@ -49,7 +47,7 @@ def demo_command(*, chosen: str, verbose: bool) -> None:
             click.echo(f"Not asking {missing}: it is not installed here.")
         return await demo.run(clients, every, done=_progress)
 
-    cells = asyncio.run(run())
+    cells = ending.run(run())
     compared = modes.compare(cells)
     click.echo("")
     _print(cells, verbose=verbose)

@@ -20,7 +20,7 @@ def diff_command(old: Path, new: Path, *, as_json: bool) -> None:
 
     OLD and NEW are their results.ndjson, or the folders that hold them. What a client says is
     compared without numbers, dates and paths. Exit code 1 when something became worse, also when
-    it can not be judged any more.
+    it can not be judged any more; 3 when a run was cut off, so that the rest is not known.
 
     \b
     mitmail diff before after
@@ -36,12 +36,17 @@ def diff_command(old: Path, new: Path, *, as_json: bool) -> None:
 
 
 def _print(found: "Difference") -> None:
+    from mitmail.cli.conclusion import cells
     from mitmail.judge.difference import KINDS, alike
+    from mitmail.judge.report import phrase
 
     for line in found.versions:
         click.echo(line)
+    for name, run in (("OLD", found.old), ("NEW", found.new)):
+        if (cut_off := phrase.cut_off(run)) is not None:
+            click.echo(f"{name}: {cut_off}.")
     counts = [f"{len(found.of(x))} {words}" for x, words in KINDS.items() if found.of(x)]
-    click.echo(f"{found.compared} cells compared: {', '.join(counts) or 'no difference'}.")
+    click.echo(f"{cells(found.compared)} compared: {', '.join(counts) or 'no difference'}.")
     for kind, words in KINDS.items():
         if changes := found.of(kind):
             click.echo(f"\n{words}")

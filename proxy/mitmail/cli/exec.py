@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mitmail.cli.browse import scenarios_option
+from mitmail.cli.seconds import Seconds
 
 if TYPE_CHECKING:
     from mitmail.endpoint import Endpoint
@@ -31,7 +32,7 @@ WORDS = 130  # characters of the beginning and the end of a client's words that 
 @click.option("--name", metavar="HOST|IP", help="Play this host name, the customer's own.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0.5),
+    type=Seconds(0.5),
     default=15.0,
     show_default=True,
     metavar="S",
@@ -66,12 +67,12 @@ def exec_command(
     mitmail exec expired@imaps -- curl -sS --cacert {root} --user {user}:{password} \\
         --connect-to {name}:{port}:{host}:{port} imaps://{name}:{port}/INBOX
     """
-    import asyncio
-
-    from mitmail.judge import driver, one
+    from mitmail.judge import driver, ending, one
     from mitmail.scenario.hostname import is_host
 
-    if bool(command) == (known is not None):
+    if command and known is not None:
+        raise click.UsageError("a command and a client are named: leave out one of them")
+    if not command and known is None:
         raise click.UsageError("name a command (-- COMMAND...) or a client (--client NAME)")
     if name is not None and not is_host(name):
         raise click.UsageError(f"--name {name!r} is no host name, and no IP address")
@@ -90,7 +91,7 @@ def exec_command(
         client = await driver.load(known) if known is not None else driver.command(command)
         return client, await one.answers(client, every, endpoint, timeout)
 
-    client, cells = asyncio.run(run())
+    client, cells = ending.run(run())
     if as_json:
         click.echo(json.dumps(_document(client, question, cells), indent=1))
     else:
@@ -116,8 +117,9 @@ def _exit_code(cells: "Sequence[Cell]") -> int:
 
 
 def _print(client: "Client", title: str, cells: "Sequence[Cell]") -> None:
-    version = ".".join(map(str, client.version)) if any(client.version) else ""
-    named = f"{client.name} {version}".strip()
+    from mitmail.judge.head import spelled
+
+    named = f"{client.name} {spelled(client)}".strip()
     click.echo(f"{title}\nThe client: {named}" + (f" ({client.title})" if client.title else ""))
     for cell in cells:
         case, expected = cell.case, cell.expected
@@ -137,7 +139,12 @@ def _with(verdict: str, reason: str | None) -> str:
 
 def _detail(cell: "Cell") -> str:
     code = "" if cell.said.exit_code is None else f", exit code {cell.said.exit_code}"
-    words = " ".join(cell.said.text.split())
+    # What would move a cursor, or turn the line around, is shown as what it is: no letter.
+    letters = (
+        x if x.isprintable() else "\N{REPLACEMENT CHARACTER}"
+        for x in " ".join(cell.said.text.split())
+    )
+    words = "".join(letters)
     if not words or cell.said.verdict == "accept":
         return code
     if len(words) > 2 * WORDS:  # who breaks down says why at the end, others at the beginning
@@ -153,6 +160,8 @@ def _seen(cell: "Cell") -> str:
 
 
 def _document(client: "Client", question: Any, cells: "Sequence[Cell]") -> dict[str, Any]:
+    from mitmail.judge.head import spelled
+
     return {
         "schema": 1,
         "record": "exec",
@@ -160,7 +169,7 @@ def _document(client: "Client", question: Any, cells: "Sequence[Cell]") -> dict[
         "antivirus": question.antivirus,
         "client": {
             "name": client.name,
-            "version": ".".join(map(str, client.version)),
+            "version": spelled(client),
             "verifies": client.verifies,
         },
         "answers": [_answer(cell) for cell in cells],

@@ -6,16 +6,19 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from mitmail.cli.conclusion import conclude, exit_code, held_against, update
+from mitmail.cli.conclusion import cells, conclude, exit_code, hold, known, remove_reports, update
 from mitmail.cli.progress import Progress
+from mitmail.cli.seconds import Seconds
 from mitmail.errors import MitmailError
 
 if TYPE_CHECKING:
+    from mitmail.judge.baseline import Baseline
     from mitmail.judge.client import Client
     from mitmail.judge.grid import Grid
     from mitmail.judge.result import Head, Result, Shard
@@ -61,7 +64,7 @@ def _formats(context: click.Context, option: click.Parameter, said: str) -> tupl
     for word in chosen:
         if word not in (*FORMATS, "ndjson", "junit"):
             raise click.BadParameter(f"no format {word!r}: use {', '.join(FORMATS)}")
-    return tuple(word for word in chosen if word in FORMATS)
+    return tuple(word for word in dict.fromkeys(chosen) if word in FORMATS)
 
 
 def _shard(context: click.Context, option: click.Parameter, said: str | None) -> "Shard | None":
@@ -95,9 +98,7 @@ def _shard(context: click.Context, option: click.Parameter, said: str | None) ->
 )
 @click.option("--shard", callback=_shard, metavar="I/N", help="Part I of N, for N machines.")
 @click.option("-n", "processes", type=click.IntRange(min=0), help="So many at once.")
-@click.option(
-    "--timeout", type=click.FloatRange(min=0.1), default=PATIENCE, help="Seconds for a client."
-)
+@click.option("--timeout", type=Seconds(0.1), default=PATIENCE, help="Seconds for a client.")
 @click.option(
     "-o", "folder", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
     help="Write results.ndjson and junit.xml there.",
@@ -132,9 +133,7 @@ def judge_command(set_: str | None, **said: object) -> None:
 
 
 def _judge(choice: Choice) -> int:
-    import asyncio
-
-    from mitmail.judge import scheduler
+    from mitmail.judge import ending, scheduler
     from mitmail.judge.grid import make
     from mitmail.judge.head import head
     from mitmail.judge.result import Shard
@@ -145,23 +144,29 @@ def _judge(choice: Choice) -> int:
         raise MitmailError("--report needs a folder to write to: -o DIR")
     if choice.update_baseline and choice.baseline is None:
         raise MitmailError("--update-baseline needs the file to write: --baseline FILE")
+    before = known(choice.baseline, anew=choice.update_baseline)
     matrix = _matrix(choice)
-    found = asyncio.run(roster(_words(choice, matrix)))
+    found = ending.run(roster(_words(choice, matrix)))
     grid = make(matrix, list(found.values()), choice.only)
     if not grid.entries:
         click.echo("Nothing selected: no cell matches. mitmail judge --help shows how.", err=True)
         return NOTHING_SELECTED
+    for pattern in choice.only:
+        if not any(fnmatchcase(name, pattern) for name in grid.names):
+            raise MitmailError(f"--only {pattern!r} matches no cell: mend it, or leave it out")
     shard = choice.shard or Shard()
     start = head(grid, found.values(), shard, strict=choice.strict)
-    return _run(choice, grid, found, start)
+    return _run(choice, grid, found, start, before)
 
 
 def _matrix(choice: Choice) -> "MatrixFile":
     from mitmail.endpoint import ENDPOINTS, find
     from mitmail.judge import driver
-    from mitmail.scenario.matrix import BARE, MatrixFile, Selection
+    from mitmail.scenario.matrix import BARE, IMPORTED, MatrixFile, Selection
     from mitmail.scenario.matrix_loader import load
 
+    if BARE + IMPORTED in choice.antiviruses:
+        raise MitmailError("--antivirus none+imported: without one there is no root to import")
     endpoints = tuple(x for x in ENDPOINTS if x in {find(word).name for word in choice.endpoints})
     own = (driver.COMMAND + choice.command,) if choice.command is not None else ()
     clients = (*choice.clients, *own)
@@ -186,8 +191,10 @@ def _words(choice: Choice, matrix: "MatrixFile") -> Sequence[str] | None:
     return matrix.clients
 
 
-def _run(choice: Choice, grid: "Grid", found: dict[str, "Client"], start: "Head") -> int:
-    from mitmail.judge import scheduler
+def _run(
+    choice: Choice, grid: "Grid", found: dict[str, "Client"], start: "Head", before: "Baseline"
+) -> int:
+    from mitmail.judge import baseline, scheduler
     from mitmail.judge.grid import Errand
     from mitmail.judge.head import spelled
     from mitmail.judge.result import Run, line
@@ -199,32 +206,35 @@ def _run(choice: Choice, grid: "Grid", found: dict[str, "Client"], start: "Head"
         versions={client.name: spelled(client) for client in found.values()},
         again=_again(choice),
         patience=choice.timeout,
-        strict=choice.strict,
         folder=None if choice.folder is None else str(choice.folder.absolute()),
     )
     _announce(start, grid, len(entries))
     with ExitStack() as stack:
         docket = Docket(_stream(choice.folder, stack))
+        remove_reports(choice.folder)
         docket.stream(line(start))
         progress = stack.enter_context(Progress(entry.client for entry in entries))
 
         def heard(one: "Result") -> None:
             docket.stream(line(one))
             docket.results.append(one)
-            progress.hear(one)
+            progress.hear(baseline.excuse(one, before.get(one.cell)))
 
-        junit = None if choice.folder is None else choice.folder / "junit.xml"
         processes = _processes(choice.processes, len(entries))
-        ended = scheduler.run(errand, processes=processes, junit=junit, heard=heard)
+        ended = scheduler.run(errand, processes=processes, heard=heard)
     run = Run(start, tuple(sorted(docket.results, key=lambda one: one.index)))
-    conclude(run, choice.folder, choice.report)
-    if ended.signal is not None:
-        click.echo(f"Interrupted: {ended.missing} cells were not asked.", err=True)
-        return 128 + ended.signal
-    if choice.update_baseline:
-        assert choice.baseline is not None
+    if choice.baseline is not None and choice.update_baseline and ended.signal is None:
         update(run, choice.baseline)
-    return exit_code(run) if choice.baseline is None else held_against(run, choice.baseline)
+        before = known(choice.baseline)
+    shown = baseline.excused(run, before)
+    conclude(shown, choice.folder, choice.report)
+    if ended.signal is not None:
+        were = "was" if ended.missing == 1 else "were"
+        click.echo(f"Interrupted: {cells(ended.missing)} {were} not asked.", err=True)
+        return 128 + ended.signal
+    if choice.baseline is not None:
+        hold(run, choice.baseline, before, whole=not choice.only)
+    return exit_code(shown)
 
 
 def _stream(folder: Path | None, stack: ExitStack) -> Callable[[str], None]:
@@ -265,7 +275,7 @@ def _processes(said: int | None, cells: int) -> int:
 
 
 def _announce(start: "Head", grid: "Grid", mine: int) -> None:
-    names = ", ".join(f"{name} {said['version']}" for name, said in start.clients.items())
+    names = ", ".join(f"{name} {said['version']}".strip() for name, said in start.clients.items())
     click.echo(f"Asking {names}.")
     part = f", {mine} of them here (shard {start.shard.index} of {start.shard.total})"
-    click.echo(f"{len(grid.entries)} cells{part if mine != len(grid.entries) else ''}.")
+    click.echo(f"{cells(len(grid.entries))}{part if mine != len(grid.entries) else ''}.")

@@ -15,7 +15,7 @@ LINES = 60  # a person reads no more
 MEANINGS = {
     "pass": "the client did what it should, by its own word and by what we saw",
     "warn": "the client does what a standard only advises against",
-    "xfail": "known, with its source: an exception of that client, or an xfail of the matrix",
+    "xfail": "known: an exception of that client, an xfail of the matrix, or in the baseline",
     "skip": "not asked",
     "fail": "the client did not do what it must",
     "error": "could not be judged",

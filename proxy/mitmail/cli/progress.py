@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mitmail.cli.conclusion import cells
+
 if TYPE_CHECKING:
     from mitmail.judge.result import Result
 
@@ -57,7 +59,7 @@ class Progress(AbstractContextManager["Progress"]):
             click.echo(f"\r\x1b[K{self._line()}: {found.cell}"[:100], err=True, nl=False)
         elif not self._left[found.client]:
             said = self._of[found.client]
-            click.echo(f"{found.client}: {said.total()} cells: {_listed(said)}", err=True)
+            click.echo(f"{found.client}: {cells(said.total())}: {_listed(said)}", err=True)
 
     def _line(self) -> str:
         done = self._count.total()

@@ -42,7 +42,8 @@ def _contradiction(first: Cell, second: Cell) -> str | None:
     # A refusal is always possible where an accept is only suspected.
     if None not in seen and seen[0] != seen[1] and (_accepted(first) or _accepted(second)):
         return f"the client is unstable: we saw {seen[0]} first, {seen[1]} the second time"
-    if _accepted(first) and said[1] == "reject":
+    # A client that lies twice in the same words is no unstable one: what it says is an error.
+    if _accepted(first) and said[1] == "reject" and not _accepted(second):
         return "the client is unstable: we saw accept first, it said reject the second time"
     return None
 

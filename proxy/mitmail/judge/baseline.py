@@ -12,7 +12,7 @@ hidden by it.
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -90,6 +90,28 @@ def apply(run: Run, known: Baseline) -> list[News]:
     return [one for one in news if one is not None]
 
 
+def excused(run: Run, known: Baseline) -> Run:
+    """The run as it is to be shown: a deviation that is known is one, and fails nothing.
+
+    What is worse than it was known stays what it is, and so does what could not be judged.
+    """
+    return replace(run, results=tuple(excuse(one, known.get(one.cell)) for one in run.results))
+
+
+def excuse(one: Result, known: Known | None) -> Result:
+    """A result, known where its baseline knows it."""
+    if known is None or one.outcome not in DEVIATIONS or _worse(one, known):
+        return one
+    note = f" ({known.note})" if known.note else ""
+    return replace(one, outcome="xfail", why=f"known: {one.outcome}, {one.why}{note}")
+
+
+def strangers(run: Run, known: Baseline) -> list[str]:
+    """The cells of a baseline that are in no part of the run's plan."""
+    planned = {*run.head.names, *(one.cell for one in run.results)}
+    return [cell for cell in known if cell not in planned]
+
+
 def write(path: Path, run: Run) -> None:
     """Write what a run deviates in, and keep what it says nothing about: notes, other cells.
 
@@ -133,13 +155,17 @@ def _news(one: Result, known: Known | None, *, strict: bool) -> News | None:
             return News("new", one.cell, one.outcome, one.why, counts)
         if known.outcome == one.outcome:
             return None
-        worse = DEVIATIONS.index(one.outcome) > DEVIATIONS.index(known.outcome)
+        worse = _worse(one, known)
         words = f"was known as {known.outcome}, is {one.outcome}: {one.why}"
         return News("worse" if worse else "better", one.cell, one.outcome, words, worse and counts)
     if known is not None and one.outcome != "skip":
         words = f"was known as {known.outcome}, is {one.outcome} now: take it out"
         return News("stale", one.cell, one.outcome, words, counts=False)
     return None
+
+
+def _worse(one: Result, known: Known) -> bool:
+    return DEVIATIONS.index(one.outcome) > DEVIATIONS.index(known.outcome)
 
 
 def _next(run: Run, known: Baseline) -> Iterable[Known]:

@@ -85,6 +85,7 @@ class Batch:
     async def _answer(self, target: Target) -> Said:
         process = self._process
         seconds = target.patience + GRACE
+        anew = process is None or not process.runs
         if process is None or not process.runs:
             await self.close()
             process = self._process = await self._start()
@@ -98,6 +99,10 @@ class Batch:
             return await self._broken(process, "the client did not answer in time")
         except ValueError:  # of asyncio, for a line without an end
             return await self._broken(process, "the client's line is longer than 1 MiB")
+        if answer is None and not anew and await _left(process):
+            # It had ended, after its last answer, before it was seen to: not in this cell.
+            await self.close()
+            return await self._answer(target)
         if answer is None:
             return await self._broken(process, "the client ended in the middle of its batch")
         return reading.answered(self._file, answer, None)
@@ -149,3 +154,12 @@ class Batch:
         said = bytes(process.said).decode(errors="replace").strip()
         await self.close()
         return Said("error", None, code, f"{said}\n{words}".strip())
+
+
+async def _left(process: _Process) -> bool:
+    """Whether a process whose output has ended went in good order."""
+    try:
+        async with asyncio.timeout(LEAVING):
+            return await process.itself.over() == 0
+    except TimeoutError:
+        return False

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from mitmail.endpoint import ENDPOINTS
-from mitmail.engine.verdict import Verdict
+from mitmail.engine.verdict import CERTIFICATE_ALERTS, Verdict
 from mitmail.judge.bench import Bench, Hearing
 from mitmail.judge.case import Case
 from mitmail.judge.client import Client, Said
@@ -39,16 +39,28 @@ async def ask(bench: Bench, client: Client, case: Case, endpoint: str) -> Cell:
 
 def judged(hearing: Hearing, client: Client, case: Case, endpoint: str) -> Cell:
     """The cell that a hearing came to."""
-    expected, plan = case.expect(endpoint), case.plan
+    expected, plan, said = case.expect(endpoint), case.plan, _said(hearing)
     who = client.name, client.version
     known: Known | None = exception(plan.scenario, plan.shield, endpoint, case.trusted, who)
     if known is None and is_bare(plan.shield, endpoint):
-        known = known_of(client, plan.scenario, expected, hearing.said)
+        known = known_of(client, plan.scenario, expected, said)
     if known is None:
-        known = deviation(client, ENDPOINTS[endpoint], expected, hearing.said)
-    outcome = _plainly(decide(expected, hearing.said, hearing.sessions, known), hearing.said)
+        known = deviation(client, ENDPOINTS[endpoint], expected, said)
+    outcome = _plainly(decide(expected, said, hearing.sessions, known), said)
     seen = strongest(hearing.sessions)
-    return Cell(case, endpoint, client.name, expected, hearing.said, seen, outcome, hearing)
+    return Cell(case, endpoint, client.name, expected, said, seen, outcome, hearing)
+
+
+def _said(hearing: Hearing) -> Said:
+    """The client's word; who says that it was left, but was seen to refuse the certificate, did.
+
+    Only an alert about the certificate shows that: Java sends others when its time is up.
+    """
+    said, verdicts = hearing.said, [x.verdict for x in hearing.sessions]
+    refused = any(x is not None and x.alert in CERTIFICATE_ALERTS for x in verdicts)
+    if said.left and refused and all(x is not None and x.verdict == "reject" for x in verdicts):
+        return replace(said, verdict="reject", left=False)
+    return said
 
 
 def _plainly(outcome: Outcome, said: Said) -> Outcome:

@@ -57,7 +57,7 @@ class Said:
     """A client's own word: its verdict, the reason it names, its exit code and its text.
 
     ``details`` is what more it knows, by name, as JSON has it; ``screenshot`` a PNG of what it
-    showed.
+    showed. ``left``: it would be a refusal, but says that the other side went away or was silent.
     """
 
     verdict: Word
@@ -66,6 +66,7 @@ class Said:
     text: str
     details: Mapping[str, Any] = field(default_factory=dict, hash=False)
     screenshot: bytes | None = field(default=None, repr=False)
+    left: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,8 +84,10 @@ class Difference:
 
     @property
     def exit_code(self) -> int:
-        """1 where something became worse."""
-        return 1 if any(x.for_the_worse for x in self.changes) else 0
+        """1 where something became worse, 3 where a run was cut off: nobody knows of the rest."""
+        if any(x.for_the_worse for x in self.changes):
+            return 1
+        return 3 if max(self.old.lost, self.new.lost) > 0 else 0
 
     def of(self, kind: Kind) -> list[Change]:
         """The changes of a kind."""
@@ -106,6 +108,7 @@ class Difference:
         return {
             "schema": 1,
             "compared": self.compared,
+            "missing": {"old": max(0, self.old.lost), "new": max(0, self.new.lost)},
             "worse": sum(x.for_the_worse for x in self.changes),
             "versions": {"old": _versions(self.old), "new": _versions(self.new)},
             "changes": [x.record() for x in self.changes],
@@ -215,4 +218,5 @@ def _record(one: Result | None) -> dict[str, object] | None:
 
 def _versions(run: Run) -> dict[str, str]:
     clients: Mapping[str, Any] = run.head.clients
-    return {**run.head.tools, **{name: str(x.get("version")) for name, x in clients.items()}}
+    said = {name: str(x.get("version") or "of no version") for name, x in clients.items()}
+    return {**run.head.tools, **said}

@@ -102,6 +102,7 @@ CODED: Final[dict[str, Coded]] = {
     },
 }
 COMMAND: Final = "command:"
+VERSION: Final = 20.0  # seconds for a program to print its version
 KNOWN: Final = (*CODED, *loader.client_files())
 
 
@@ -109,6 +110,7 @@ KNOWN: Final = (*CODED, *loader.client_files())
 class Entry:
     """A client that mitmail knows: ``client`` is None where it is not here.
 
+    ``lacks`` is what its file needs and is not here, or did not work, where there is a file;
     ``install`` is what to install then, by the names of Debian's packages where not said.
     """
 
@@ -120,6 +122,7 @@ class Entry:
     modes: frozenset[TlsMode] = MODES
     verifies: Verifies = "full"
     weaker: Mapping[str, Verifies] = field(default_factory=dict)
+    lacks: str = ""
 
     def speaks(self, endpoint: Endpoint) -> bool:
         """Whether it can be asked on this endpoint."""
@@ -133,7 +136,7 @@ class Entry:
 async def found(names: Iterable[str] = ("curl", "openssl")) -> list[Client]:
     """Python, and those of ``names`` (of ``KNOWN``) that this machine has, in their order.
 
-    Raises KeyError for a name that is not known.
+    Raises MitmailError for a name that is not known.
     """
     wanted = ["python", *(name for name in names if name != "python")]
     entries = await asyncio.gather(*map(entry, wanted))
@@ -158,7 +161,8 @@ async def load(name_or_path: str) -> Client:
         raise MitmailError(f"{words}; one of your own is a file, ./{name_or_path}.yaml")
     one = await entry(name_or_path)
     if one.client is None:
-        raise CannotJudgeError(f"the client {one.name} is not here: {advice(one)}")
+        lacks = f"{one.lacks}; " if one.lacks and one.install else ""
+        raise CannotJudgeError(f"the client {one.name} is not here: {lacks}{advice(one)}")
     return one.client
 
 
@@ -179,7 +183,7 @@ def command(words: Sequence[str], protocols: Iterable[MailProtocol] = ALL) -> Cl
 
 def advice(one: Entry) -> str:
     """What to do about a client that is not here."""
-    return f"install {one.install}" if one.install else "install what its file needs"
+    return f"install {one.install}" if one.install else one.lacks or "install what it needs"
 
 
 async def entry(name_or_path: str) -> Entry:
@@ -195,11 +199,13 @@ async def entry(name_or_path: str) -> Entry:
         )
     said = loader.find_client(name_or_path)
     unplaced = described.make(said, said.command, (0,))
+    found = await _described(said)
     return Entry(
         name=said.id,
         title=said.title,
         install=" ".join(_packages(said)),
-        client=await _described(said),
+        client=None if isinstance(found, str) else found,
+        lacks=found if isinstance(found, str) else "",
         protocols=unplaced.protocols,
         modes=unplaced.modes,
         verifies=unplaced.verifies,
@@ -212,24 +218,38 @@ def _packages(said: DescribedClient) -> list[str]:
     return wanted + (["libnss-wrapper"] if said.resolve == "wrapper" else [])
 
 
-async def _described(said: DescribedClient) -> Client | None:
+async def _described(said: DescribedClient) -> Client | str:
+    """The client of a file, or what it lacks."""
     program = shutil.which(said.command[0])
-    if program is None or (said.resolve == "wrapper" and wrapper() is None):
-        return None
-    if not all(shutil.which(need) or Path(need).exists() for need in said.needs):
-        return None
-    version = await _version(said.version) if said.version else (0,)
-    command = (program, *said.command[1:])
-    return described.make(said, command, version) if version is not None else None
+    if program is None:
+        return f"there is no program {said.command[0]}"
+    if said.resolve == "wrapper" and wrapper() is None:
+        return "there is no nss_wrapper"
+    for need in said.needs:
+        if not (shutil.which(need) or Path(need).exists()):
+            return f"there is no {need}, which it needs"
+    version = await _asked_version(said.version) if said.version else (0,)
+    if isinstance(version, str):
+        return version
+    return described.make(said, (program, *said.command[1:]), version)
 
 
-async def _version(command: Iterable[str]) -> tuple[int, ...] | None:
+async def _version(command: Sequence[str]) -> tuple[int, ...] | None:
     """The version that a command prints; None when the command fails."""
+    found = await _asked_version(command)
+    return None if isinstance(found, str) else found
+
+
+async def _asked_version(command: Sequence[str]) -> tuple[int, ...] | str:
+    """The version that a command prints, or how the command failed."""
+    asked = f"what prints its version ({shlex.join(command)})"
     try:
-        ended = await run([*command], seconds=20)
-    except CannotJudgeError:
-        return None
+        ended = await run([*command], seconds=VERSION)
+    except CannotJudgeError as error:
+        return f"{asked} fails: {error}"
+    if ended.code is None:
+        return f"{asked} did not end in {VERSION:g} s"
     if ended.code != 0:
-        return None
+        return f"{asked} ended with {ended.code}"
     match = re.search(rb"\d+(\.\d+)+|(?<=NeoMutt )\d{8}", ended.out + ended.err)
     return tuple(int(part) for part in match[0].split(b".")) if match else (0,)

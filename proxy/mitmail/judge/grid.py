@@ -143,13 +143,7 @@ class Errand:
     versions: Mapping[str, str]
     again: str
     patience: float
-    strict: bool = False
     folder: str | None = None
-
-    @property
-    def unmet(self) -> tuple[str, ...]:
-        """The outcomes that fail a run."""
-        return ("fail", "warn") if self.strict else ("fail",)
 
     def write(self, file: Path) -> None:
         """Leave it for other processes."""

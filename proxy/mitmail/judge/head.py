@@ -38,8 +38,8 @@ def head(grid: Grid, clients: Iterable[Client], shard: Shard, *, strict: bool) -
 
 
 def spelled(client: Client) -> str:
-    """A client's version as people write it."""
-    return ".".join(map(str, client.version))
+    """A client's version as people write it; empty where it is not known."""
+    return ".".join(map(str, client.version)) if any(client.version) else ""
 
 
 def _installed(distribution: str) -> str:

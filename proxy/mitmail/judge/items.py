@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from mitmail.judge import ending
 from mitmail.judge.grid import Entry, Errand, errand
 from mitmail.judge.result import Result
 
@@ -16,10 +17,6 @@ if TYPE_CHECKING:
 
 FILE = "cells.json"
 FOUND = pytest.StashKey[Result]()
-
-
-class Unmet(Exception):
-    """A cell that did not come out as it should; the message is for whoever reads a report."""
 
 
 class Staff:
@@ -46,6 +43,8 @@ class Staff:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Have this process a staff, which starts a worker only when a cell is asked."""
+    if hasattr(config, "workerinput"):  # one of xdist's, which the process that started it ends
+        ending.deaf()
     config.pluginmanager.register(Staff(), "mitmail-staff")
 
 
@@ -65,23 +64,17 @@ class Cells(pytest.File):
             yield CellItem.from_parent(self, name=entry.name, nodeid=id_, entry=entry, errand=said)
 
 
-def shown_id(entry: Entry) -> str:
-    """What JUnit XML groups a cell by: its client, and its name."""
-    return f"{entry.client}::{entry.name}"
-
-
 def item_id(entry: Entry) -> str:
     """What pytest knows a cell by, with the group of what shares something with others."""
     # xdist's mark for groups does nothing with pytest 9.2, which keeps its ids elsewhere than
     # xdist 3.8 writes them; so the group is in the id from the beginning, as xdist reads it.
-    return shown_id(entry) + ("" if entry.exclusive is None else f"@{entry.exclusive}")
+    return f"{entry.client}::{entry.name}" + (
+        "" if entry.exclusive is None else f"@{entry.exclusive}"
+    )
 
 
 class CellItem(pytest.Item):
-    """One cell: asked when it is set up, held against the expectation when it is called.
-
-    So what could not be judged is an error to pytest, and what was judged a failure.
-    """
+    """One cell: asked when it is set up. What came of it is no matter of pytest's."""
 
     def __init__(self, *, entry: Entry, errand: Errand, **more: Any) -> None:
         super().__init__(**more)
@@ -91,25 +84,13 @@ class CellItem(pytest.Item):
     def setup(self) -> None:
         """Ask."""
         staff = self.config.pluginmanager.getplugin("mitmail-staff")
-        found = staff.worker(self.errand).ask(self.entry)
-        self.stash[FOUND] = found
-        if found.outcome == "error":
-            raise Unmet(words(found))
+        self.stash[FOUND] = staff.worker(self.errand).ask(self.entry)
 
     def runtest(self) -> None:
-        """Hold what came of it against what was expected."""
-        found = self.stash[FOUND]
-        if found.outcome == "xfail":
-            pytest.xfail(found.why)
-        if found.outcome == "skip":
-            pytest.skip(found.why)
-        if found.outcome in self.errand.unmet:
-            raise Unmet(words(found))
+        """Nothing is left to do."""
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *_: Any) -> str:
-        """Words for a failure of the client's; the traceback of our own."""
-        if isinstance(excinfo.value, Unmet):
-            return str(excinfo.value)
+        """The traceback of a failure of our own."""
         return str(excinfo.getrepr(style="native"))
 
     def reportinfo(self) -> tuple[Path, None, str]:
@@ -126,20 +107,3 @@ def pytest_runtest_makereport(
     if report.when == "setup" and (found := item.stash.get(FOUND, None)) is not None:
         report.cell = json.dumps(asdict(found))  # type: ignore[attr-defined] # an extra of ours
     return report
-
-
-def words(found: Result) -> str:
-    """A result that is no pass, for a person: what came of it, who said what, and once more."""
-    expected = " or ".join(found.expected["reasons"])
-    expected = f"{found.expected['verdict']}{f' ({expected})' if expected else ''}"
-    seen = "nothing" if found.seen is None else found.seen["evidence"]
-    said = " ".join(found.said["text"].split())[-300:]
-    return "\n".join(
-        [
-            f"{found.outcome}: {found.why}",
-            f"expected: {found.expected['level']} {expected}",
-            f"the client says: {found.said['verdict']} {said}".rstrip(),
-            f"we saw: {seen}",
-            f"once more: {found.reproduce}",
-        ]
-    )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from mitmail.judge.grid import Entry, Errand
-from mitmail.judge.items import item_id, shown_id
+from mitmail.judge.items import item_id
 from mitmail.judge.result import Result
 
 
@@ -25,8 +25,7 @@ class Ledger:
         """Hear of a phase of a cell."""
         if (entry := self._items.get(report.nodeid)) is None:
             return
-        # The mark of cells that must not run side by side is not for reports.
-        report.nodeid, name = shown_id(entry), entry.name
+        name = entry.name
         if (said := getattr(report, "cell", None)) is not None:
             self._tell(name, Result(**json.loads(said)))
         elif report.failed and name in self.open:

@@ -127,14 +127,28 @@ async def start(
     if user is not None:
         options |= {"user": user, "group": user, "extra_groups": []}
     first, *rest = command
-    try:
-        transport, protocol = await asyncio.get_running_loop().subprocess_exec(
+    starting = asyncio.ensure_future(
+        asyncio.get_running_loop().subprocess_exec(
             _Protocol, first, *rest, env=dict(variables), start_new_session=True, **options
         )
+    )
+    try:
+        transport, protocol = await asyncio.shield(starting)
     except OSError as error:
         words = f"cannot run {command[0]}: {error.strerror}"
         raise CannotJudgeError(words) from None
+    except asyncio.CancelledError:
+        # It may run already, and asyncio itself would end it alone, not what it has started.
+        with contextlib.suppress(OSError):
+            await _ended(Process(*await starting))
+        raise
     return Process(transport, protocol)
+
+
+async def _ended(process: Process) -> None:
+    process.end()
+    await process.over()
+    process.close()
 
 
 async def run(

@@ -8,7 +8,7 @@ from typing import Any, Final, get_args
 from mitmail.judge.client import Said
 from mitmail.judge.crash import NO_ANSWER
 from mitmail.judge.program import Ended
-from mitmail.judge.reason import LIBRARIES, Table, ended_early
+from mitmail.judge.reason import LIBRARIES, Table, ended_early, left
 from mitmail.scenario.client import ClientFile, Refusal
 from mitmail.scenario.verdict import Reason
 
@@ -50,7 +50,8 @@ def last_line(out: bytes) -> dict[str, Any] | None:
 def answered(said: ClientFile, answer: dict[str, Any], code: int | None) -> Said:
     """What a JSON line says; one that breaks the rules is an error, and says which."""
     verdict, reason = answer["verdict"], answer.get("reason") or None
-    detail = str(answer.get("detail") or "")
+    # JSON can hold half of a surrogate pair, and nothing that is written as UTF-8 can.
+    detail = str(answer.get("detail") or "").encode(errors="replace").decode()
     if verdict not in VERDICTS:
         words = f"the client's verdict is {verdict!r}: use {', '.join(VERDICTS)}"
         return Said("error", None, code, words)
@@ -60,7 +61,7 @@ def answered(said: ClientFile, answer: dict[str, Any], code: int | None) -> Said
     if verdict == "reject" and reason is None:
         reason = _first(said.refuses, code, detail)[1]
         if reason is None and ended_early(detail):
-            return Said("error", None, code, detail)
+            return left(code, detail)
     return Said(verdict, reason, code, detail)
 
 
@@ -70,8 +71,10 @@ def refused(table: Sequence[Refusal], code: int | None, text: str) -> Said:
     A refusal that names no reason is none when the words say that the other side has ended.
     """
     fits, reason = _first(table, code, text)
-    if not fits or (reason is None and ended_early(text)):
+    if not fits:
         return Said("error", None, code, text)
+    if reason is None and ended_early(text):
+        return left(code, text)
     return Said("reject", reason, code, text)
 
 
@@ -90,8 +93,10 @@ def _accepted(said: ClientFile, ended: Ended, text: str) -> bool:
 def _by_code_alone(said: ClientFile, ended: Ended, text: str) -> Said:
     if ended.code in said.accepts.exit:
         return Said("error", None, ended.code, f"{text}\nit ended well, but did nothing".strip())
-    if ended.code in NO_ANSWER or ended_early(text):
+    if ended.code in NO_ANSWER:
         return Said("error", None, ended.code, text)
+    if ended_early(text):
+        return left(ended.code, text)
     return Said("reject", None, ended.code, text)
 
 

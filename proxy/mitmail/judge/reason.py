@@ -53,13 +53,31 @@ NEOMUTT_TEXTS: Table = (
     (r"write_d\(\) \d+> starttls\s+.*readln_d\(\) \d+< [345]\d\d", "starttls"),
     ("gnutls_handshake: ", None),
 )
-# The other side went away, or said nothing: the client has refused nothing.
+# The other side went away, or said nothing: the client has refused nothing. A time-out counts in
+# whatever words, but not where one is set: "connecting, timeout 30 s", timeout=30, --timeout.
 ENDS = re.compile(
     "unexpected eof|eof occurred in violation|ssl_error_syscall|(recv|send) failure"
     "|connection reset|broken pipe|non-properly terminated|error in the (pull|push) function"
-    "|timed out|timeout|temporarily unavailable|empty reply",
+    "|temporarily unavailable|empty reply|timed[ -]?out|deadline exceeded"
+    r"|(?<!--)time-?out(?!s?[\"']?\s*[=:]?\s*(?:(?:is|set to)\s+)?(?:\d|none\b|null\b)"
+    r"(?!.*(?:exceeded|elapsed|expired|reached)))",
     re.IGNORECASE,
 )
+# What refuses a certificate, in the words of any library: without a table nobody has said whose.
+REFUSES = re.compile(
+    "|".join(
+        [
+            *(pattern for pattern, word in (*TEXTS, *GNUTLS_TEXTS, *JAVA_TEXTS)
+              if word is not None and pattern != "expired"),
+            "certificate[ _]verif(?:y|ication)[ _]?(?:failed|error)|sslcertverificationerror",
+            "x509: |pkix path|bad certificate|(?:unknown|expired|revoked|untrusted) certificate",
+            "certificate[^\n]{0,60}(?:not trusted|invalid|expired|revoked|unknown)",
+        ]
+    ),
+    re.IGNORECASE,
+)  # fmt: skip
+# The lines of a program that are quoted in a traceback of Python's: "host, port, timeout)".
+FRAME = re.compile(r'^[ \t]*File ".*", line \d+.*(?:\n[ \t]+.*)*', re.MULTILINE)
 
 
 def reason(text: str, table: Table) -> str | None:
@@ -73,20 +91,37 @@ def refusal(code: int | None, text: str, table: Table) -> Said:
     A refusal that names no reason is none when the words say that the other side has ended.
     """
     refused, word = _first(text, table)
-    if not refused or (word is None and ended_early(text)):
+    if not refused:
         return Said("error", None, code, text)
-    return Said("reject", word, code, text)
+    return (
+        left(code, text)
+        if word is None and ended_early(text)
+        else Said("reject", word, code, text)
+    )
+
+
+def left(code: int | None, text: str) -> Said:
+    """The word of a client that the other side has left, as it says: it has refused nothing."""
+    return Said("error", None, code, text, left=True)
 
 
 def ended_early(text: str) -> bool:
-    """Whether a text says that the other side went away, or answered nothing."""
-    return ENDS.search(text) is not None
+    """Whether a text says that the other side went away, or answered nothing.
+
+    Where it also says that a certificate is refused, what it says last counts.
+    """
+    told = FRAME.sub("", text)
+    return _last(ENDS, told) > _last(REFUSES, told)
 
 
 def verify_error(text: str) -> str | None:
     """The reason of the first verification error that OpenSSL's text numbers."""
     numbers = re.findall(r"verify error:num=(\d+):", text)
     return VERIFY_ERRORS.get(int(numbers[0])) if numbers else None
+
+
+def _last(words: re.Pattern[str], text: str) -> int:
+    return max((found.start() for found in words.finditer(text)), default=-1)
 
 
 def _first(text: str, table: Table) -> tuple[bool, str | None]:

@@ -100,6 +100,19 @@ class Run:
         """How many cells had this outcome."""
         return sum(one.outcome == outcome for one in self.results)
 
+    @property
+    def lost(self) -> int:
+        """How many cells of its shard a run has not, since it was cut off."""
+        shard = self.head.shard
+        return len(range(shard.index - 1, self.head.cells, shard.total)) - len(self.results)
+
+    @property
+    def missing(self) -> list[str]:
+        """Their names; none where the run is older than those in its head."""
+        there, shard = {one.cell for one in self.results}, self.head.shard
+        mine = self.head.names[shard.index - 1 :: shard.total]
+        return [name for name in mine if name not in there]
+
 
 def line(record: Head | Result) -> str:
     """A head or a result as one line of JSON."""
@@ -129,30 +142,49 @@ def read(path: Path) -> Run:
 
 def parse(lines: Iterable[str], where: str) -> Run:
     """A run from its lines; ``where`` names them in errors."""
-    records = list(_records(lines, where))
-    if not records or not isinstance(records[0], Head):
+    records = _records(lines, where)
+    if not isinstance(head := next(records, None), Head):
         raise MitmailError(f"{where}:1: no results of mitmail judge: its first line is the run")
-    results = [one for one in records if isinstance(one, Result)]
-    return Run(records[0], tuple(sorted(results, key=lambda one: one.index)))
+    results: dict[str, Result] = {}
+    for number, one in enumerate(records, 2):
+        if isinstance(one, Head):
+            words = f"{where}:{number}: here another run begins"
+            raise MitmailError(f"{words}: shards of one run are merged with mitmail merge")
+        _place(one, head, results, f"{where}:{number}")
+        results[one.cell] = one
+    return Run(head, tuple(sorted(results.values(), key=lambda one: one.index)))
+
+
+def _place(one: Result, head: Head, known: Mapping[str, Result], where: str) -> None:
+    """Raise MitmailError for a cell that has no place in the run."""
+    if one.cell in known:
+        raise MitmailError(f"{where}: {one.cell} is here already: run mitmail judge again")
+    # Runs that were written before they had names have none.
+    if head.names and (one.index >= len(head.names) or head.names[one.index] != one.cell):
+        raise MitmailError(f"{where}: {one.cell} is no cell of this run")
 
 
 def _records(lines: Iterable[str], where: str) -> Iterator[Head | Result]:
     for number, text in enumerate(lines, 1):
         try:
             yield _record(json.loads(text))
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             words = f"{where}:{number}: no record of mitmail judge ({error})"
             raise MitmailError(f"{words}: run mitmail judge again") from None
 
 
 def _record(found: Any) -> Head | Result:
+    # Here, and not above: a process that asks cells reads none.
+    from mitmail.judge import shape
+
     if not isinstance(found, dict):
         raise ValueError("it is no object")
     if found.pop("schema") != SCHEMA:
         raise ValueError("its schema is another version's")
     kind = found.pop("record")
+    if kind not in ("run", "cell"):
+        raise ValueError(f"record {kind!r}")
+    shape.check(kind, found)
     if kind == "run":
         return Head(**{**found, "shard": Shard(**found["shard"])})
-    if kind == "cell":
-        return Result(**found)
-    raise ValueError(f"record {kind!r}")
+    return Result(**found)

@@ -15,14 +15,15 @@ from pathlib import Path
 from types import FrameType
 
 from mitmail.errors import CannotJudgeError
+from mitmail.judge import ending
 from mitmail.judge.grid import Errand
 from mitmail.judge.result import Result
 
 NEEDED = ("pytest", "xdist")
 # Left out: what would print, keep something in the user's folders, or look for tests in Python.
 WITHOUT = (
-    "cacheprovider", "debugging", "doctest", "logging", "nose", "pastebin", "python_path",
-    "recwarn", "stepwise", "terminal", "threadexception", "tmpdir", "unittest",
+    "cacheprovider", "debugging", "doctest", "junitxml", "logging", "nose", "pastebin",
+    "python_path", "recwarn", "stepwise", "terminal", "threadexception", "tmpdir", "unittest",
     "unraisableexception", "warnings",
 )  # fmt: skip
 SCRUBBED = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DEBUG", "PYTHONPATH", "PYTHONSTARTUP")
@@ -50,9 +51,7 @@ def check() -> None:
         )
 
 
-def run(
-    errand: Errand, *, processes: int, junit: Path | None, heard: Callable[[Result], None]
-) -> Ended:
+def run(errand: Errand, *, processes: int, heard: Callable[[Result], None]) -> Ended:
     """Ask all cells of an errand; ``heard`` is told each result as it comes.
 
     With no ``processes`` they are asked in this one. Raises CannotJudgeError.
@@ -69,14 +68,14 @@ def run(
         folder = Path(name).resolve()
         errand.write(folder / items.FILE)
         (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
-        code = pytest.main(_arguments(folder, processes, junit), plugins=[ledger])
+        code = pytest.main(_arguments(folder, processes), plugins=[ledger])
     ledger.settle(interrupted=int(code) == INTERRUPTED)
     if int(code) == INTERRUPTED:
         return Ended(got[0] if got else signal.SIGINT, len(ledger.open))
     return Ended(None, len(ledger.open))
 
 
-def _arguments(folder: Path, processes: int, junit: Path | None) -> list[str]:
+def _arguments(folder: Path, processes: int) -> list[str]:
     from mitmail.judge import items
 
     return [
@@ -86,7 +85,6 @@ def _arguments(folder: Path, processes: int, junit: Path | None) -> list[str]:
         *(word for name in WITHOUT for word in ("-p", f"no:{name}")),
         *("-p", "xdist", "-p", items.__name__),
         *("-n", str(processes), "--dist", "loadgroup" if processes else "no"),
-        *(("--junitxml", str(junit), "-o", "junit_suite_name=mitmail judge") if junit else ()),
     ]
 
 
@@ -108,15 +106,13 @@ def _alone() -> Iterator[None]:
 
 @contextmanager
 def _signals() -> Iterator[list[int]]:
-    """SIGTERM ends a run as an interrupt does: with a report."""
+    """SIGTERM and SIGHUP end a run as an interrupt does: with a report."""
     got: list[int] = []
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        got.append(number)
-        raise KeyboardInterrupt
+        if not got:  # the second one would find pytest at its end, and interrupt that
+            got.append(number)
+            raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
+    with ending.heard(interrupt):
         yield got
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -159,6 +159,7 @@ _DIFFERENCE: Final[Json] = object_of(
     {
         "schema": _ONE,
         "compared": _COUNT,
+        "missing": object_of({"old": _COUNT, "new": _COUNT}),
         "worse": _COUNT,
         "versions": object_of({"old": _VERSIONS, "new": _VERSIONS}),
         "changes": {

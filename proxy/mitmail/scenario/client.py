@@ -58,8 +58,31 @@ def _pattern(text: str) -> str:
     return text
 
 
+def _told(text: str) -> str:
+    """What a program can be told in its command and its environment (execve)."""
+    if "\0" in text:
+        raise ValueError("no program can be given a NUL")
+    # Octets of a command line that are no UTF-8 are half surrogates to Python, of their own range.
+    _written(re.sub("[\\udc80-\\udcff]", "", text))
+    return text
+
+
+def _written(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("holds half of a surrogate pair, which is no character") from None
+    return text
+
+
+def _variable(name: str) -> str:
+    if "=" in name:
+        raise ValueError("no variable has a = in its name")
+    return name
+
+
 def _inside(text: str) -> str:
-    path = PurePosixPath(text)
+    path = PurePosixPath(_written(_told(text)))
     if not text or path.is_absolute() or ".." in path.parts or "\\" in text:
         raise ValueError("use a path inside of the client's own folder, such as mail/rc")
     return text
@@ -72,8 +95,11 @@ def _everywhere(said: object) -> object:
 _DEPTHS: Final[dict[str, Any]] = {"enum": ["none", "chain", "full"]}
 _WORDS: Final[dict[str, Any]] = {"type": "array", "items": {"type": "string"}}
 
+type Told = Annotated[str, AfterValidator(_told)]
+type Written = Annotated[str, AfterValidator(_written)]
+type Variable = Annotated[Text, AfterValidator(_variable)]
 type Command = Annotated[
-    tuple[str, ...],
+    tuple[Told, ...],
     BeforeValidator(_split),
     WithJsonSchema({"anyOf": [_WORDS, {"type": "string"}]}),
 ]
@@ -139,16 +165,18 @@ class ClientFile(Model):
         description="More arguments, of all that fit, in this order: for a protocol (imap), an "
         "endpoint with implicit TLS (imaps), a mode (starttls), a pinned version (TLSv1_3).",
     )
-    words: dict[Text, dict[Selector, str]] = Field(
+    words: dict[Text, dict[Selector, Told]] = Field(
         default={},
         description="Placeholders of the file's own. Each is the first text that fits, or empty.",
     )
-    files: dict[Inside, str] = Field(
+    files: dict[Inside, Written] = Field(
         default={}, description="Files that are written for it (mode 0600), by path in {home}."
     )
     folders: SetOf[Inside] = Field(default=(), description="Folders that are made in {home}.")
-    give: str = Field(default="", description="What it reads on standard input.")
-    environment: dict[Text, str] = Field(default={}, description="Variables that it is given.")
+    give: Written = Field(default="", description="What it reads on standard input.")
+    environment: dict[Variable, Told] = Field(
+        default={}, description="Variables that it is given."
+    )
     resolve: Literal["itself", "wrapper"] = Field(
         default="itself",
         description="How it gets from {name} to {host}: itself, by its command (or its file in "

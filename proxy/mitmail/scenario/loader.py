@@ -1,5 +1,6 @@
 """Finding and loading the files that people write: the shipped ones, and the user's own."""
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -235,7 +236,10 @@ def _find[T](
         return load_one(Path(id_or_path))
     by_id = known(folders)
     if id_or_path not in by_id:
-        raise MitmailError(f"no {noun} {id_or_path!r}{did_you_mean(id_or_path, by_id)}")
+        # Whoever has such a file beside him means that one, and a path is what names it.
+        file = f"./{id_or_path}.yaml"
+        here = f": for the file say {file}" if os.path.isfile(file) else ""  # noqa: PTH113 - any text
+        raise MitmailError(f"no {noun} {id_or_path!r}{here or did_you_mean(id_or_path, by_id)}")
     return load_one(by_id[id_or_path])
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from mitmail.judge.report import attention
+from mitmail.judge.report import attention, phrase
 from mitmail.judge.report.attention import Item
 from mitmail.judge.result import Run
 
@@ -16,8 +16,12 @@ def render(run: Run) -> str:
     """The annotations of a run: ten errors and ten warnings at most; the last counts the rest."""
     items = attention.items(run)
     lines: list[str] = []
+    if (cut_off := phrase.cut_off(run)) is not None:
+        which = ", ".join(run.missing[:EACH]) + (", ..." if len(run.missing) > EACH else "")
+        lines.append(_command("error", cut_off, which or "Which ones, its records do not say."))
     for kind in ("error", "warning"):
-        lines += _annotations(kind, [x for x in items if _kind(x, strict=run.head.strict) == kind])
+        chosen = [x for x in items if _kind(x, strict=run.head.strict) == kind]
+        lines += _annotations(kind, chosen, EACH - len(lines) if kind == "error" else EACH)
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -25,8 +29,8 @@ def _kind(item: Item, *, strict: bool) -> str:
     return "error" if strict else _KINDS[item.first.outcome]
 
 
-def _annotations(kind: str, items: list[Item]) -> Iterator[str]:
-    shown = items if len(items) <= EACH else items[: EACH - 1]
+def _annotations(kind: str, items: list[Item], room: int) -> Iterator[str]:
+    shown = items if len(items) <= room else items[: room - 1]
     for item in shown:
         one = item.first
         words = f"{one.why} ({item.mark.where}). Reproduce: {one.reproduce}"

@@ -63,7 +63,8 @@ def _clients(run: Run, found: Grid) -> Iterator[str]:
     for name in found.clients:
         known = run.head.clients.get(name, {})
         verifies = _VERIFIES.get(known.get("verifies", "full"))
-        yield f"- {escaped(name)} {known.get('version', '')}{f', {verifies}' if verifies else ''}"
+        named = f"{escaped(name)} {known.get('version', '')}".strip()
+        yield f"- {named}{f', {verifies}' if verifies else ''}"
 
 
 def _table(found: Grid, notes: _Notes) -> Iterator[str]:

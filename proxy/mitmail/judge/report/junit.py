@@ -8,24 +8,43 @@ from xml.etree import ElementTree as ET
 from mitmail.judge.report import phrase
 from mitmail.judge.result import Head, Result, Run
 
+NAME: Final = "mitmail judge"
 # XML 1.0 has no place for these, not even escaped (section 2.2).
 _FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def render(run: Run) -> str:
-    """The document; its test cases have the names of the cells, so that each occurs once."""
-    totals = _totals(run.results, run.head)
+    """The document; its test cases have the names of the cells, so that each occurs once.
+
+    A cell that was not asked, since the run was cut off, is an error: it is no success.
+    """
+    lost = run.missing or [NAME] * (run.lost > 0)
+    totals = _totals(run.results, lost, run.head)
     del totals["skipped"]  # Jenkins' schema of this element does not know it
-    root = ET.Element("testsuites", {"name": "mitmail judge", **totals})
-    for client in dict.fromkeys(one.client for one in run.results):
+    root = ET.Element("testsuites", {"name": NAME, **totals})
+    for client in dict.fromkeys([*(one.client for one in run.results), *map(_client, lost)]):
         of_it = [one for one in run.results if one.client == client]
-        totals = _totals(of_it, run.head)
+        lost_of_it = [name for name in lost if _client(name) == client]
+        totals = _totals(of_it, lost_of_it, run.head)
         named = {"name": _text(client), "timestamp": run.head.started[:19]}
         suite = ET.SubElement(root, "testsuite", named | totals)
         for one in of_it:
             _case(suite, one, run.head)
+        for name in lost_of_it:
+            _lost(suite, name, phrase.cut_off(run) or "")
     ET.indent(root)
     return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _client(cell: str) -> str:
+    return cell.partition("/")[0]
+
+
+def _lost(suite: ET.Element, name: str, why: str) -> None:
+    case = ET.SubElement(
+        suite, "testcase", classname=_text(_client(name)), name=_text(name), time="0.000"
+    )
+    ET.SubElement(case, "error", message=why, type="error")
 
 
 def _case(suite: ET.Element, one: Result, head: Head) -> None:
@@ -64,10 +83,10 @@ def _story(one: Result) -> str:
     )
 
 
-def _totals(results: Sequence[Result], head: Head) -> dict[str, str]:
-    elements = [_element(one, head) for one in results]
+def _totals(results: Sequence[Result], lost: Sequence[str], head: Head) -> dict[str, str]:
+    elements = [*(_element(one, head) for one in results), *("error" for _ in lost)]
     return {
-        "tests": str(len(results)),
+        "tests": str(len(elements)),
         "failures": str(elements.count("failure")),
         "errors": str(elements.count("error")),
         "skipped": str(elements.count("skipped")),

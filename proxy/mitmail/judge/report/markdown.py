@@ -56,6 +56,8 @@ def _parts(run: Run) -> Iterator[str]:
     tools = ", ".join(phrase.tools(head.tools))
     shard = f", shard {head.shard.index} of {head.shard.total}" if head.shard.total > 1 else ""
     yield escaped(f"{phrase.moment(head.started)}, {head.platform}; {tools}{shard}") + "\n"
+    if (cut_off := phrase.cut_off(run)) is not None:
+        yield f"**{cut_off.capitalize()}.**\n"
     if total != head.cells:
         yield f"**{total} of the {head.cells} cells of the plan are in this report.**\n"
     yield from _counts(run)
@@ -97,7 +99,9 @@ def _unstable(items: list[Item]) -> Iterator[str]:
 def _matrix(run: Run) -> Iterator[str]:
     found = grid.grid(run)
     versions = [run.head.clients.get(x, {}).get("version", "") for x in found.clients]
-    heads = [f"{escaped(x)} {escaped(v)}" for x, v in zip(found.clients, versions, strict=True)]
+    heads = [
+        f"{escaped(x)} {escaped(v)}".strip() for x, v in zip(found.clients, versions, strict=True)
+    ]
     yield "\n## Clients and cases\n"
     yield f"| case | {' | '.join(heads)} |\n|---{'|---' * len(heads)}|"
     for row in found.rows:

@@ -192,7 +192,7 @@
 
   const opened = (one) => h("article", {},
     h("nav", { "aria-label": "cells" }, near(one, -1), near(one, 1), h("button", { type: "button", class: "close", onclick: close }, "close")),
-    h("h2", { id: "cell-title", tabindex: "-1" }, badge(one.outcome), ` ${one.client} ${one.version}: ${one.scenario}`),
+    h("h2", { id: "cell-title", tabindex: "-1" }, badge(one.outcome), ` ${`${one.client} ${one.version}`.trim()}: ${one.scenario}`),
     h("p", { class: "tabs" }, siblings(one).map((x) => tab(x, one))),
     h("p", { class: "verdict" }, one.why, one.unstable ? h("strong", { class: "odd" }, " ▲ unstable: it came out differently when tried again") : null),
     one.tries.length ? h("ul", {}, one.tries.map((x) => h("li", {}, `an earlier try: ${x}`))) : null,

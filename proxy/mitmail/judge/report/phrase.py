@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-from mitmail.judge.result import Result
+from mitmail.judge.result import Result, Run
 
 
 class Outcome(NamedTuple):
@@ -21,7 +21,7 @@ OUTCOMES: Final = {
     "fail": Outcome("✕", "fail", "the client did not do what it must"),
     "error": Outcome("?", "error", "could not be judged"),
     "warn": Outcome("▲", "warn", "the client does what a standard only advises against"),
-    "xfail": Outcome("≈", "known", "a known exception of that client"),
+    "xfail": Outcome("≈", "known", "known, with its reason"),
     "skip": Outcome("○", "skip", "was not asked"),
     "pass": Outcome("✓", "pass", "by its own word and by what we saw, as expected"),
 }
@@ -32,6 +32,14 @@ _DEEDS: Final = {"accept": "accepts", "reject": "refuses", "prompt": "asks its u
 def outcome(word: str) -> Outcome:
     """The outcome of this word; one that is not known is shown as it is called."""
     return OUTCOMES.get(word) or Outcome("•", word, word)
+
+
+def cut_off(run: Run) -> str | None:
+    """What to say of a run that was cut off; None of one that is whole."""
+    if run.lost <= 0:
+        return None
+    cells = "1 cell was" if run.lost == 1 else f"{run.lost} cells were"
+    return f"the run was cut off: {cells} not asked"
 
 
 def vulnerable(result: Result) -> bool:
