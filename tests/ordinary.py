@@ -172,6 +172,11 @@ def issuer(shape: Shape) -> Authority:
     return above.intermediate(distinguished_name(shape.issuer), own, *times)
 
 
+def published(shape: Shape) -> str:
+    """Where that one's own certificate is published; each has a place of its own."""
+    return f"http://ca.authority.test/{issuer(shape).key_id.hex()}.cer"
+
+
 def leaf(
     shape: Shape,
     *,
@@ -202,7 +207,7 @@ def _extensions(shape: Shape, own: Key, names: Sequence[str]) -> Iterator[Extens
     if "aia" in shape.inside:
         yield extension.authority_information_access(
             ["http://ocsp.authority.test"],
-            [f"http://ca.authority.test/{issuer(shape).key_id.hex()}.cer"],
+            [published(shape)],
         )
     yield extension.general_names(map(kind_of, names))
     if "policies" in shape.inside:
