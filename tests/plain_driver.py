@@ -79,7 +79,8 @@ class PlainDriver:
                 case action.Close("server") if not self.session.over:
                     self._let_go()
                 case action.HalfClose(who):
-                    self._writers[who].write_eof()
+                    with suppress(OSError):  # it was reset meanwhile, as mitmproxy takes it
+                        self._writers[who].write_eof()
                 case action.Reset(who):
                     self._reset(self._writers[who])
                 case action.Pause():
