@@ -3,15 +3,19 @@
 It asks for less than their schema does: a report of last year's run is to be rendered, too.
 """
 
-from typing import Annotated, Any, Final, Literal, NotRequired, TypedDict
+from dataclasses import MISSING, Field, fields
+from typing import Annotated, Any, Final, Literal, NotRequired, TypedDict, get_type_hints
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import AllowInfNan, BaseModel, ValidationError, create_model
+from pydantic import Field as _field  # dataclasses have one, too
+
+from mitmail.judge.result import Head, Result
 
 type _Outcome = Literal["pass", "fail", "warn", "error", "skip", "xfail"]
-type _Count = Annotated[int, Field(ge=0)]
-type _Number = Annotated[int, Field(ge=1)]
-type _Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-type _Moment = Annotated[float, Field(allow_inf_nan=False)]
+type _Count = Annotated[int, _field(ge=0)]
+type _Number = Annotated[int, _field(ge=1)]
+type _Seconds = Annotated[float, _field(ge=0), AllowInfNan(False)]
+type _Moment = Annotated[float, AllowInfNan(False)]
 
 
 class _Expected(TypedDict):
@@ -68,33 +72,6 @@ class _Certificate(TypedDict):
     names: NotRequired[list[str]]
 
 
-class _Cell(TypedDict):
-    index: _Count
-    cell: str
-    client: str
-    version: str
-    case: str
-    scenario: str
-    group: str
-    title: str
-    why_it_matters: str
-    antivirus: str
-    name: str
-    endpoint: str
-    expected: _Expected
-    said: _Said
-    seen: _Seen | None
-    outcome: _Outcome
-    why: str
-    reproduce: str
-    seconds: NotRequired[_Seconds]
-    unstable: NotRequired[bool]
-    tries: NotRequired[list[_Try]]
-    sessions: NotRequired[list[_Session]]
-    chain: NotRequired[list[_Certificate]]
-    screenshot: NotRequired[str | None]
-
-
 class _Shard(TypedDict):
     index: _Number
     total: _Number
@@ -105,28 +82,33 @@ class _Client(TypedDict):
     verifies: NotRequired[str]
 
 
-class _Run(TypedDict):
-    plan: str
-    cells: _Count
-    shard: _Shard
-    started: str
-    platform: str
-    tools: dict[str, str]
-    clients: dict[str, _Client]
-    strict: NotRequired[bool]
-    names: NotRequired[list[str]]
-    sources: NotRequired[dict[str, str]]
-
-
-_SHAPES: Final[dict[str, TypeAdapter[Any]]] = {
-    "run": TypeAdapter(_Run), "cell": TypeAdapter(_Cell),
+# What stands inside a field, or more than its type says.
+_INSIDE: Final[dict[str, Any]] = {
+    "index": _Count, "expected": _Expected, "said": _Said, "seen": _Seen | None,
+    "outcome": _Outcome, "seconds": _Seconds, "tries": list[_Try], "sessions": list[_Session],
+    "chain": list[_Certificate], "cells": _Count, "shard": _Shard, "clients": dict[str, _Client],
 }  # fmt: skip
+
+
+def _model(record: type[Head | Result]) -> type[BaseModel]:
+    types: dict[str, Any] = get_type_hints(record) | _INSIDE
+    said: dict[str, Any] = {
+        one.name: (types[one.name], ... if _is_needed(one) else None) for one in fields(record)
+    }
+    return create_model(record.__name__, **said)
+
+
+def _is_needed(one: Field[Any]) -> bool:
+    return one.default is MISSING and one.default_factory is MISSING
+
+
+_MODELS: Final = {"run": _model(Head), "cell": _model(Result)}
 
 
 def check(kind: str, found: dict[str, Any]) -> None:
     """Raise ValueError, with what is wrong first, for a record that is none of its kind."""
     try:
-        _SHAPES[kind].validate_python(found, strict=True)
+        _MODELS[kind].model_validate(found, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
