@@ -119,6 +119,14 @@ def test_a_file_that_is_none_is_said_in_one_line(
         assert "\n" not in str(caught.value)
 
 
+def damaged(folder: Path, in_head: dict[str, object], in_cell: dict[str, object]) -> Path:
+    """Results of one cell, with something else in their head or in the cell."""
+    file = saved(run(cell("curl/expired/imap")), folder / "results")
+    head, one = map(json.loads, file.read_text().splitlines())
+    file.write_text(f"{json.dumps(head | in_head)}\n{json.dumps(one | in_cell)}\n")
+    return file
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -139,9 +147,7 @@ def test_a_file_that_is_none_is_said_in_one_line(
 def test_a_damaged_record_is_said_in_one_line(
     tmp_path: Path, changes: dict[str, object], words: str
 ) -> None:
-    file = saved(run(cell("curl/expired/imap")), tmp_path / "results")
-    head, one = map(json.loads, file.read_text().splitlines())
-    file.write_text(f"{json.dumps(head)}\n{json.dumps(one | changes)}\n")
+    file = damaged(tmp_path, {}, changes)
 
     for command in (["report", file], ["diff", file, file], ["merge", file, "-o", tmp_path / "x"]):
         with pytest.raises(MitmailError, match=words) as caught:
@@ -161,9 +167,7 @@ def test_a_damaged_record_is_said_in_one_line(
 def test_a_damaged_head_is_said_in_one_line(
     tmp_path: Path, changes: dict[str, object], words: str
 ) -> None:
-    file = saved(run(cell("curl/expired/imap")), tmp_path / "results")
-    head, one = map(json.loads, file.read_text().splitlines())
-    file.write_text(f"{json.dumps(head | changes)}\n{json.dumps(one)}\n")
+    file = damaged(tmp_path, changes, {})
 
     with pytest.raises(MitmailError, match=words):
         mitmail("report", file)

@@ -16,7 +16,7 @@ from mitmail.diagnose.ascent import (
 from mitmail.diagnose.case import Case, Findings
 from mitmail.diagnose.certificate import Certificate
 from mitmail.diagnose.finding import Severity
-from mitmail.diagnose.gap import PRIVATE, without_issuer
+from mitmail.diagnose.gap import PRIVATE, STALE, without_issuer
 from mitmail.diagnose.verification import (
     BAD_SIGNATURE,
     UNREADABLE,
@@ -185,10 +185,7 @@ def _bad_signature(case: Case, about: Certificate) -> Findings:
         f'{about.place} was not signed with the key of "{about.issuer_title}" that is at hand: it '
         "was altered, or that is an older or another authority of the same name."
     )
-    fix = (
-        "After an antivirus was installed again: remove its old root from the client, and import "
-        "the present one. Else: put the right issuer's certificate on the server."
-    )
+    fix = f"{STALE} Else: put the right issuer's certificate on the server."
     yield case.finding("bad-signature", "critical", words, fix=fix, reason="bad-signature")
 
 

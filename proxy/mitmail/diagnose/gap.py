@@ -16,6 +16,10 @@ SEND: Final = (
     "Configure the server to send the whole chain (the authority calls it fullchain or bundle)."
 )
 UPDATE: Final = "Nothing is wrong with the server: update the client, or its list of authorities."
+STALE: Final = (
+    "After an antivirus was installed again: remove its old root from the client, and import the "
+    "present one."
+)
 PRIVATE: Final = "If it is the provider's own authority, the client must be given its root."
 
 
@@ -38,10 +42,7 @@ def without_issuer(case: Case, end: Certificate) -> Findings:
             f'{end.place} was signed by "{end.issuer_title}", and the one of that name that is at '
             "hand has another key."
         )
-        fix = (
-            "After an antivirus was installed again: remove its old root from the client, and "
-            "import the present one. Else: send the intermediate certificate that did sign."
-        )
+        fix = f"{STALE} Else: send the intermediate certificate that did sign."
         yield case.finding("namesake", "critical", words, fix=fix, reason="unknown-issuer")
     elif root := _public_root(case, end):
         words = (
