@@ -103,20 +103,20 @@ class Evidence:
     @property
     def kin(self) -> Iterator[Kin]:
         """What ties the customer's certificate to those of the provider, the closest first."""
-        pairs = [*zip(self._providers, self._leaves, strict=True)]
-        for issuer in self._path(self._customers)[1:]:
-            akin = tuple(one for one in self._providers if issuer in self._path(one)[1:])
+        own = self._path(self._customers)
+        paths = [(shown, self._path(shown)) for shown in self._providers]
+        for above, issuer in enumerate(own[1:], 1):
+            akin = tuple(shown for shown, path in paths if issuer in path[1:])
             if akin:
                 words = f'The same authority, "{issuer.title}", signed both certificates.'
-                if issuer not in self._path(self._customers)[1:2]:
+                if above > 1:
                     words = f'Both lead up to the same authority, "{issuer.title}".'
                 yield Kin(words, akin)
-        akin = tuple(shown for shown, leaf in pairs if has_same_key(self.leaf, leaf))
+        akin = tuple(shown for shown, path in paths if has_same_key(self.leaf, path[0]))
         if akin:
             yield Kin("Both certificates are for the same key.", akin)
-        end = self._path(self._customers)[-1]
-        ends = ((shown, self._path(shown)[-1]) for shown in self._providers)
-        akin = tuple(shown for shown, other in ends if other.issuer == end.issuer)
+        end = own[-1]
+        akin = tuple(shown for shown, path in paths if path[-1].issuer == end.issuer)
         if akin and not end.is_self_signed:
             words = f'Both lead up to an authority that is not here, "{end.issuer_title}".'
             yield Kin(words, akin, proven=False)
